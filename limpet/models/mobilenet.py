@@ -1,0 +1,107 @@
+"""MobileNetV2 (Sandler et al., 2018) as an image encoder of output stride 16.
+
+The last stage that halves the map is dilated instead, so that the deepest map keeps stride 16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from limpet.models.frozen_norm import FrozenBatchNorm2d, freeze
+
+STEM_CHANNELS = 32
+LAST_CHANNELS = 1280
+
+# Table 2 of the paper, with the dilation of this encoder: (expansion, channels, stride, dilations).
+# The first block of the 160-channel group keeps dilation 1: it is the one whose stride 2 was taken away.
+GROUPS = (
+    (1, 16, 1, (1,)),
+    (6, 24, 2, (1, 1)),
+    (6, 32, 2, (1, 1, 1)),
+    (6, 64, 2, (1, 1, 1, 1)),
+    (6, 96, 1, (1, 1, 1)),
+    (6, 160, 1, (1, 2, 2)),
+    (6, 320, 1, (2,)),
+)
+# The indices into ``features`` where a stage ends: the stem, then strides 4, 8, 16 and the dilated 16.
+STAGE_ENDS = (1, 4, 7, 14, 19)
+
+
+class MobileNetV2(nn.Module):
+    """Four feature maps of an image; state-dict names are torchvision's (``features.*``).
+
+    Args:
+        freeze_at: number of stages without gradient, see ``freeze``.
+    """
+
+    channels: tuple[int, int, int, int] = (24, 32, 96, LAST_CHANNELS)
+
+    def __init__(self, freeze_at: int = 0) -> None:
+        super().__init__()
+        self.features = nn.Sequential(conv_norm(3, STEM_CHANNELS, size=3, stride=2), *_groups())
+        self.features.append(conv_norm(320, LAST_CHANNELS, size=1))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        freeze(self, freeze_at)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """The stem and the stages that end at strides 4, 8, 16 and (dilated) 16."""
+        return [self.features[start:end] for start, end in zip((0, *STAGE_ENDS), STAGE_ENDS, strict=False)]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Maps with ``channels`` channels at strides 4, 8, 16, 16.
+
+        Args:
+            image: (B, 3, H, W) float, ImageNet-normalised RGB; any size, halves are rounded up.
+        """
+        x, maps = image, []
+        for index, block in enumerate(self.features, start=1):
+            x = block(x)
+            if index in STAGE_ENDS[1:]:
+                maps.append(x)
+        quarter, eighth, sixteenth, last = maps
+        return quarter, eighth, sixteenth, last
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1x1, filter by 3x3 depth-wise, project by 1x1 without activation (section 3.3)."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int, dilation: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
+        self.conv = nn.Sequential()
+        if expansion != 1:
+            self.conv.append(conv_norm(inputs, hidden, size=1))
+        self.conv.append(conv_norm(hidden, hidden, size=3, stride=stride, dilation=dilation, groups=hidden))
+        self.conv.append(nn.Conv2d(hidden, outputs, 1, bias=False))
+        self.conv.append(FrozenBatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return x + y if self.residual else y
+
+
+def conv_norm(
+    inputs: int, outputs: int, *, size: int, stride: int = 1, dilation: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """Convolution with "same" padding, frozen norm, ReLU6."""
+    padding = (size - 1) // 2 * dilation
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False),
+        FrozenBatchNorm2d(outputs),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def _groups() -> list[nn.Module]:
+    blocks: list[nn.Module] = []
+    inputs = STEM_CHANNELS
+    for expansion, outputs, stride, dilations in GROUPS:
+        for index, dilation in enumerate(dilations):
+            blocks.append(InvertedResidual(inputs, outputs, expansion, stride if index == 0 else 1, dilation))
+            inputs = outputs
+    return blocks
