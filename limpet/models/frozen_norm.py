@@ -56,16 +56,14 @@ class FrozenBatchNorm2d(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-class Encoder(Protocol):
-    """What every image encoder offers beside ``encoder(image) -> four maps``."""
-
-    channels: tuple[int, int, int, int]
+class StagedEncoder(Protocol):
+    """An encoder whose parts can be frozen from the front."""
 
     def stages(self) -> Sequence[nn.Module]:
         """The stem and then each stage, in the order of the forward pass."""
 
 
-def freeze(encoder: Encoder, stages: int) -> None:
+def freeze(encoder: StagedEncoder, stages: int) -> None:
     """Take the gradient from the first ``stages`` stages (1 is the stem alone, 2 adds the first stage).
 
     Raises:

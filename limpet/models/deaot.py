@@ -1,0 +1,210 @@
+"""DeAOT (Yang and Yang, NeurIPS 2022): associating objects with decoupled visual and identity branches.
+
+The model is a set of pure functions over tensors; what is remembered, and when, is the tracker's business:
+
+    features   = model.encode(image)
+    tokens, _, memory = model.refer(features, model.identify(planes))       # a frame whose masks are known
+    tokens, pending   = model.propagate(features, long_term, short_term)    # any other frame
+    scores     = keep_slots(model.decode(tokens, features), object_counts)
+    memory     = model.remember(pending, model.identify(planes))            # once its masks are known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from limpet.models.decoder import Decoder
+from limpet.models.encoders import ENCODERS, build_encoder
+from limpet.models.gated_propagation import (
+    GatedPropagationModule,
+    LayerMemory,
+    Projection,
+    PropagationConfig,
+)
+from limpet.models.identity import IdBank
+from limpet.registry import register
+
+NEVER = -1e10  # the score of a slot that holds no object; softmax turns it into zero
+
+Memory = tuple[LayerMemory, ...]
+
+
+class Features(NamedTuple):
+    """A frame after the encoder: maps at strides 4, 8, 16 and tokens (B, C, h, w), the projected stride-16 map."""
+
+    at_4: Tensor
+    at_8: Tensor
+    at_16: Tensor
+    tokens: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w) of the feature map at stride 16."""
+        height, width = self.tokens.shape[-2:]
+        return height, width
+
+    def expand(self, batch: int) -> Features:
+        """The same single frame for ``batch`` groups of objects, without copying."""
+        return Features(*(plane.expand(batch, -1, -1, -1) for plane in self))
+
+
+@dataclass(frozen=True)
+class DeAOTConfig:
+    """A member of the family. ``long_term_gap``: frames between long-term memories, None keeps references only."""
+
+    encoder: str = "mobilenet-v2"
+    layers: int = 1
+    max_objects: int = 10
+    long_term_gap: int | None = None
+    propagation: PropagationConfig = field(default_factory=PropagationConfig)
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise ValueError(f"encoder is {self.encoder!r}, expected one of {', '.join(ENCODERS)}")
+        if self.layers < 1 or self.max_objects < 1:
+            raise ValueError(f"a model needs at least one layer and one object: {self}")
+        if self.long_term_gap is not None and self.long_term_gap < 1:
+            raise ValueError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame or None")
+
+    @property
+    def align_corners(self) -> bool:
+        """Whether sizes are 16k + 1 and up-sampling aligns corners; window encoders want 16k instead."""
+        return ENCODERS[self.encoder].align_corners
+
+
+class DeAOT(nn.Module):
+    """Encoder, identity bank, gated propagation and decoder; see the module's text for the order of calls."""
+
+    def __init__(self, config: DeAOTConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels, slots = config.propagation.channels, config.max_objects + 1
+        self.encoder = build_encoder(config.encoder)
+        widths = self.encoder.channels
+        self.encoder_projector = nn.Conv2d(widths[3], channels, 1)
+        self.id_bank = IdBank(config.max_objects, channels, config.align_corners)
+        self.layers = nn.ModuleList(
+            GatedPropagationModule(config.propagation, first=index == 0) for index in range(config.layers)
+        )
+        self.output_norm = nn.GroupNorm(2, 2 * channels)  # one group a branch
+        self.decoder = Decoder(2 * channels, slots, widths[:3], channels, config.align_corners)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for parameter in [*self.layers.parameters(), self.encoder_projector.weight]:
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+        nn.init.zeros_(self.encoder_projector.bias)  # type: ignore[arg-type]
+
+    def encode(self, image: Tensor) -> Features:
+        """Normalised RGB (B, 3, H, W), H and W = 16k + 1 (16k without align_corners) -> Features."""
+        at_4, at_8, at_16, deepest = self.encoder(image)
+        return Features(at_4, at_8, at_16, self.encoder_projector(deepest))
+
+    def identify(self, planes: Tensor) -> Tensor:
+        """One-hot masks (B, S, H, W), background first, S <= slots -> identity embedding (B, h*w, C)."""
+        embedding: Tensor = self.id_bank(planes)
+        return embedding
+
+    def refer(self, features: Features, id_embedding: Tensor) -> tuple[Tensor, tuple[Projection, ...], Memory]:
+        """A frame with known masks, which is its own memory.
+
+        Returns:
+            tokens (B, 2C, h, w) for the decoder, the layers' projections, and the memory of the frame.
+        """
+        visual, identity = features.tokens.flatten(2).transpose(1, 2), None
+        pending, memory = [], []
+        for layer in self.layers:
+            projection = layer.project(visual, identity)  # type: ignore[operator]
+            own = layer.remember(projection, id_embedding)  # type: ignore[operator]
+            visual, identity = layer(visual, identity, projection, own, own, features.size)
+            pending.append(projection)
+            memory.append(own)
+        return self._finish(visual, identity, features.size), tuple(pending), tuple(memory)
+
+    def propagate(
+        self, features: Features, long_term: Memory, short_term: Memory
+    ) -> tuple[Tensor, tuple[Projection, ...]]:
+        """A frame with unknown masks.
+
+        Returns:
+            tokens (B, 2C, h, w) for the decoder, and the layers' projections for ``remember``.
+        """
+        visual, identity = features.tokens.flatten(2).transpose(1, 2), None
+        pending = []
+        for layer, distant, recent in zip(self.layers, long_term, short_term, strict=True):
+            projection = layer.project(visual, identity)  # type: ignore[operator]
+            visual, identity = layer(visual, identity, projection, distant, recent, features.size)
+            pending.append(projection)
+        return self._finish(visual, identity, features.size), tuple(pending)
+
+    def remember(self, pending: Sequence[Projection], id_embedding: Tensor) -> Memory:
+        """The memory of a propagated frame, now that its masks are known."""
+        return tuple(
+            layer.remember(projection, id_embedding)  # type: ignore[operator]
+            for layer, projection in zip(self.layers, pending, strict=True)
+        )
+
+    def decode(self, tokens: Tensor, features: Features) -> Tensor:
+        """Tokens (B, 2C, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
+        scores: Tensor = self.decoder(tokens, features[:3])
+        return scores.float()
+
+    def _finish(self, visual: Tensor, identity: Tensor | None, size: tuple[int, int]) -> Tensor:
+        assert identity is not None  # every layer returns one
+        both = torch.cat([visual, identity], dim=-1).transpose(1, 2)  # B 2C h*w
+        normed: Tensor = self.output_norm(both)
+        return normed.unflatten(2, size)
+
+
+def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:
+    """Drop the slots that no element of the batch uses, and give NEVER to those that an element does not.
+
+    Args:
+        scores: (B, slots, h, w).
+        object_counts: B numbers of objects; slot 0 is the background.
+
+    Returns:
+        (B, max(object_counts) + 1, h, w).
+    """
+    scores = scores[:, : max(object_counts) + 1]
+    if min(object_counts) == max(object_counts):
+        return scores
+    counts = torch.tensor(object_counts, device=scores.device).view(-1, 1, 1, 1)
+    slots = torch.arange(scores.shape[1], device=scores.device).view(1, -1, 1, 1)
+    return scores.masked_fill(slots > counts, NEVER)
+
+
+@register("deaot-t", summary="tiny: MobileNetV2, 1 layer, first frame as memory")
+def deaot_t() -> DeAOTConfig:
+    return DeAOTConfig(layers=1)
+
+
+@register("deaot-s", summary="small: MobileNetV2, 2 layers, first frame as memory")
+def deaot_s() -> DeAOTConfig:
+    return DeAOTConfig(layers=2)
+
+
+@register("deaot-b", summary="base: MobileNetV2, 3 layers, first frame as memory")
+def deaot_b() -> DeAOTConfig:
+    return DeAOTConfig(layers=3)
+
+
+@register("deaot-l", summary="large: MobileNetV2, 3 layers, memory every 5 frames")
+def deaot_l() -> DeAOTConfig:
+    return DeAOTConfig(layers=3, long_term_gap=5)
+
+
+@register("r50-deaot-l", summary="large: ResNet-50, 3 layers, memory every 5 frames")
+def r50_deaot_l() -> DeAOTConfig:
+    return DeAOTConfig(encoder="resnet-50", layers=3, long_term_gap=5)
+
+
+@register("swin-b-deaot-l", summary="large: Swin-B, 3 layers, memory every 5 frames")
+def swin_b_deaot_l() -> DeAOTConfig:
+    return DeAOTConfig(encoder="swin-b", layers=3, long_term_gap=5)

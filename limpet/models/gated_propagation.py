@@ -1,0 +1,195 @@
+"""The gated propagation module (DeAOT, section 4.3): two branches, visual and identity, that share attention maps.
+
+The order inside a module is: long-term and short-term propagation together, then self-propagation. The branches
+travel side by side: values are (visual, identity) concatenated, gates too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limpet.models.attention import attend, attend_locally
+
+
+class LayerMemory(NamedTuple):
+    """What one layer keeps of a frame: keys (B, M, A) and visual-and-identity values (B, M, 2E)."""
+
+    key: Tensor
+    value: Tensor
+
+
+class Projection(NamedTuple):
+    """The current frame as one layer sees it, before any identity is known.
+
+    key (B, M, A) is query and key at once; value (B, M, E) the visual value; gate (B, M, 2E); id_source (B, M, C)
+    is what the identity value is made from besides the id embedding, None in the first layer.
+    """
+
+    key: Tensor
+    value: Tensor
+    gate: Tensor
+    id_source: Tensor | None
+
+
+@dataclass(frozen=True)
+class PropagationConfig:
+    """Widths of the gated propagation: C, A, E and the reach of the short-term window in feature cells."""
+
+    channels: int = 256
+    attention_channels: int = 128
+    value_channels: int = 512
+    window_reach: int = 7
+    output_dropout: float = 0.1
+    drop_path: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.attention_channels, self.value_channels) < 1 or self.window_reach < 0:
+            raise ValueError(f"widths must be positive and the window's reach not negative: {self}")
+
+
+class DropPath(nn.Module):
+    """Leaves out a whole residual branch, for each batch element with probability ``rate``; training only."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = torch.rand(x.shape[0], 1, 1, device=x.device) >= self.rate
+        return x * keep / (1 - self.rate)
+
+
+class GatedOutput(nn.Module):
+    """Gate, 5x5 depth-wise convolution, projection: what follows every attention here."""
+
+    def __init__(self, config: PropagationConfig) -> None:
+        super().__init__()
+        width = 2 * config.value_channels
+        self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False)
+        self.dropout = nn.Dropout2d(config.output_dropout)
+        self.projection = nn.Linear(width, 2 * config.channels)
+
+    def forward(self, attended: Tensor, gate: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, M, 2E) attended values and gate -> (B, M, 2C), visual channels first."""
+        plane = (attended * gate).unflatten(1, size).permute(0, 3, 1, 2)  # B 2E h w, channels last in memory
+        mixed = self.dropout(self.depthwise(plane))
+        output: Tensor = self.projection(mixed.permute(0, 2, 3, 1).flatten(1, 2))
+        return output
+
+
+class LongTermPropagation(GatedOutput):
+    """Reads every token of the long-term memory."""
+
+    def __init__(self, config: PropagationConfig) -> None:
+        super().__init__(config)
+        self.scale = config.attention_channels**-0.5
+
+    def forward(  # type: ignore[override]
+        self, query: Tensor, memory: LayerMemory, gate: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Query (B, h*w, A) -> (B, h*w, 2C)."""
+        return super().forward(attend(query * self.scale, memory.key, memory.value), gate, size)
+
+
+class ShortTermPropagation(GatedOutput):
+    """Reads the previous frame in a window around each place, with a learned score for each offset."""
+
+    def __init__(self, config: PropagationConfig) -> None:
+        super().__init__(config)
+        self.scale = config.attention_channels**-0.5
+        self.relative = nn.Linear(config.attention_channels, (2 * config.window_reach + 1) ** 2)
+
+    def forward(  # type: ignore[override]
+        self, query: Tensor, memory: LayerMemory, gate: Tensor, size: tuple[int, int]
+    ) -> Tensor:
+        """Query (B, h*w, A) -> (B, h*w, 2C). The scores of offsets come from the query before it is scaled."""
+        scaled = query * self.scale
+        attended = attend_locally(scaled, memory.key, memory.value, self.relative(query), size)
+        return super().forward(attended, gate, size)
+
+
+class SelfPropagation(GatedOutput):
+    """Attention of the frame to itself; one map from both branches, values and gates of each branch apart."""
+
+    def __init__(self, config: PropagationConfig) -> None:
+        super().__init__(config)
+        self.scale = config.attention_channels**-0.5
+        self.query_key = nn.Linear(2 * config.channels, config.attention_channels)
+        self.visual_value = nn.Linear(config.channels, config.value_channels)
+        self.id_value = nn.Linear(config.channels, config.value_channels)
+        self.visual_gate = nn.Linear(config.channels, config.value_channels)
+        self.id_gate = nn.Linear(config.channels, config.value_channels)
+
+    def forward(self, visual: Tensor, identity: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
+        """Normalised branches (B, M, C) each -> (B, M, 2C)."""
+        key = self.query_key(torch.cat([visual, identity], dim=-1))
+        value = F.silu(torch.cat([self.visual_value(visual), self.id_value(identity)], dim=-1))
+        gate = F.silu(torch.cat([self.visual_gate(visual), self.id_gate(identity)], dim=-1))
+        return super().forward(attend(key * self.scale, key, value), gate, size)
+
+
+class GatedPropagationModule(nn.Module):
+    """One layer. The first layer has no identity branch to read yet: ``first=True`` leaves those maps out."""
+
+    def __init__(self, config: PropagationConfig, first: bool) -> None:
+        super().__init__()
+        channels, values = config.channels, config.value_channels
+        self.first = first
+        self.widths = (config.attention_channels, values)
+        self.norm = nn.LayerNorm(channels)
+        self.query_value = nn.Linear(channels, config.attention_channels + values)
+        self.gate = nn.Linear(channels, values)
+        self.id_value = nn.Linear(channels if first else 2 * channels, values)
+        if not first:
+            self.id_norm = nn.LayerNorm(channels)
+            self.id_gate = nn.Linear(channels, values)
+        self.long_term = LongTermPropagation(config)
+        self.short_term = ShortTermPropagation(config)
+        self.self_norm = nn.LayerNorm(channels)
+        self.self_id_norm = nn.LayerNorm(channels)
+        self.self_propagation = SelfPropagation(config)
+        self.drop_path = DropPath(config.drop_path)
+
+    def project(self, visual: Tensor, identity: Tensor | None) -> Projection:
+        """Branches (B, M, C), identity None in the first layer -> what this layer needs of the frame."""
+        tokens = self.norm(visual)
+        key, value = self.query_value(tokens).split(self.widths, dim=-1)
+        gate = F.silu(self.gate(tokens))
+        if identity is None:
+            return Projection(key, F.silu(value), torch.cat([gate, torch.ones_like(gate)], dim=-1), None)
+        id_source = self.id_norm(identity)
+        id_gate = F.silu(self.id_gate(id_source))
+        return Projection(key, F.silu(value), torch.cat([gate, id_gate], dim=-1), id_source)
+
+    def remember(self, projection: Projection, id_embedding: Tensor) -> LayerMemory:
+        """Join a frame's projection with the embedding (B, M, C) of its masks into a memory of it."""
+        source = projection.id_source
+        joined = id_embedding if source is None else torch.cat([source, id_embedding], dim=-1)
+        id_value = F.silu(self.id_value(joined))
+        return LayerMemory(projection.key, torch.cat([projection.value, id_value], dim=-1))
+
+    def forward(
+        self,
+        visual: Tensor,
+        identity: Tensor | None,
+        projection: Projection,
+        long_term: LayerMemory,
+        short_term: LayerMemory,
+        size: tuple[int, int],
+    ) -> tuple[Tensor, Tensor]:
+        """Branches (B, h*w, C) before the layer -> branches after it."""
+        read = self.long_term(projection.key, long_term, projection.gate, size)
+        read = read + self.short_term(projection.key, short_term, projection.gate, size)
+        visual_read, id_read = read.chunk(2, dim=-1)
+        visual = visual + visual_read
+        identity = id_read if identity is None else identity + id_read
+        own = self.self_propagation(self.self_norm(visual), self.self_id_norm(identity), size)
+        visual_own, id_own = self.drop_path(own).chunk(2, dim=-1)
+        return visual + visual_own, identity + id_own

@@ -1,0 +1,154 @@
+"""Runs a model along training clips and scores each frame: the tracker's loop, with gradients (AOT, section 4).
+
+The first frame is the reference. Memories of later frames are made from the true masks (teacher forcing) or, in the
+second half of a stage, from the network's own predictions, whose identity embedding then carries no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from limpet.models.deaot import DeAOT, Features, LayerMemory, Memory, keep_slots
+from limpet.models.identity import one_hot
+from limpet.training.losses import mask_loss
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How one clip is run and weighed.
+
+    own_predictions: memories from predicted instead of true masks.
+    reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
+    hard_share: share of the pixels that count in the cross-entropy.
+    long_term_gap: frames between long-term memories; None keeps the reference alone.
+    checkpointing: trade time for memory by computing each frame's activations again in the backward pass.
+    """
+
+    own_predictions: bool = False
+    reference_weight: float = 0.0
+    hard_share: float = 1.0
+    long_term_gap: int | None = None
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class RolloutResult:
+    """loss: scalar to minimise; frame_losses: (T, B) without gradient, frame 0 being the auxiliary loss;
+    masks: (T, B, H, W) what was predicted."""
+
+    loss: Tensor
+    frame_losses: Tensor
+    masks: Tensor
+
+
+def rollout(
+    model: DeAOT,
+    images: Tensor,
+    masks: Tensor,
+    object_counts: Sequence[int],
+    config: RolloutConfig,
+    slots: Tensor | None = None,
+) -> RolloutResult:
+    """Predict frames 1..T-1 of each clip from its frame 0.
+
+    Args:
+        model: in training mode or not.
+        images: (T, B, 3, H, W) normalised.
+        masks: (T, B, H, W) int64, ids 0..N without holes, the ids of each clip all in frame 0.
+        object_counts: B numbers of objects, each at most the model's.
+        config: see RolloutConfig.
+        slots: (B, S) int64, the slot of the identity bank that holds each id (0 stays 0); None is the identity.
+
+    Raises:
+        ValueError: a clip has fewer than two frames, or more objects than the model has slots.
+    """
+    _check(model, images, object_counts)
+    frames, batch = images.shape[:2]
+    run = _Run(model, object_counts, slots, config)
+    everything = model.encode(images.flatten(0, 1))
+    features = [Features(*parts) for parts in zip(*(plane.split(batch) for plane in everything), strict=True)]
+
+    tokens, _, short_term = model.refer(features[0], run.identify(masks[0]))
+    kept, last_kept = [short_term], 0
+    scores = run.decode(tokens, features[0], masks.shape[-2:])
+    losses, predicted = [mask_loss(scores, masks[0], config.hard_share)], [scores.argmax(dim=1)]
+    for step in range(1, frames):
+        scores, short_term = run.step(features[step], masks[step], _join(kept), short_term)
+        if config.long_term_gap is not None and step - last_kept >= config.long_term_gap:
+            kept, last_kept = [short_term, *kept], step
+        losses.append(mask_loss(scores, masks[step], config.hard_share))
+        predicted.append(scores.argmax(dim=1))
+    each = torch.stack(losses)  # T B
+    loss = (config.reference_weight * each[0] + each[1:].mean(dim=0)).mean()
+    return RolloutResult(loss, each.detach(), torch.stack(predicted))
+
+
+class _Run:
+    """What stays the same along one rollout."""
+
+    def __init__(
+        self, model: DeAOT, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
+    ) -> None:
+        self.model, self.object_counts, self.slots, self.config = model, object_counts, slots, config
+
+    def identify(self, masks: Tensor) -> Tensor:
+        """Masks (B, H, W) by id -> identity embedding, each id in its slot."""
+        in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
+        planes = one_hot(in_slots, self.model.config.max_objects + 1)
+        return self.model.identify(planes)
+
+    def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
+        """Scores (B, N+1, H, W) by id."""
+        scores = self.model.decode(tokens, features)
+        if self.slots is not None:
+            index = self.slots[:, :, None, None].expand(-1, -1, *scores.shape[-2:])
+            scores = scores.gather(1, index)
+        scores = keep_slots(scores, self.object_counts)
+        corners = self.model.config.align_corners
+        return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=corners)
+
+    def step(
+        self, features: Features, truth: Tensor, long_term: Memory, short_term: Memory
+    ) -> tuple[Tensor, Memory]:
+        """One propagated frame: its scores, and the memory of it."""
+
+        def run() -> tuple[Tensor, Memory]:
+            tokens, pending = self.model.propagate(features, long_term, short_term)
+            scores = self.decode(tokens, features, truth.shape[-2:])
+            if self.config.own_predictions:
+                embedding = self.identify(scores.argmax(dim=1)).detach()
+            else:
+                embedding = self.identify(truth)
+            return scores, self.model.remember(pending, embedding)
+
+        if not self.config.checkpointing:
+            return run()
+        again = cast(Callable[..., Any], checkpoint)(run, use_reentrant=False)
+        return cast(tuple[Tensor, Memory], again)
+
+
+def _join(kept: Sequence[Memory]) -> Memory:
+    """Several frames' memories as one; the newest comes first."""
+    if len(kept) == 1:
+        return kept[0]
+    return tuple(
+        LayerMemory(torch.cat([m.key for m in layer], dim=1), torch.cat([m.value for m in layer], dim=1))
+        for layer in zip(*kept, strict=True)
+    )
+
+
+def _check(model: DeAOT, images: Tensor, object_counts: Sequence[int]) -> None:
+    if images.shape[0] < 2:
+        raise ValueError(f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict")
+    if max(object_counts) > model.config.max_objects:
+        raise ValueError(
+            f"a clip has {max(object_counts)} objects but the model holds {model.config.max_objects} at once; "
+            f"sample fewer objects or raise max_objects"
+        )
