@@ -33,7 +33,7 @@ class SwinConfig:
     depths: tuple[int, int, int] = (2, 2, 18)
     heads: tuple[int, int, int] = (4, 8, 16)
     window: int = 7
-    drop_path: float = 0.3
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         for stage, heads in enumerate(self.heads):
@@ -60,10 +60,11 @@ class SwinB(nn.Module):
         widths = [config.width * 2**stage for stage in range(3)]
         self.channels: tuple[int, int, int, int] = (widths[0], widths[1], widths[2], widths[2])
         self.patch_embed = PatchEmbedding(config.width)
-        rates = torch.linspace(0, config.drop_path, sum(config.depths)).split(config.depths)
-        self.layers = nn.ModuleList(
-            Stage(widths[i], config.heads[i], config.window, rates[i].tolist(), merge=i < 2) for i in range(3)
-        )
+        rates = iter(torch.linspace(0, config.drop_path, sum(config.depths)).tolist())
+        self.layers = nn.ModuleList()
+        for width, heads, depth in zip(widths, config.heads, config.depths, strict=True):
+            drop_paths = [next(rates) for _ in range(depth)]
+            self.layers.append(Stage(width, heads, config.window, drop_paths, merge=width < widths[-1]))
         self.norm0, self.norm1, self.norm2 = (nn.LayerNorm(width) for width in widths)
         self.apply(_initialise)
         freeze(self, freeze_at)
@@ -151,7 +152,7 @@ class Block(nn.Module):
         self.mlp = FeedForward(width)
 
     def forward(self, x: Tensor, apart: Tensor | None) -> Tensor:
-        """(B, h, w, C) -> same; with ``apart`` (see ``shift_mask``) the windows are shifted by half a side."""
+        """(B, h, w, C) -> same; with ``apart`` (see ``shift_mask``) windows are shifted by half a side."""
         x = x + self._drop(self._attend(self.norm1(x), apart))
         return x + self._drop(self.mlp(self.norm2(x)))
 
@@ -229,7 +230,7 @@ def from_windows(x: Tensor, side: int, shape: Sequence[int]) -> Tensor:
 
 
 def shift_mask(h: int, w: int, side: int, device: torch.device) -> Tensor:
-    """(windows, side * side, side * side) bool: true for cells that only the cyclic shift brought together."""
+    """(windows, side * side, side * side) bool: true where only the cyclic shift brought two cells together."""
     rows, columns = (_regions(length, side, device) for length in (h, w))
     region = to_windows((3 * rows[:, None] + columns)[None, :, :, None], side).squeeze(-1)
     return region[:, :, None] != region[:, None, :]
