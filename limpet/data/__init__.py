@@ -1,0 +1,15 @@
+"""Data sets on disk and the training clips made of them."""
+
+from limpet.data.clip import ClipBatch, ClipConfig
+from limpet.data.clips import TrainingClips
+from limpet.data.folders import DavisFolder, Still, StillsFolder, VideoSequence
+
+__all__ = [
+    "ClipBatch",
+    "ClipConfig",
+    "DavisFolder",
+    "Still",
+    "StillsFolder",
+    "TrainingClips",
+    "VideoSequence",
+]

@@ -1,0 +1,292 @@
+"""What goes into a clip: which pictures, which objects, how they move. A pure function of seed, rank and step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from limpet.data.cache import Picture, PictureCache, UnreadablePictureError
+from limpet.data.clip import ClipConfig, Layer, RawClip
+from limpet.data.colour import random_colour, random_finish
+from limpet.data.folders import Still, VideoSequence
+from limpet.data.layout import (
+    CutOut,
+    View,
+    crop_camera,
+    crop_that_keeps,
+    cut_out,
+    moving_layer,
+    random_placement,
+    scene_layer,
+)
+from limpet.data.motion import (
+    CAMERA,
+    HANDHELD,
+    draw_energy,
+    keep_inside,
+    project,
+    random_bend,
+    random_motion,
+    translation,
+)
+from limpet.errors import DataError
+
+REDRAWS = 20
+PASTED = (0.25, 0.4, 0.25, 0.1)  # chance of 0, 1, 2, 3 pasted objects
+SMALLEST_CUT = 500  # pixels of an object that is worth cutting out
+STILL_SIDES = (0.6, 1.0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Pictures (one or T), the ids in them that count as objects, and their kind (see ``Still``, or ``video``)."""
+
+    pictures: tuple[Picture, ...]
+    ids: tuple[int, ...]
+    kind: str
+
+
+class ClipSampler:
+    """Draws clips; holds no state but the pictures in memory.
+
+    Args:
+        stills: photos; sequences: videos. One of the two may be empty.
+        rank: number of the process, so that each draws other clips.
+
+    Raises:
+        DataError: both are empty.
+    """
+
+    def __init__(
+        self,
+        config: ClipConfig,
+        stills: Sequence[Still],
+        sequences: Sequence[VideoSequence],
+        still_cache: PictureCache,
+        video_cache: PictureCache,
+        rank: int = 0,
+    ) -> None:
+        if not stills and not sequences:
+            raise DataError(
+                "there are neither photos nor videos to make clips of; give at least one data set"
+            )
+        self.config, self.rank = config, rank
+        self.stills, self.sequences = list(stills), list(sequences)
+        self._still_cache, self._video_cache = still_cache, video_cache
+
+    def sample(self, step: int, index: int = 0, progress: float = 0.0, attempt: int = 0) -> RawClip:
+        """The clip of this step and place in the batch.
+
+        Args:
+            progress: 0 at the start of the training, 1 at its end.
+            attempt: another clip for the same place, where the first turned out to show no object.
+
+        Raises:
+            DataError: picture after picture is unreadable or has no object that is large enough.
+        """
+        for redraw in range(REDRAWS):
+            rng = np.random.default_rng([self.config.seed, self.rank, step, index, attempt, redraw])
+            try:
+                clip = self._draw(rng, progress)
+            except UnreadablePictureError:
+                continue
+            if clip is not None:
+                return clip
+        raise DataError(
+            f"no usable clip in {REDRAWS} draws at step {step}: the pictures are unreadable or their objects "
+            f"smaller than {self.config.min_pixels} pixels; look at the skipped files"
+        )
+
+    def _draw(self, rng: np.random.Generator, progress: float) -> RawClip | None:
+        config = self.config
+        video = self._wants_video(rng, _between(config.video_share, progress))
+        scene = self._draw_video(rng, progress) if video else self._draw_still(rng)
+        if scene is None:
+            return None
+        energy = draw_energy(rng)
+        shutter = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0
+        view = self._video_view(rng, scene) if video else self._still_view(rng, scene, energy)
+        layers = self._scene_layers(rng, scene, view, energy, shutter)
+        layers += self._pasted_layers(rng, scene, view, progress, energy, shutter)
+        layers = _with_labels(rng, layers, config.max_objects)
+        return RawClip(config.frames, config.size, tuple(layers), random_finish(rng, config.frames))
+
+    def _wants_video(self, rng: np.random.Generator, share: float) -> bool:
+        chance = rng.random() < share
+        return bool(self.sequences) and (chance or not self.stills)
+
+    # --- sources -------------------------------------------------------------------------------------------------
+
+    def _draw_still(self, rng: np.random.Generator) -> Scene | None:
+        still = self.stills[rng.integers(len(self.stills))]
+        picture = self._still_cache.load(still.image, still.mask)
+        counts = np.bincount(picture.mask.ravel(), minlength=256)
+        counts[0] = 0
+        usable = counts >= SMALLEST_CUT // 2
+        if still.kind == "regions":
+            usable &= counts < 0.35 * picture.mask.size
+        ids = np.flatnonzero(usable)
+        if not len(ids):
+            return None
+        if still.kind != "objects" or len(ids) > self.config.max_objects:
+            most = min(len(ids), 3 if still.kind == "regions" else 5)
+            ids = rng.choice(ids, size=rng.integers(1, most + 1), replace=False)
+        return Scene((picture,), tuple(int(i) for i in ids), still.kind)
+
+    def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
+        frames = self.config.frames
+        sequence = self.sequences[rng.integers(len(self.sequences))]
+        picks = draw_frames(rng, len(sequence), frames, round(_between(self.config.max_gap, progress)))
+        pictures = tuple(self._video_cache.load(sequence.frames[i], sequence.masks[i]) for i in picks)
+        counts = np.bincount(pictures[0].mask.ravel(), minlength=256)
+        counts[0] = 0
+        ids = np.flatnonzero(counts >= self.config.min_pixels)
+        if not len(ids):
+            return None
+        if len(ids) > 2 and rng.random() < 0.4:
+            ids = rng.choice(ids, size=rng.integers(1, len(ids)), replace=False)
+        ids = ids[: self.config.max_objects]
+        return Scene(pictures, tuple(int(i) for i in ids), "video")
+
+    # --- views ---------------------------------------------------------------------------------------------------
+
+    def _still_view(self, rng: np.random.Generator, scene: Scene, energy: float) -> View:
+        size, frames = self.config.size, self.config.frames
+        mask = scene.pictures[0].mask
+        crop = crop_that_keeps(rng, np.isin(mask, scene.ids), STILL_SIDES, float(rng.uniform(0.4, 1.0)))
+        first = crop_camera(rng, crop, size, float(rng.normal(0.0, 0.08)))
+        middle = (size / 2, size / 2)
+        motion = random_motion(rng, frames, CAMERA, energy, middle, size, size / 2)
+        return View(size, keep_inside(first @ np.linalg.inv(motion), size, *mask.shape))
+
+    def _video_view(self, rng: np.random.Generator, scene: Scene) -> View:
+        """The crop stays where it is: the video's own motion is the real thing. Sometimes the hand shakes."""
+        config, mask = self.config, scene.pictures[0].mask
+        keep = float(rng.uniform(0.5, 1.0))
+        crop = crop_that_keeps(rng, np.isin(mask, scene.ids), config.crop_side, keep)
+        turn = float(rng.normal(0.0, 0.08)) if rng.random() < 0.3 else 0.0
+        first = crop_camera(rng, crop, config.size, turn)
+        energy = draw_energy(rng) if rng.random() < 0.3 else 0.0
+        middle = (config.size / 2, config.size / 2)
+        motion = random_motion(rng, config.frames, HANDHELD, energy, middle, config.size, config.size / 2)
+        return View(config.size, keep_inside(first @ np.linalg.inv(motion), config.size, *mask.shape))
+
+    # --- layers --------------------------------------------------------------------------------------------------
+
+    def _scene_layers(
+        self, rng: np.random.Generator, scene: Scene, view: View, energy: float, shutter: float
+    ) -> list[Layer]:
+        if scene.kind == "video":
+            return [scene_layer(view, scene.pictures, _table(scene.ids), None, 0.0)]
+        mask = scene.pictures[0].mask
+        bend = random_bend(rng, self.config.frames, CAMERA.bend * energy, *mask.shape)
+        whole = scene_layer(view, scene.pictures, _table(scene.ids), bend, shutter)
+        covered = np.isin(mask, scene.ids).mean()
+        if scene.kind != "objects" or covered > 0.4 or rng.random() < 0.4:
+            return [whole]
+        lifted = []
+        for number in scene.ids[:4]:  # each moves by itself, over a scene that closes behind it
+            thing = cut_out(scene.pictures, [number], self.config.min_pixels)
+            if thing is not None:
+                placement = np.linalg.inv(translation(-thing.left, -thing.top) @ view.camera[0])
+                layer = moving_layer(rng, view, thing, placement, energy * 0.8, number, shutter=shutter)
+                lifted += [layer] if layer is not None else []
+        holes = np.zeros(256, np.uint8)
+        holes[[layer.label for layer in lifted if layer.label is not None]] = 1
+        rest = np.setdiff1d(scene.ids, np.flatnonzero(holes))
+        if len(rest):  # more objects than are lifted: leave everything in the photo
+            return [whole]
+        return [replace(whole, masks=tuple(holes[p.mask] for p in scene.pictures), fill_holes=True), *lifted]
+
+    def _pasted_layers(
+        self,
+        rng: np.random.Generator,
+        scene: Scene,
+        view: View,
+        progress: float,
+        energy: float,
+        shutter: float,
+    ) -> list[Layer]:
+        size, layers = self.config.size, []
+        scale = 0.55 if scene.kind == "video" else 0.65
+        for order in range(int(rng.choice(len(PASTED), p=PASTED))):
+            twin = scene.kind != "regions" and rng.random() < 0.12
+            thing = self._twin(rng, scene) if twin else self._draw_thing(rng, scene, progress)
+            if thing is None:
+                continue
+            placement, centre = random_placement(rng, thing, size, scale)
+            drift = (0.0, 0.0)
+            if rng.random() < 0.35:  # on its way to the first object: occlusion
+                goal = self._middle(scene, view)
+                drift = (float(goal[0] - centre[0]), float(goal[1] - centre[1]))
+            # an object that nobody asked for must be told from those that somebody did
+            label = 0 if rng.random() < (0.35 if twin else 0.15) else 256 + order
+            colour = random_colour(rng, 0.6)[:3].astype(np.float32) if rng.random() < 0.5 else None
+            own = energy * float(rng.uniform(0.4, 1.3))
+            layer = moving_layer(rng, view, thing, placement, own, label, drift, shutter, colour)
+            layers += [layer] if layer is not None else []
+        return layers
+
+    def _twin(self, rng: np.random.Generator, scene: Scene) -> CutOut | None:
+        """A copy of one of the scene's own objects: looks do not tell it from the original."""
+        return cut_out(scene.pictures, [int(rng.choice(scene.ids))], SMALLEST_CUT)
+
+    def _draw_thing(self, rng: np.random.Generator, scene: Scene, progress: float) -> CutOut | None:
+        if self._wants_video(rng, 0.5 if scene.kind == "video" else 0.25):
+            other = self._draw_video(rng, progress)
+        else:
+            other = self._draw_still(rng)
+        if other is None:
+            return None
+        whole = other.kind == "parts" and rng.random() < 0.6  # all clothes of a person, all parts of a car
+        ids = range(1, 256) if whole else [int(rng.choice(other.ids))]
+        return cut_out(other.pictures, list(ids), SMALLEST_CUT)
+
+    def _middle(self, scene: Scene, view: View) -> np.ndarray:
+        """Where the scene's first object is in the clip's frame 0: (x, y)."""
+        ys, xs = np.nonzero(scene.pictures[0].mask == scene.ids[0])
+        middle: np.ndarray = project(np.linalg.inv(view.camera[0]), np.array([[xs.mean(), ys.mean()]]))[0]
+        return middle
+
+
+def draw_frames(rng: np.random.Generator, length: int, frames: int, max_gap: int) -> list[int]:
+    """Frame numbers of a clip: random gaps up to ``max_gap``, backwards half of the time.
+
+    A video that is too short for so many frames is run to and fro.
+    """
+    fits = max(min(max_gap, (length - 1) // (frames - 1)), 1)
+    gaps = rng.integers(1, fits + 1, size=frames - 1)
+    picks = np.concatenate([[0], np.cumsum(gaps)])
+    picks = picks + rng.integers(max(length - int(picks[-1]), 1))
+    if rng.random() < 0.5:
+        picks = picks[::-1]
+    turned = picks % max(2 * (length - 1), 1)
+    return [int(i) for i in np.minimum(turned, 2 * (length - 1) - turned)]
+
+
+def _between(ends: tuple[float, float], progress: float) -> float:
+    progress = min(max(progress, 0.0), 1.0)
+    return ends[0] + (ends[1] - ends[0]) * progress
+
+
+def _table(ids: Sequence[int]) -> np.ndarray:
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = list(ids)
+    return table
+
+
+def _with_labels(rng: np.random.Generator, layers: list[Layer], most: int) -> list[Layer]:
+    """Gives the objects the ids 1..N in random order; beyond ``most`` pasted ones become background."""
+    scene = layers[0]
+    in_scene = [] if scene.fill_holes else [int(i) for i in np.unique(scene.masks[0]) if i]
+    # an id of the scene that only shows up later is nobody's: the table leaves it background
+    labels = [*in_scene, *(layer.label for layer in layers[1:] if layer.label)][:most]
+    ids = dict(zip(labels, (int(i) + 1 for i in rng.permutation(len(labels))), strict=True))
+    if not scene.fill_holes:
+        table = np.zeros(256, np.uint8)
+        for old in in_scene:
+            table[old] = ids.get(old, 0)
+        scene = replace(scene, masks=tuple(table[mask] for mask in scene.masks))
+    return [scene, *(replace(layer, label=ids.get(layer.label or 0, 0)) for layer in layers[1:])]
