@@ -60,7 +60,8 @@ class SwinB(nn.Module):
         widths = [config.width * 2**stage for stage in range(3)]
         self.channels: tuple[int, int, int, int] = (widths[0], widths[1], widths[2], widths[2])
         self.patch_embed = PatchEmbedding(config.width)
-        rates = iter(torch.linspace(0, config.drop_path, sum(config.depths)).tolist())
+        last = max(sum(config.depths) - 1, 1)
+        rates = (config.drop_path * block / last for block in range(last + 1))
         self.layers = nn.ModuleList()
         for width, heads, depth in zip(widths, config.heads, config.depths, strict=True):
             drop_paths = [next(rates) for _ in range(depth)]
@@ -230,7 +231,7 @@ def from_windows(x: Tensor, side: int, shape: Sequence[int]) -> Tensor:
 
 
 def shift_mask(h: int, w: int, side: int, device: torch.device) -> Tensor:
-    """(windows, side * side, side * side) bool: true where only the cyclic shift brought two cells together."""
+    """(windows, side * side, side * side) bool: true where only the cyclic shift made two cells meet."""
     rows, columns = (_regions(length, side, device) for length in (h, w))
     region = to_windows((3 * rows[:, None] + columns)[None, :, :, None], side).squeeze(-1)
     return region[:, :, None] != region[:, None, :]
