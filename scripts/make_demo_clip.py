@@ -2,7 +2,8 @@
 
     python scripts/make_demo_clip.py [--out limpet/demo/assets] [--seed 0]
 
-Needs scikit-image (part of the [dev] extra) and no network. The same seed and the same package versions give the same files.
+Needs scikit-image (part of the [dev] extra) and no network. The same seed and the same package versions give
+the same files.
 """
 
 from __future__ import annotations

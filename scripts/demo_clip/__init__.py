@@ -1,1 +1,1 @@
-"""Builds the clip of ``limpet demo``: photographs cut out, moved over another photograph, with exact masks."""
+"""Builds the clip of ``limpet demo``: photographs cut out and moved over another one, with exact masks."""

@@ -1,4 +1,4 @@
-"""Paints one frame and its exact mask: each object is warped, lit, shadowed and laid over what is farther away."""
+"""Paints one frame and its exact mask: objects are warped, lit, shadowed, and laid over the farther ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .cutouts import OUTLINES, Cutout, cut_out, photograph
+from .cutouts import Cutout, cut_out, photograph
 from .motion import ACTORS, FRAME_COUNT, FRAME_SIZE, Actor, Pose, camera_window
+from .outlines import OUTLINES
 
 OVERSAMPLING = 2  # painted larger, then averaged down: smooth edges
 SHADOW_STRENGTH = 0.35
@@ -18,7 +19,10 @@ DUSK = np.array([0.94, 0.95, 1.02], np.float32)  # the objects take on a little 
 
 @dataclass(frozen=True)
 class Layer:
-    """One object as it lies in the frame. colour: float32 (H, W, 3) in [0, 1]. alpha: float32 (H, W) in [0, 1]."""
+    """One object as it lies in the frame.
+
+    colour: float32 (H, W, 3) in [0, 1]. alpha: float32 (H, W) in [0, 1].
+    """
 
     object_id: int
     depth: float
@@ -75,7 +79,7 @@ def _background(photo: np.ndarray, time: float) -> np.ndarray:
 
 
 def _layer(cutout: Cutout, actor: Actor, time: float) -> Layer:
-    """The object warped into the frame. Colours are multiplied by alpha on the way, so that edges stay clean."""
+    """The object warped into the frame. Colours travel multiplied by alpha, so that edges stay clean."""
     map_x, map_y = _source_places(actor, actor.pose(time), time, cutout)
     packed = np.dstack([cutout.image * cutout.alpha[..., None], cutout.alpha])
     # a slight blur first: the object shrinks, and pixels that are skipped would flicker

@@ -103,7 +103,7 @@ ACTORS = (
 
 
 def camera_window(time: float, photograph_size: tuple[int, int]) -> tuple[float, float, float]:
-    """Left, top and width, in pixels, of the 16:9 part of the background that the camera sees: a slow pan and zoom.
+    """What the camera sees of the background, a slow pan and zoom: left, top and width in its pixels.
 
     photograph_size: (H, W).
     """
@@ -121,14 +121,12 @@ def _ease(time: float) -> float:
 
 
 def _spline(time: float, times: np.ndarray, values: np.ndarray) -> float:
-    """A smooth curve through the keys: cubic Hermite pieces with central differences as slopes, at rest at the ends."""
+    """A smooth curve through the keys: cubic Hermite, central differences, at rest at the ends."""
     slopes = np.zeros_like(values)
     slopes[1:-1] = (values[2:] - values[:-2]) / (times[2:] - times[:-2])
     piece = int(np.clip(np.searchsorted(times, time, "right") - 1, 0, len(times) - 2))
     length = times[piece + 1] - times[piece]
     s = (time - times[piece]) / length
-    start, end = values[piece], values[piece + 1]
-    rise, fall = slopes[piece] * length, slopes[piece + 1] * length
-    return float(
-        start * (1 + 2 * s) * (1 - s) ** 2 + rise * s * (1 - s) ** 2 + end * s**2 * (3 - 2 * s) + fall * s**2 * (s - 1)
-    )
+    start = values[piece] * (1 + 2 * s) + slopes[piece] * length * s
+    end = values[piece + 1] * (3 - 2 * s) + slopes[piece + 1] * length * (s - 1)
+    return float(start * (1 - s) ** 2 + end * s**2)
