@@ -1,4 +1,4 @@
-"""Colour, blur and noise of whole frames on the training device, and the normalisation of the encoder's input."""
+"""Colour, blur and noise of whole frames on the training device, and the encoder's normalisation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 def change_colour(images: torch.Tensor, colour: np.ndarray) -> torch.Tensor:
     """Affine map of RGB for each frame: images (T, 3, H, W), colour (T, 3, 4)."""
     frames, channels, height, width = images.shape
-    matrix = torch.from_numpy(np.ascontiguousarray(colour, np.float32)).to(images.device)
+    matrix = torch.from_numpy(np.array(colour, np.float32)).to(images.device)
     flat = images.reshape(frames, channels, height * width)
     return torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], flat).view(frames, channels, height, width)
 
@@ -54,7 +54,7 @@ def gaussian_blur(images: torch.Tensor, deviations: np.ndarray) -> torch.Tensor:
 
 
 def shift_blur(images: torch.Tensor, smear: np.ndarray) -> torch.Tensor:
-    """Motion blur: each frame of (T, C, H, W) is averaged along its vector (x, y) in pixels; short ones are left out."""
+    """Motion blur: each frame of (T, C, H, W) is averaged along its vector (x, y) in pixels."""
     chosen = [t for t, length in enumerate(np.abs(smear).max(1)) if length >= 1.5]
     if not chosen:
         return images
@@ -69,7 +69,7 @@ def shift_blur(images: torch.Tensor, smear: np.ndarray) -> torch.Tensor:
 
 
 def _mean_of_shifts(image: torch.Tensor, shifts: list[tuple[int, int]]) -> torch.Tensor:
-    """Mean of copies of (C, H, W) moved by whole pixels, edges repeated. Cheaper than a convolution with a line."""
+    """Mean of copies of (C, H, W) moved by whole pixels, edges repeated: cheaper than a convolution."""
     reach = max(max(abs(x), abs(y)) for x, y in shifts)
     height, width = image.shape[-2:]
     padded = F.pad(image[None], (reach, reach, reach, reach), mode="replicate")[0]

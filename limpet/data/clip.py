@@ -45,7 +45,7 @@ class ClipConfig:
             raise DataError(f"video_share is {self.video_share}; both values are shares from 0 to 1")
         if min(self.max_gap) < 1 or not 1 <= self.max_objects <= 255:
             raise DataError(
-                f"max_gap={self.max_gap}, max_objects={self.max_objects}; use gaps of 1 or more, 1-255 objects"
+                f"max_gap={self.max_gap}, max_objects={self.max_objects}; use gaps from 1, 1-255 objects"
             )
 
 
@@ -57,12 +57,12 @@ class Layer:
         images: uint8 (h, w, 3) RGB, one for all T frames (a photo) or T (a video).
         masks: uint8 (h, w), as many; in the scene the ids of the clip, in an object 1 where it is.
         homography: float64 (T, 3, 3), output pixels to pixels of this layer's images.
-        bend: float32 (T, 2, n, n), smooth displacement (x, y) in pixels of the images over their whole area, or None.
+        bend: float32 (T, 2, n, n), smooth displacement (x, y) in pixels over the whole image, or None.
         label: id in the clip of a cut-out object (0: a distractor that is background); None for the scene.
         window: top, left, bottom, right of the part of the clip that this layer can touch.
         colour: float32 (3, 4), RGB -> RGB affine map, or None.
         smear: float32 (T, 2), motion blur (x, y) in output pixels.
-        fill_holes: where the scene's mask is not 0, its objects were cut out: fill from around, label background.
+        fill_holes: where the scene's mask is not 0, objects were cut out: fill from around, label background.
     """
 
     images: tuple[np.ndarray, ...]
@@ -78,7 +78,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Finish:
-    """What happens to the finished frames: colour float32 (T, 3, 4), gamma, Gaussian blur (T,) in pixels, noise."""
+    """What happens to rendered frames: colour float32 (T, 3, 4), gamma, Gaussian blur (T,) in pixels, noise."""
 
     colour: np.ndarray
     gamma: float
@@ -89,7 +89,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class RawClip:
-    """Everything that was drawn by chance for one clip; rendering it adds no chance. Layers from bottom to top."""
+    """All that was drawn by chance for one clip; rendering adds no chance. Layers from bottom to top."""
 
     frames: int
     size: int

@@ -19,7 +19,7 @@ STILL_LONG_SIDE, VIDEO_LONG_SIDE = 480, 640
 
 
 class TrainingClips:
-    """Batches of clips, a pure function of seed, rank and step: a resumed training sees exactly the same ones.
+    """Batches of clips, a pure function of seed, rank and step: a resumed training sees the same ones.
 
     Args:
         config: how clips are made.
@@ -84,8 +84,8 @@ class TrainingClips:
             if count:
                 return normalise(finish(images, raw.finish)), masks, count
         raise DataError(
-            f"no clip with an object of {self.config.min_pixels} pixels or more in {ATTEMPTS} attempts at step {step}; "
-            "the objects of the data set are too small for this clip size"
+            f"no clip with an object of {self.config.min_pixels} pixels or more in {ATTEMPTS} attempts "
+            f"at step {step}; the objects of the data set are too small for this clip size"
         )
 
 

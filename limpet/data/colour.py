@@ -10,8 +10,9 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
-    """Brightness, contrast, saturation, hue and a tint by chance: float64 (4, 4) on (r, g, b, 1) in [0, 1]."""
-    brightness, contrast, saturation = np.exp(rng.normal(0.0, 1.0, 3) * strength * np.array([0.22, 0.2, 0.3]))
+    """Brightness, contrast, saturation, hue and tint by chance: float64 (4, 4) on (r, g, b, 1) in [0, 1]."""
+    spread = np.clip(rng.normal(0.0, 1.0, 3), -1.8, 1.8) * strength  # beyond that most pixels are clipped
+    brightness, contrast, saturation = np.exp(spread * np.array([0.16, 0.18, 0.3]))
     hue = rng.normal(0.0, 0.12) * strength
     tint = np.exp(rng.normal(0.0, 0.06, 3) * strength)
     grey = np.outer(np.ones(3), LUMA)
@@ -24,7 +25,7 @@ def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
 
 
 def random_finish(rng: np.random.Generator, frames: int) -> Finish:
-    """What is done to a whole clip: strong colour change for all frames, a weak one for each, blur, gamma, noise."""
+    """Finish of a clip: strong colour change for all frames, a weak one for each, blur, gamma, noise."""
     whole = random_colour(rng, 1.0) if rng.random() < 0.8 else np.eye(4)
     if rng.random() < 0.04:
         whole[:3, :3] = np.outer(np.ones(3), LUMA @ whole[:3, :3])  # a grey film

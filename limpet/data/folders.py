@@ -12,8 +12,8 @@ from limpet.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
-# What the ids of a photo stand for decides how they may be used: an object can be cut out and moved by itself,
-# a part moves with its object, regions tile the photo and have no background around them.
+# What the ids of a photo stand for decides how they may be used: an object can be cut out and moved by
+# itself, a part moves with its object, regions tile the photo and have no background around them.
 KIND_OF_PREFIX = {"clothing": "parts", "car": "parts", "bsds": "regions"}
 
 
@@ -75,13 +75,13 @@ class StillsFolder:
 
 
 class DavisFolder:
-    """Videos in DAVIS layout: ``JPEGImages/<resolution>/<name>/*.jpg``, ``Annotations/<resolution>/<name>/*.png``.
+    """Videos in DAVIS layout: ``JPEGImages/<resolution>/<name>/*.jpg`` and ``Annotations/…/*.png`` alike.
 
     Only frames that have a mask are listed: a video whose first frame alone is labelled can't teach tracking.
 
     Args:
         root: the folder that holds JPEGImages and Annotations.
-        split: the names to use, from ``ImageSets/<split>.txt`` (``2017/train`` is fine too); None takes every video.
+        split: the names to use, from ``ImageSets/<split>.txt`` (or ``2017/train``); None takes every video.
         resolution: the folder between JPEGImages and the names.
 
     Attributes:
@@ -140,7 +140,7 @@ class DavisFolder:
 def read_mask(path: Path) -> np.ndarray:
     """Object ids of an indexed or grey PNG, uint8 (H, W).
 
-    The value 255 is the object where it is the only one (DAVIS-2016 as first published), else "void": background.
+    The value 255 is the object where it is the only one (DAVIS-2016 as first published), else background.
 
     Raises:
         OSError, ValueError: the file is damaged, or its pixels are colours instead of ids.

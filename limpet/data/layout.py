@@ -1,4 +1,4 @@
-"""Where things go in a clip: crops that keep the object, and scenes and cut-out objects as layers with motion."""
+"""Where things go in a clip: crops that keep the object, scenes and cut-out objects as moving layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_SMEAR = 14.0  # pixels of motion blur
 
 @dataclass(frozen=True)
 class View:
-    """What the camera sees: homographies float64 (T, 3, 3) from output pixels to pixels of the scene's pictures."""
+    """What the camera sees: homographies float64 (T, 3, 3), output pixels to pixels of the scene."""
 
     size: int
     camera: np.ndarray
@@ -82,23 +82,34 @@ def scene_layer(
     view: View, pictures: Sequence[Picture], labels: np.ndarray, bend: np.ndarray | None, shutter: float
 ) -> Layer:
     """The bottom layer. ``labels`` is a table uint8 (256,) from the picture's ids to the clip's."""
+    height, width = pictures[0].mask.shape
+    # a bend refers to the whole picture; without one, what the camera never sees can stay behind
+    left, top, right, bottom = _seen(view, height, width) if bend is None else (0, 0, width, height)
+    area = np.s_[top:bottom, left:right]
+    middle = np.array([[view.size / 2, view.size / 2]])
     return Layer(
-        images=tuple(p.image for p in pictures),
-        masks=tuple(labels[p.mask] for p in pictures),
-        homography=view.camera,
+        images=tuple(p.image[area] for p in pictures),
+        masks=tuple(labels[p.mask[area]] for p in pictures),
+        homography=translation(-left, -top) @ view.camera,
         bend=bend,
         label=None,
         window=(0, 0, view.size, view.size),
         colour=None,
-        smear=_smear(
-            view.camera, project(view.camera[0], np.array([[view.size / 2, view.size / 2]])), shutter
-        ),
+        smear=_smear(view.camera, project(view.camera[0], middle), shutter),
     )
+
+
+def _seen(view: View, height: int, width: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of the pictures that the camera sees, with a margin."""
+    reached = project(view.camera, corners(view.size, view.size)).reshape(-1, 2)
+    left, top = (np.floor(reached.min(0)).astype(int) - 2).clip(0, [width - 2, height - 2])
+    right, bottom = (np.ceil(reached.max(0)).astype(int) + 3).clip([left + 2, top + 2], [width, height])
+    return int(left), int(top), int(right), int(bottom)
 
 
 @dataclass(frozen=True)
 class CutOut:
-    """An object cut out of its pictures: images and 0/1 masks (one or T) of its surroundings, offset of these."""
+    """An object cut out of its pictures: images and 0/1 masks (one or T) around it, and where they were."""
 
     images: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
@@ -134,7 +145,7 @@ def cut_out(pictures: Sequence[Picture], ids: Sequence[int], min_pixels: int) ->
 def random_placement(
     rng: np.random.Generator, thing: CutOut, size: int, largest: float
 ) -> tuple[np.ndarray, tuple[float, float]]:
-    """Homography (3, 3) from the cut-out's pixels to a random place, size and pose in the clip, and its (x, y) there."""
+    """Homography (3, 3) from the cut-out's pixels to a random place and pose in the clip, and (x, y)."""
     x, y, width, height = thing.box()
     target = np.exp(rng.uniform(np.log(0.15), np.log(largest))) * size
     scale = min(target / np.sqrt(width * height), 2.5)
@@ -188,7 +199,7 @@ def moving_layer(
 def _window(
     homography: np.ndarray, size: int, height: int, width: int, margin: float
 ) -> tuple[int, int, int, int] | None:
-    """The part of the output that the layer touches in any frame (bends stay inside the picture's area by padding)."""
+    """The part of the output that the layer touches in any frame, room for its bend included."""
     padded = corners(height, width) + 0.13 * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * [width, height]
     reached = project(np.linalg.inv(homography), padded).reshape(-1, 2)
     if not np.isfinite(reached).all():

@@ -1,4 +1,4 @@
-"""Smooth random motion as matrices and thin-plate splines, in numpy: all chance is drawn here and in sampling."""
+"""Smooth random motion as matrices and thin-plate splines, in numpy."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def pose(turn: float, zoom: float, shear: float, tilt_x: float, tilt_y: float, r
     cos, sin = np.cos(turn) * zoom, np.sin(turn) * zoom
     linear = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     skew = np.array([[1.0, shear, 0.0], [0.0, 1.0, 0.0], [tilt_x / reach, tilt_y / reach, 1.0]])
-    return linear @ skew
+    result: np.ndarray = linear @ skew
+    return result
 
 
 def random_motion(
@@ -78,7 +79,7 @@ def random_motion(
     size: int,
     reach: float,
 ) -> np.ndarray:
-    """Where the points of frame 0 are in frame t: homographies float64 (T, 3, 3) in output pixels, frame 0 the identity.
+    """Where the points of frame 0 are in frame t: float64 (T, 3, 3) in output pixels, the first the identity.
 
     Args:
         pivot: (x, y) about which the thing turns and zooms.
@@ -91,7 +92,9 @@ def random_motion(
     tilt = np.clip(path[:, 5:] * scale.tilt, -0.3, 0.3)
     motion = np.empty((frames, 3, 3))
     for t in range(frames):
-        change = pose(path[t, 2] * scale.turn, zoom[t], path[t, 4] * scale.shear, *tilt[t], reach)
+        change = pose(
+            path[t, 2] * scale.turn, zoom[t], path[t, 4] * scale.shear, tilt[t, 0], tilt[t, 1], reach
+        )
         motion[t] = translation(pivot[0] + x[t], pivot[1] + y[t]) @ change @ translation(-pivot[0], -pivot[1])
     return motion
 
@@ -99,9 +102,10 @@ def random_motion(
 def random_bend(
     rng: np.random.Generator, frames: int, deviation: float, height: int, width: int
 ) -> np.ndarray | None:
-    """A thin-plate deformation that grows over the frames: float32 (T, 2, n, n), (x, y) in pixels of the picture.
+    """A thin-plate deformation that grows over the frames: float32 (T, 2, n, n), (x, y) in pixels.
 
-    Bounded to 0.13 of the picture's side, less than half of the distance of control points, so that it can't fold.
+    Bounded to 0.13 of the picture's side, less than half of the distance of control points, so that it
+    can't fold.
     """
     if deviation < 1e-4:
         return None
@@ -109,7 +113,9 @@ def random_bend(
     control = np.tanh(smooth_path(rng, frames, points * 2) * deviation / 0.13) * 0.13
     field = thin_plate_basis() @ control.reshape(frames, points, 2)  # (T, n*n, 2)
     field = field * np.array([width, height])
-    return field.reshape(frames, BEND_CELLS, BEND_CELLS, 2).transpose(0, 3, 1, 2).astype(np.float32)
+    shaped = field.reshape(frames, BEND_CELLS, BEND_CELLS, 2).transpose(0, 3, 1, 2)
+    result: np.ndarray = shaped.astype(np.float32)
+    return result
 
 
 def thin_plate_basis() -> np.ndarray:
@@ -124,12 +130,14 @@ def thin_plate_basis() -> np.ndarray:
     system[:points, points:] = np.c_[np.ones(points), control]
     system[points:, :points] = system[:points, points:].T
     weights = np.linalg.solve(system, np.eye(points + 3)[:, :points])
-    return np.c_[_radial(grid, control), np.ones(len(grid)), grid] @ weights
+    basis: np.ndarray = np.c_[_radial(grid, control), np.ones(len(grid)), grid] @ weights
+    return basis
 
 
 def _radial(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     squared = ((a[:, None] - b[None]) ** 2).sum(-1)
-    return squared * np.log(np.maximum(squared, 1e-12))
+    values: np.ndarray = squared * np.log(np.maximum(squared, 1e-12))
+    return values
 
 
 def project(homography: np.ndarray, points: np.ndarray) -> np.ndarray:

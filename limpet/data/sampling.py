@@ -1,4 +1,4 @@
-"""What goes into a clip: which pictures, which objects, how they move. A pure function of seed, rank and step."""
+"""What goes into a clip: pictures, objects, how they move. A pure function of seed, rank and step."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ REDRAWS = 20
 PASTED = (0.25, 0.4, 0.25, 0.1)  # chance of 0, 1, 2, 3 pasted objects
 SMALLEST_CUT = 500  # pixels of an object that is worth cutting out
 STILL_SIDES = (0.6, 1.0)
+KIND_SHARES = {"objects": 0.65, "parts": 0.2, "regions": 0.15}  # people track whole objects more than parts
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Pictures (one or T), the ids in them that count as objects, and their kind (see ``Still``, or ``video``)."""
+    """Pictures (one or T), the ids in them that count as objects, and their kind (a still's, or video)."""
 
     pictures: tuple[Picture, ...]
     ids: tuple[int, ...]
@@ -75,6 +76,7 @@ class ClipSampler:
         self.config, self.rank = config, rank
         self.stills, self.sequences = list(stills), list(sequences)
         self._still_cache, self._video_cache = still_cache, video_cache
+        self._still_chances = _chances(self.stills)
 
     def sample(self, step: int, index: int = 0, progress: float = 0.0, attempt: int = 0) -> RawClip:
         """The clip of this step and place in the batch.
@@ -117,10 +119,8 @@ class ClipSampler:
         chance = rng.random() < share
         return bool(self.sequences) and (chance or not self.stills)
 
-    # --- sources -------------------------------------------------------------------------------------------------
-
     def _draw_still(self, rng: np.random.Generator) -> Scene | None:
-        still = self.stills[rng.integers(len(self.stills))]
+        still = self.stills[rng.choice(len(self.stills), p=self._still_chances)]
         picture = self._still_cache.load(still.image, still.mask)
         counts = np.bincount(picture.mask.ravel(), minlength=256)
         counts[0] = 0
@@ -150,8 +150,6 @@ class ClipSampler:
         ids = ids[: self.config.max_objects]
         return Scene(pictures, tuple(int(i) for i in ids), "video")
 
-    # --- views ---------------------------------------------------------------------------------------------------
-
     def _still_view(self, rng: np.random.Generator, scene: Scene, energy: float) -> View:
         size, frames = self.config.size, self.config.frames
         mask = scene.pictures[0].mask
@@ -172,8 +170,6 @@ class ClipSampler:
         middle = (config.size / 2, config.size / 2)
         motion = random_motion(rng, config.frames, HANDHELD, energy, middle, config.size, config.size / 2)
         return View(config.size, keep_inside(first @ np.linalg.inv(motion), config.size, *mask.shape))
-
-    # --- layers --------------------------------------------------------------------------------------------------
 
     def _scene_layers(
         self, rng: np.random.Generator, scene: Scene, view: View, energy: float, shutter: float
@@ -266,6 +262,13 @@ def draw_frames(rng: np.random.Generator, length: int, frames: int, max_gap: int
     return [int(i) for i in np.minimum(turned, 2 * (length - 1) - turned)]
 
 
+def _chances(stills: Sequence[Still]) -> np.ndarray:
+    """Chance of each photo, so that the kinds get their shares whatever their numbers."""
+    numbers = {kind: sum(still.kind == kind for still in stills) for kind in KIND_SHARES}
+    chances = np.array([KIND_SHARES[still.kind] / numbers[still.kind] for still in stills])
+    return chances / max(chances.sum(), 1e-12)
+
+
 def _between(ends: tuple[float, float], progress: float) -> float:
     progress = min(max(progress, 0.0), 1.0)
     return ends[0] + (ends[1] - ends[0]) * progress
@@ -280,7 +283,8 @@ def _table(ids: Sequence[int]) -> np.ndarray:
 def _with_labels(rng: np.random.Generator, layers: list[Layer], most: int) -> list[Layer]:
     """Gives the objects the ids 1..N in random order; beyond ``most`` pasted ones become background."""
     scene = layers[0]
-    in_scene = [] if scene.fill_holes else [int(i) for i in np.unique(scene.masks[0]) if i]
+    counts = np.bincount(scene.masks[0].ravel(), minlength=256)
+    in_scene = [] if scene.fill_holes else [int(i) for i in np.flatnonzero(counts) if i]
     # an id of the scene that only shows up later is nobody's: the table leaves it background
     labels = [*in_scene, *(layer.label for layer in layers[1:] if layer.label)][:most]
     ids = dict(zip(labels, (int(i) + 1 for i in rng.permutation(len(labels))), strict=True))

@@ -92,8 +92,8 @@ def _shrink_factor(layer: Layer) -> int:
 
 
 def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
-    """uint8 (h, w, C), one or T -> float32 (1 or T, C, h, w) in [0, 1]; bytes travel, floats are made there."""
-    stack = np.stack(arrays) if len(arrays) > 1 else np.ascontiguousarray(arrays[0])[None]
+    """uint8 (h, w, C), one or T -> float32 (1 or T, C, h, w) in [0, 1]; what travels is bytes."""
+    stack = np.stack(arrays)
     return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float().mul_(1.0 / 255.0)
 
 
