@@ -1,0 +1,121 @@
+"""What a scoring run gives back: J and F of every object in every scored frame, and their means.
+
+Everything is in [0, 1]; tables show per cent. As in the official tool the overall means are over objects, not
+over sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from limpet.errors import DataError
+from limpet.evaluation.metrics import Course, course
+
+
+@dataclass(frozen=True)
+class ObjectScores:
+    """One object of one sequence: J and F in every scored frame."""
+
+    sequence: str
+    object_id: int
+    region: tuple[float, ...]
+    boundary: tuple[float, ...]
+
+    @cached_property
+    def j(self) -> Course:
+        return course(self.region)
+
+    @cached_property
+    def f(self) -> Course:
+        return course(self.boundary)
+
+    @property
+    def j_and_f(self) -> float:
+        return (self.j.mean + self.f.mean) / 2
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over a set of objects."""
+
+    objects: int
+    j: Course
+    f: Course
+
+    @property
+    def j_and_f(self) -> float:
+        return (self.j.mean + self.f.mean) / 2
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A whole run.
+
+    Attributes:
+        objects: in the order of the data set.
+        frames: names of the scored frames by sequence (first and last frame left out).
+        seconds: time spent in the tracker's steps; 0 when existing masks were scored.
+        steps: number of those steps.
+        notes: what a reader should know: objects or ids that were not scored.
+    """
+
+    objects: tuple[ObjectScores, ...]
+    frames: dict[str, tuple[str, ...]]
+    seconds: float = 0.0
+    steps: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.objects:
+            raise DataError("nothing was scored: the data set has no sequence")
+
+    @property
+    def summary(self) -> Summary:
+        """Means over all objects."""
+        return summarise(self.objects)
+
+    @property
+    def j_mean(self) -> float:
+        return self.summary.j.mean
+
+    @property
+    def f_mean(self) -> float:
+        return self.summary.f.mean
+
+    @property
+    def j_and_f(self) -> float:
+        """The headline number of DAVIS."""
+        return self.summary.j_and_f
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Speed of the tracker's steps alone, reading and scoring left out."""
+        return self.steps / self.seconds if self.seconds else None
+
+    def by_sequence(self) -> dict[str, tuple[ObjectScores, ...]]:
+        return {name: tuple(o for o in self.objects if o.sequence == name) for name in self.frames}
+
+    def worst(self, count: int = 3) -> tuple[str, ...]:
+        """Names of the sequences with the lowest J&F, the worst first."""
+        means = {name: summarise(objects).j_and_f for name, objects in self.by_sequence().items()}
+        return tuple(sorted(means, key=lambda name: means[name])[:count])
+
+    def region_course(self, sequence: str) -> tuple[float, ...]:
+        """J in every scored frame of a sequence, the mean of its objects."""
+        series = np.mean([o.region for o in self.by_sequence()[sequence]], axis=0)
+        return tuple(float(value) for value in series)
+
+
+def summarise(objects: Sequence[ObjectScores]) -> Summary:
+    """Means of the objects' mean, recall and decay."""
+    return Summary(len(objects), _mean(o.j for o in objects), _mean(o.f for o in objects))
+
+
+def _mean(courses: Iterable[Course]) -> Course:
+    rows = np.array([(c.mean, c.recall, c.decay) for c in courses], dtype=np.float64)
+    mean, recall, decay = (float(value) for value in rows.mean(axis=0))
+    return Course(mean, recall, decay)
