@@ -62,7 +62,7 @@ class Layer:
         window: top, left, bottom, right of the part of the clip that this layer can touch.
         colour: float32 (3, 4), RGB -> RGB affine map, or None.
         smear: float32 (T, 2), motion blur (x, y) in output pixels.
-        fill_holes: where the scene's mask is not 0, objects were cut out: fill from around, label background.
+        fill_holes: where the scene's mask is not 0, objects were cut out: fill from around, label 0.
     """
 
     images: tuple[np.ndarray, ...]
@@ -78,7 +78,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Finish:
-    """What happens to rendered frames: colour float32 (T, 3, 4), gamma, Gaussian blur (T,) in pixels, noise."""
+    """What happens to rendered frames: colour float32 (T, 3, 4), gamma, blur (T,) in pixels, noise."""
 
     colour: np.ndarray
     gamma: float

@@ -42,7 +42,9 @@ class TrainingClips:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self._folders = [*([stills] if stills is not None else []), *videos]
+        self._folders: list[StillsFolder | DavisFolder] = list(videos)
+        if stills is not None:
+            self._folders.append(stills)
         self._caches = (PictureCache(STILL_LONG_SIDE), PictureCache(VIDEO_LONG_SIDE))
         sequences = [sequence for folder in videos for sequence in folder.sequences]
         photos = stills.stills if stills is not None else []

@@ -73,9 +73,9 @@ def crop_camera(
     scale = side / size
     matrix = np.diag([scale * stretch * mirror, scale / stretch, 1.0])
     middle = (size - 1) / 2
-    return (
-        translation(x - 0.5, y - 0.5) @ pose(turn, 1.0, 0, 0, 0, 1.0) @ matrix @ translation(-middle, -middle)
-    )
+    place = translation(x - 0.5, y - 0.5) @ pose(turn, 1.0, 0, 0, 0, 1.0)
+    result: np.ndarray = place @ matrix @ translation(-middle, -middle)
+    return result
 
 
 def scene_layer(
@@ -216,4 +216,5 @@ def _smear(homography: np.ndarray, point: np.ndarray, shutter: float) -> np.ndar
     path = project(np.linalg.inv(homography), point)[:, 0]  # (T, 2)
     smear = np.gradient(path, axis=0) * shutter
     length = np.linalg.norm(smear, axis=1, keepdims=True)
-    return (smear * np.minimum(1.0, LONGEST_SMEAR / np.maximum(length, 1e-6))).astype(np.float32)
+    result: np.ndarray = smear * np.minimum(1.0, LONGEST_SMEAR / np.maximum(length, 1e-6))
+    return result.astype(np.float32)

@@ -153,11 +153,15 @@ def corners(height: float, width: float) -> np.ndarray:
 
 
 def keep_inside(camera: np.ndarray, size: int, height: int, width: int, slack: float = 0.04) -> np.ndarray:
-    """Shifts views (T, 3, 3) that would look past the picture's edge by more than ``slack`` of its size."""
+    """Shrinks and shifts views (T, 3, 3) that look past the edge by more than ``slack`` of the picture."""
     view = project(camera, corners(size, size))  # (T, 4, 2)
     low, high = view.min(1), view.max(1)
     extent = np.array([width - 1.0, height - 1.0])
     margin = slack * extent
+    centre = (low + high) / 2
+    factor = np.minimum(1.0, ((extent + 2 * margin) / (high - low)).min(1, keepdims=True))  # (T, 1)
+    low, high = centre + (low - centre) * factor, centre + (high - centre) * factor
     shift = np.maximum(-margin - low, 0.0) - np.maximum(high - extent - margin, 0.0)
-    shift = np.where(high - low > extent + 2 * margin, (extent - low - high) / 2, shift)
-    return np.stack([translation(*shift[t]) @ camera[t] for t in range(len(camera))])
+    offset = shift + centre * (1.0 - factor)
+    zoom = [np.diag([f, f, 1.0]) for f in factor[:, 0]]
+    return np.stack([translation(*offset[t]) @ zoom[t] @ camera[t] for t in range(len(camera))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from limpet.data.cache import Picture, PictureCache, UnreadablePictureError
@@ -194,7 +195,9 @@ class ClipSampler:
         rest = np.setdiff1d(scene.ids, np.flatnonzero(holes))
         if len(rest):  # more objects than are lifted: leave everything in the photo
             return [whole]
-        return [replace(whole, masks=tuple(holes[p.mask] for p in scene.pictures), fill_holes=True), *lifted]
+        # masks seldom reach the very edge of an object: what is left of it would give away where it was
+        behind = tuple(cv2.dilate(holes[m], np.ones((9, 9), np.uint8)) for m in whole.masks)
+        return [replace(whole, masks=behind, fill_holes=True), *lifted]
 
     def _pasted_layers(
         self,
@@ -266,7 +269,8 @@ def _chances(stills: Sequence[Still]) -> np.ndarray:
     """Chance of each photo, so that the kinds get their shares whatever their numbers."""
     numbers = {kind: sum(still.kind == kind for still in stills) for kind in KIND_SHARES}
     chances = np.array([KIND_SHARES[still.kind] / numbers[still.kind] for still in stills])
-    return chances / max(chances.sum(), 1e-12)
+    result: np.ndarray = chances / max(chances.sum(), 1e-12)
+    return result
 
 
 def _between(ends: tuple[float, float], progress: float) -> float:

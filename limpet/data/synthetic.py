@@ -34,20 +34,20 @@ def sampling_grid(layer: Layer, device: torch.device) -> torch.Tensor:
     height, width = layer.masks[0].shape
     # pixels -> [-1, 1] with align_corners=True, folded into the homography
     scale = np.array([[2 / max(width - 1, 1), 0, -1], [0, 2 / max(height - 1, 1), -1], [0, 0, 1.0]])
-    matrix = torch.from_numpy((scale @ layer.homography).astype(np.float32)).to(device)  # (T, 3, 3)
-    x = torch.arange(left, right, device=device, dtype=torch.float32).view(1, 1, -1, 1)
-    y = torch.arange(top, bottom, device=device, dtype=torch.float32).view(1, -1, 1, 1)
-    columns = matrix.transpose(1, 2).unsqueeze(2).unsqueeze(3)  # (T, 3, 1, 1, 3): images of x, y and 1
-    mapped = x * columns[:, 0] + (y * columns[:, 1] + columns[:, 2])  # (T, h, w, 3)
-    if np.allclose(layer.homography[:, 2, :2], 0.0):
-        grid = mapped[..., :2]
-    else:
-        grid = mapped[..., :2] / mapped[..., 2:].clamp(min=1e-3)
+    matrix = torch.from_numpy((scale @ layer.homography).astype(np.float32)).to(device)[
+        ..., None, None
+    ]  # (T, 3, 3, 1, 1)
+    x = torch.arange(left, right, device=device, dtype=torch.float32).view(1, 1, -1)
+    y = torch.arange(top, bottom, device=device, dtype=torch.float32).view(1, -1, 1)
+    u, v, w = ((m[:, 0] * x + (m[:, 1] * y + m[:, 2])) for m in matrix.unbind(1))  # each (T, h, w)
+    if np.abs(layer.homography[:, 2, :2]).max() > 1e-9:  # perspective
+        w = w.clamp_(min=1e-3)
+        u, v = u.div_(w), v.div_(w)
+    grid = torch.stack([u, v], -1)
     if layer.bend is None:
-        return grid.contiguous()
+        return grid
     unit = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=device)
     field = torch.from_numpy(layer.bend).to(device) * unit.view(1, 2, 1, 1)
-    grid = grid.contiguous()
     moved = F.grid_sample(field, grid, mode="bilinear", padding_mode="border", align_corners=True)
     return grid + moved.permute(0, 2, 3, 1)
 
@@ -88,7 +88,7 @@ def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
 
 def _shrink_factor(layer: Layer) -> int:
     scale = float(np.sqrt(np.abs(np.linalg.det(layer.homography[0, :2, :2]))))
-    return 2 ** max(int(np.log2(max(scale, 1.0) / 0.9)), 0)
+    return 1 << max(int(np.log2(max(scale, 1.0) / 0.9)), 0)
 
 
 def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
@@ -106,20 +106,20 @@ def _warp(source: torch.Tensor, grid: torch.Tensor, frames: int, mode: str, padd
 def fill_holes(pixels: torch.Tensor, holes: torch.Tensor) -> torch.Tensor:
     """Closes the holes (> 0) with what is around them: averages over ever larger cells, then back down.
 
+    The texture that averaging loses comes from the mirrored picture; a smooth patch would betray the hole.
+
     Args:
-        pixels: (1, 3, H, W). holes: (1, 1, H, W).
+        pixels: (1, 3, H, W) in [0, 1]. holes: (1, 1, H, W).
     """
-    known = 1.0 - F.max_pool2d(
-        (holes > 0).float(), 9, stride=1, padding=4
-    )  # masks seldom reach the very edge
+    known = (holes <= 0).float()
     levels = [(pixels * known, known)]
-    while min(levels[-1][1].shape[-2:]) > 2 and len(levels) < 9:
-        levels.append(
-            (F.avg_pool2d(levels[-1][0], 2, ceil_mode=True), F.avg_pool2d(levels[-1][1], 2, ceil_mode=True))
-        )
-    coarse = levels[-1][0].sum((2, 3), keepdim=True) / levels[-1][1].sum((2, 3), keepdim=True).clamp(min=1e-6)
+    while min(levels[-1][1].shape[-2:]) > 2:
+        colour, weight = levels[-1]
+        levels.append((F.avg_pool2d(colour, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)))
+    filled = levels[-1][0].sum((2, 3), keepdim=True) / levels[-1][1].sum((2, 3), keepdim=True).clamp(min=1e-6)
     for colour, weight in reversed(levels):
-        size = (weight.shape[-2], weight.shape[-1])
-        up = F.interpolate(coarse, size, mode="bilinear" if coarse.shape[-1] > 1 else "nearest")
-        coarse = torch.where(weight > 1e-4, colour / weight.clamp(min=1e-4), up)
-    return torch.where(known > 0, pixels, coarse)
+        up = F.interpolate(filled, weight.shape[-2:], mode="bilinear")
+        filled = torch.where(weight > 1e-4, colour / weight.clamp(min=1e-4), up)
+    smooth = F.interpolate(F.avg_pool2d(filled, 8, ceil_mode=True), pixels.shape[-2:], mode="bilinear")
+    texture = ((filled - smooth) * known).flip(3)
+    return torch.where(known > 0, pixels, (filled + texture).clamp(0, 1))
