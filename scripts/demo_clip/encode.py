@@ -13,6 +13,7 @@ from PIL import Image
 
 from limpet.video.atomic import atomic_path
 
+BT709 = 1
 QUALITY = "17"  # x264's constant rate factor: no visible loss
 PALETTE = (0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0)  # the first four colours of DAVIS
 
@@ -25,8 +26,12 @@ def write_video(path: Path, frames: Iterable[np.ndarray], size: tuple[int, int],
         stream.thread_count = 1
         stream.pix_fmt = "yuv420p"
         stream.height, stream.width = size
+        context = stream.codec_context  # colours that are not declared look different in each player
+        context.colorspace = context.color_primaries = context.color_trc = context.color_range = BT709
         for image in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
