@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limpet.models.attention import attend, attend_locally
+from limpet.models.depthwise import DepthwiseConv2d
 
 
 class LayerMemory(NamedTuple):
@@ -72,7 +73,7 @@ class GatedOutput(nn.Module):
     def __init__(self, config: PropagationConfig) -> None:
         super().__init__()
         width = 2 * config.value_channels
-        self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False)
+        self.depthwise = DepthwiseConv2d(width, 5)
         self.dropout = nn.Dropout2d(config.output_dropout)
         self.projection = nn.Linear(width, 2 * config.channels)
 

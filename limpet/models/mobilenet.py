@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from limpet.models.depthwise import DepthwiseConv2d
 from limpet.models.frozen_norm import FrozenBatchNorm2d, freeze
 
 STEM_CHANNELS = 32
@@ -90,8 +91,13 @@ def conv_norm(
 ) -> nn.Sequential:
     """Convolution with "same" padding, frozen norm, ReLU6."""
     padding = (size - 1) // 2 * dilation
+    conv: nn.Conv2d
+    if groups == outputs and dilation > 1:
+        conv = DepthwiseConv2d(outputs, size, dilation)
+    else:
+        conv = nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False)
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False),
+        conv,
         FrozenBatchNorm2d(outputs),
         nn.ReLU6(inplace=True),
     )

@@ -1,14 +1,13 @@
 """Runs a model along training clips and scores each frame: the tracker's loop, with gradients (AOT, section 4).
 
 The first frame is the reference. Memories of later frames are made from the true masks (teacher forcing) or, in the
-second half of a stage, from the network's own predictions, whose identity embedding then carries no gradient.
+second half of a stage, from the network's own predictions; identity embeddings then carry no gradient.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +19,7 @@ from limpet.models.identity import one_hot
 from limpet.training.losses import mask_loss
 
 
-@dataclass(frozen=True)
-class RolloutConfig:
+class RolloutConfig(NamedTuple):
     """How one clip is run and weighed.
 
     own_predictions: memories from predicted instead of true masks.
@@ -38,8 +36,7 @@ class RolloutConfig:
     checkpointing: bool = False
 
 
-@dataclass(frozen=True)
-class RolloutResult:
+class RolloutResult(NamedTuple):
     """loss: scalar to minimise; frame_losses: (T, B) without gradient, frame 0 being the auxiliary loss;
     masks: (T, B, H, W) what was predicted."""
 
@@ -102,7 +99,8 @@ class _Run:
         """Masks (B, H, W) by id -> identity embedding, each id in its slot."""
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
         planes = one_hot(in_slots, self.model.config.max_objects + 1)
-        return self.model.identify(planes)
+        embedding = self.model.identify(planes)
+        return embedding.detach() if self.config.own_predictions else embedding
 
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""
@@ -122,11 +120,8 @@ class _Run:
         def run() -> tuple[Tensor, Memory]:
             tokens, pending = self.model.propagate(features, long_term, short_term)
             scores = self.decode(tokens, features, truth.shape[-2:])
-            if self.config.own_predictions:
-                embedding = self.identify(scores.argmax(dim=1)).detach()
-            else:
-                embedding = self.identify(truth)
-            return scores, self.model.remember(pending, embedding)
+            known = scores.argmax(dim=1) if self.config.own_predictions else truth
+            return scores, self.model.remember(pending, self.identify(known))
 
         if not self.config.checkpointing:
             return run()

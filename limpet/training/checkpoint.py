@@ -1,0 +1,94 @@
+"""Checkpoints from which a run continues exactly: safetensors for the numbers, JSON for the rest.
+
+A checkpoint is one file that appears whole: the JSON travels in its header. Chance needs no saving, since every step
+draws from generators seeded by the run's seed and the step.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from limpet.errors import DataError
+from limpet.training.config import TrainConfig
+from limpet.video.atomic import atomic_path
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """step: the next step to take; model, average, optimizer: tensors by name."""
+
+    step: int
+    config: TrainConfig
+    model: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+
+
+def save_checkpoint(
+    path: Path,
+    step: int,
+    config: TrainConfig,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the state after ``step`` steps; the file of an earlier step is replaced only when this one is whole."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
+    tensors |= {f"optimizer.{k}": v for k, v in _optimizer_tensors(model, optimizer).items()}
+    header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
+    whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(whole, temporary, metadata=header)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises DataError when it is missing, damaged or something else."""
+    if not path.is_file():
+        raise DataError(f"there is no checkpoint at {path}; start without --resume, or name the run's folder")
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged and cannot be resumed from ({error}); use an older checkpoint") from error
+    if header.get("format") != "limpet-checkpoint-1":
+        raise DataError(f"{path} is not a training checkpoint of this version; its header says {header or 'nothing'}")
+    parts = {
+        part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+        for part in ("model", "average", "optimizer")
+    }
+    return Checkpoint(int(header["step"]), TrainConfig.from_json(json.loads(header["config"])), **parts)
+
+
+def restore(
+    checkpoint: Checkpoint, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put a checkpoint's numbers into freshly made objects of the same configuration."""
+    model.load_state_dict(checkpoint.model)
+    average.load_state_dict(checkpoint.average)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            name = names[parameter]
+            if f"{name}.exp_avg" not in checkpoint.optimizer:
+                continue  # a parameter that had no gradient yet
+            optimizer.state[parameter] = {
+                key: checkpoint.optimizer[f"{name}.{key}"].to(parameter.device if key != "step" else "cpu")
+                for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }

@@ -1,0 +1,197 @@
+"""The training loop: one process on a CPU or many on GPUs, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from limpet.cpu import keep_freed_memory
+from limpet.data import ClipBatch, DavisFolder, StillsFolder, TrainingClips
+from limpet.errors import DataError, MissingExtraError
+from limpet.models import DeAOT
+from limpet.models.frozen_norm import freeze
+from limpet.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
+from limpet.training.config import TrainConfig
+from limpet.training.losses import slot_permutation
+from limpet.training.monitor import Monitor, progress_bar
+from limpet.training.rollout import RolloutConfig, RolloutResult, rollout
+from limpet.training.schedule import (
+    averaging_decay,
+    build_optimizer,
+    rollout_config,
+    set_learning_rate,
+)
+
+CHECKPOINT = "checkpoint.safetensors"
+Score = Callable[[DeAOT], float]
+
+
+class ClipLoss(nn.Module):
+    """The model and its loss as one forward pass, which is what distributed training wraps."""
+
+    def __init__(self, model: DeAOT) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult:
+        """See ``rollout``."""
+        return rollout(self.model, images, masks, object_counts, config, slots)
+
+
+def train(
+    model: DeAOT,
+    config: TrainConfig,
+    folder: Path,
+    stills: StillsFolder | None,
+    videos: Sequence[DavisFolder],
+    *,
+    device: str = "auto",
+    processes: int = 1,
+    resume: bool = False,
+    score: Score | None = None,
+    quiet: bool = False,
+) -> DeAOT:
+    """Train ``model`` for one stage and return its averaged weights in a model of their own.
+
+    Args:
+        model: with the weights to start from; its parameters are changed.
+        config: see TrainConfig. When resuming, the checkpoint's is used, with ``config.steps``.
+        folder: of the run: checkpoint, log, curves.
+        stills, videos: the data; at least one of them.
+        device: "auto", "cpu" or "cuda".
+        processes: devices to train on; each makes its own clips.
+        resume: go on from the folder's checkpoint.
+        score: scores the averaged model every ``config.score_every`` steps, higher is better.
+        quiet: show no progress.
+
+    Raises:
+        DataError: no data, no checkpoint to resume from, or a loss that is not a number.
+        MissingExtraError: the [train] extra is not installed.
+    """
+    fabric = _fabric(device, processes, config.precision)
+    fabric.launch()
+    keep_freed_memory()
+    start = load_checkpoint(folder / CHECKPOINT) if resume else None
+    if start is not None:
+        config = replace(start.config, steps=config.steps)
+    run = Run(model, config, folder, fabric, start)
+    clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
+    run.loop(clips, score, quiet)
+    return run.average
+
+
+class Run:
+    """The objects of a run, and one step of it."""
+
+    def __init__(
+        self, model: DeAOT, config: TrainConfig, folder: Path, fabric: Any, start: Checkpoint | None
+    ) -> None:
+        self.config, self.folder, self.fabric = config, folder, fabric
+        folder.mkdir(parents=True, exist_ok=True)
+        freeze(model.encoder, config.frozen_stages)  # type: ignore[arg-type]
+        model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.model = model
+        self.average = copy.deepcopy(model).requires_grad_(False).eval().to(fabric.device)
+        self.optimizer = build_optimizer(model, config)
+        self.first_step = 0
+        if start is not None:
+            restore(start, model, self.average, self.optimizer)
+            self.first_step = start.step
+        self.clip_loss, self.optimizer = fabric.setup(ClipLoss(model), self.optimizer)
+
+    def loop(self, clips: TrainingClips, score: Score | None, quiet: bool) -> None:
+        """All steps that are left."""
+        config, is_main = self.config, self.fabric.is_global_zero
+        monitor = Monitor(self.folder, self.first_step) if is_main else None
+        with progress_bar(config.steps, self.first_step, quiet or not is_main) as show:
+            for step, batch in batches_ahead(clips, self.first_step, config.steps):
+                values = self.step(step, batch)
+                done = step + 1
+                show(done, f"loss {values['loss']:.3f}")
+                if monitor is None:
+                    continue
+                if step % config.log_every == 0:
+                    monitor.record(step, values)
+                if score is not None and _is_due(done, config.score_every, config.steps):
+                    monitor.record(step, {"score": score(self.average)})
+                if _is_due(done, config.save_every, config.steps):
+                    self.save(done)
+                    monitor.draw()
+        if monitor is not None:
+            monitor.close()
+
+    def step(self, step: int, batch: ClipBatch) -> dict[str, float]:
+        """One optimizer step; returns what is logged of it."""
+        config = self.config
+        rate = set_learning_rate(self.optimizer, config, step)
+        generator = torch.Generator().manual_seed(_seed(config, step, self.fabric.global_rank))
+        torch.manual_seed(_seed(config, step, self.fabric.global_rank) + 1)  # dropout
+        slots = torch.stack(
+            [slot_permutation(self.model.config.max_objects, generator) for _ in batch.object_counts]
+        ).to(self.fabric.device)
+        gap = None if self.model.config.long_term_gap is None else 2  # at training clips are short
+        settings = rollout_config(config, step, gap)
+        result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(result.loss)
+        norm = self.fabric.clip_gradients(self.clip_loss, self.optimizer, max_norm=config.clip_norm)
+        loss = float(result.loss.detach())
+        if not math.isfinite(loss):
+            raise DataError(
+                f"the loss is {loss} at step {step}; the last checkpoint is kept. Lower the learning rate "
+                f"(it was {rate:.1e}) or use --precision 32-true, then go on with --resume"
+            )
+        self.optimizer.step()
+        self._average(averaging_decay(config, step))
+        return {"loss": loss, "gradient norm": float(norm), "learning rate": rate}
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint after ``step`` steps."""
+        save_checkpoint(
+            self.folder / CHECKPOINT, step, self.config, self.model, self.average, self.optimizer
+        )
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        averaged = [a for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True) if p.requires_grad]
+        torch._foreach_lerp_(averaged, [p.detach() for p in learned], 1 - decay)
+
+
+def batches_ahead(clips: TrainingClips, first: int, steps: int) -> Iterator[tuple[int, ClipBatch]]:
+    """Each step with its batch, made in a thread of its own while the step before it is computed."""
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        coming = maker.submit(clips.batch, first, first / steps)
+        for step in range(first, steps):
+            batch = coming.result()
+            following = min(step + 1, steps - 1)
+            coming = maker.submit(clips.batch, following, following / steps)
+            yield step, batch
+
+
+def _fabric(device: str, processes: int, precision: str) -> Any:
+    try:
+        from lightning.fabric import Fabric
+    except ImportError as error:
+        raise MissingExtraError("training", "train", "lightning") from error
+    # A stage that feeds its own predictions back leaves the identity bank without gradient.
+    strategy = "auto" if processes == 1 else "ddp_find_unused_parameters_true"
+    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+
+
+def _is_due(done: int, every: int, steps: int) -> bool:
+    return every > 0 and (done % every == 0 or done == steps)
+
+
+def _seed(config: TrainConfig, step: int, rank: int) -> int:
+    return (config.clips.seed * 1_000_003 + step) * 1009 + rank * 2

@@ -1,0 +1,94 @@
+"""What a person watches while a run goes on: a progress bar, TensorBoard, and a picture of the curves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from limpet.errors import MissingExtraError
+from limpet.video.atomic import atomic_path
+
+
+class Monitor:
+    """Appends one JSON line a logged step to ``log.jsonl`` and the same numbers to TensorBoard."""
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        self.folder = folder
+        self.log = folder / "log.jsonl"
+        self._drop_lines_from(first_step)
+        self._board = _tensorboard(folder)
+
+    def record(self, step: int, values: dict[str, float]) -> None:
+        """Log named numbers of a step."""
+        with self.log.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def draw(self) -> None:
+        """Draw ``curves.png`` of everything logged so far."""
+        draw_curves(self.log, self.folder / "curves.png")
+
+    def close(self) -> None:
+        """Draw the curves a last time and let go of the files."""
+        self.draw()
+        self._board.close()
+
+    def _drop_lines_from(self, step: int) -> None:
+        """A run that goes on from an older checkpoint repeats some steps: forget what was logged of them."""
+        if not self.log.exists():
+            return
+        lines = [line for line in self.log.read_text().splitlines() if json.loads(line)["step"] < step]
+        with atomic_path(self.log) as temporary:
+            temporary.write_text("".join(line + "\n" for line in lines))
+
+
+@contextmanager
+def progress_bar(total: int, done: int, quiet: bool) -> Iterator[Any]:
+    """A bar whose ``update(step, text)`` the loop calls; nothing is shown when ``quiet``."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), disable=quiet, refresh_per_second=2) as progress:
+        task = progress.add_task("training", total=total, completed=done)
+        yield lambda step, text: progress.update(task, completed=step, description=text)
+
+
+def draw_curves(log: Path, picture: Path, smoothing: int = 15) -> None:
+    """Draw each logged number of ``log`` over the steps, raw and as a running mean, into ``picture``."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingExtraError("drawing loss curves", "train", "matplotlib") from error
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    names = sorted({name for row in rows for name in row} - {"step"})
+    if not names:
+        return
+    figure, axes = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained")
+    for axis, name in zip(axes[0], names, strict=True):
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        steps, values = zip(*points, strict=True)
+        axis.plot(steps, values, color="0.8", linewidth=1)
+        axis.plot(steps, _running_mean(values, smoothing), linewidth=1.5)
+        axis.set(title=name, xlabel="step")
+    with atomic_path(picture) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    pyplot.close(figure)
+
+
+def _running_mean(values: tuple[float, ...], length: int) -> list[float]:
+    return [sum(part) / len(part) for i in range(len(values)) if (part := values[max(0, i - length + 1) : i + 1])]
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingExtraError("logging a training run", "train", "tensorboard") from error
+    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]

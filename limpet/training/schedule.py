@@ -1,0 +1,71 @@
+"""What changes along a stage, as functions of its progress, and the optimizer's groups of parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from limpet.training.config import TrainConfig
+from limpet.training.losses import hard_pixel_share
+from limpet.training.rollout import RolloutConfig
+
+DECAY_POWER = 0.9
+WITHOUT_DECAY = ("decoder.conv_out.", "short_term.relative.")  # besides biases and norms
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up from the smallest rate to the peak, then polynomial decay of power 0.9 back to it."""
+    warm_up = max(1, round(config.warm_up * config.steps))
+    span = config.learning_rate - config.smallest_rate
+    if step < warm_up:
+        return config.smallest_rate + span * (step + 1) / warm_up
+    remaining = 1 - (step - warm_up) / max(1, config.steps - warm_up)
+    return config.smallest_rate + span * max(0.0, remaining) ** DECAY_POWER
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:
+    """Give each group its rate for ``step``; returns the rate of the groups outside the encoder."""
+    rate = learning_rate(config, step)
+    for group in optimizer.param_groups:
+        group["lr"] = config.smallest_rate + (rate - config.smallest_rate) * group["rate_share"]
+    return rate
+
+
+def rollout_config(config: TrainConfig, step: int, long_term_gap: int | None) -> RolloutConfig:
+    """How the clips of ``step`` are run: what feeds the memory, and which pixels count."""
+    progress = step / config.steps
+    faded = 1.0 if config.reference_until == 0 else min(1.0, progress / config.reference_until)
+    return RolloutConfig(
+        own_predictions=progress >= config.own_predictions_from,
+        reference_weight=1.0 - faded,
+        hard_share=hard_pixel_share(progress),
+        long_term_gap=long_term_gap,
+        checkpointing=config.checkpointing,
+    )
+
+
+def averaging_decay(config: TrainConfig, step: int) -> float:
+    """Decay of the weights' moving average: short at first, so that random weights are soon forgotten."""
+    longest = 1 - 1 / max(2.0, config.averaging * config.steps)
+    return min(longest, (1 + step) / (10 + step))
+
+
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW with four groups: encoder or not, with weight decay or without."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        plain = parameter.dim() < 2 or any(part in name for part in WITHOUT_DECAY)
+        groups.setdefault((name.startswith("encoder."), plain), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "rate_share": config.encoder_rate if encoder else 1.0,
+                "weight_decay": 0.0 if plain else config.weight_decay,
+            }
+            for (encoder, plain), parameters in groups.items()
+        ],
+        lr=config.learning_rate,
+    )

@@ -1,0 +1,107 @@
+"""limpet's own weights files: safetensors whose header says which model they are for and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from limpet.errors import WeightsError
+from limpet.video.atomic import atomic_path
+
+FORMAT = "limpet-weights-1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file's content: the model's name, its tensors, and free facts (origin, licence, command)."""
+
+    model: str
+    tensors: dict[str, Tensor]
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float16) -> str:
+    """Write tensors as ``dtype`` (integers as they are); returns the file's sha256."""
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().clone()
+        for name, tensor in weights.tensors.items()
+    }
+    header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+    return sha256(path)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a limpet weights file; tensors come back in float32.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not one of ours.
+    """
+    header, tensors = _read(path)
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is a safetensors file but not of limpet; convert official checkpoints with: "
+            f"limpet weights convert FILE.pth --model NAME"
+        )
+    return Weights(header["model"], tensors, json.loads(header["facts"]))
+
+
+def read_encoder(path: Path) -> dict[str, Tensor]:
+    """Tensors of an image encoder (torchvision's names) from any safetensors file, in float32.
+
+    The counters of ordinary batch norms are left out: frozen norms have no use for them.
+    """
+    return {name: tensor for name, tensor in _read(path)[1].items() if not name.endswith("num_batches_tracked")}
+
+
+def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Load every tensor into ``model``, or none.
+
+    Raises:
+        WeightsError: names or shapes do not fit; the message lists them.
+    """
+    expected = model.state_dict()
+    missing = [name for name in expected if name not in tensors]
+    surplus = [name for name in tensors if name not in expected]
+    misfits = [
+        f"{name} is {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
+        for name, tensor in tensors.items()
+        if name in expected and tensor.shape != expected[name].shape
+    ]
+    problems = [
+        f"{len(names)} {kind} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+        for kind, names in (("missing", missing), ("unexpected", surplus), ("of another shape", misfits))
+        if names
+    ]
+    if problems:
+        raise WeightsError(f"{what} does not fit the model: {'; '.join(problems)}; is it made for another model?")
+    model.load_state_dict(dict(tensors))
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file at {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated: copy or download it again"
+        ) from error
+    return header, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
