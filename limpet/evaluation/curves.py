@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -36,7 +37,7 @@ class Curve:
 
 
 def worst_curves(scores: Scores, count: int = 3) -> list[Curve]:
-    """J over time of the `count` sequences with the lowest J&F, the worst first; several objects are averaged."""
+    """J over time of the `count` sequences with the lowest mean J, the worst first; objects are averaged."""
     curves = []
     for name in scores.worst(count):
         objects = scores.by_sequence()[name]
@@ -67,9 +68,13 @@ def draw_curves(curves: Sequence[Curve], title: str) -> Image.Image:
     _text(draw, (LEFT, 18), title, size=19)
     _axes(draw, last)
     _legend(draw, [curve.label for curve in curves])
-    for curve, colour, dash in reversed(list(zip(curves, COLOURS, DASHES, strict=False))):
-        points = [_place(curve.start + i, value, last) for i, value in enumerate(curve.values)]
+    drawn = [
+        [_place(curve.start + i, value, last) for i, value in enumerate(curve.values)] for curve in curves
+    ]
+    for points, colour, dash in reversed(list(zip(drawn, COLOURS, DASHES, strict=False))):
         _line(draw, points, colour, dash)
+    for points, colour in zip(drawn, COLOURS, strict=False):
+        _dot(draw, points[-1], colour)  # where the sequence ends
     return image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
 
 
@@ -120,19 +125,19 @@ def _line(
 ) -> None:
     for piece in _dashes(points, dash) if dash else [points]:
         scaled = [(x * FINE, y * FINE) for x, y in piece]
-        if len(scaled) == 1:  # a course of one frame is a dot
-            (x, y), r = scaled[0], 3 * FINE
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
         draw.line(scaled, fill=colour, width=round(width * FINE), joint="curve")
+
+
+def _dot(draw: ImageDraw.ImageDraw, at: Point, colour: str, radius: float = 3.5) -> None:
+    (x, y), r = at, radius
+    draw.ellipse(((x - r) * FINE, (y - r) * FINE, (x + r) * FINE, (y + r) * FINE), fill=colour)
 
 
 def _dashes(points: list[Point], dash: tuple[int, int]) -> list[list[Point]]:
     """Cut a line of points into drawn pieces of dash[0] pixels with gaps of dash[1]."""
-    if len(points) == 1:
-        return [points]
     pieces: list[list[Point]] = [[points[0]]]
     drawing, left = True, float(dash[0])
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         length, done = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 0.0
         while length - done > left:
             done += left

@@ -5,8 +5,8 @@
     ROOT/ImageSets/**/SPLIT.txt                     one sequence a line, or DAVIS-2016's pairs of paths
 
 All ids above 0 are one object where the DAVIS-2016 protocol is asked for: by a split under ImageSets/2016, or
-by a first mask that holds 255 only, as DAVIS-2016 stores it. Else every id of the first mask is an object, and
-255 is void: ground that counts for nobody.
+by a first mask that holds 255 only, as DAVIS-2016 stores it. Else every id of the first mask is an object,
+and 255 is void: ground that counts for nobody.
 
 Shapes: H W pixels.
 """

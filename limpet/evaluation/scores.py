@@ -100,8 +100,8 @@ class Scores:
         return {name: tuple(o for o in self.objects if o.sequence == name) for name in self.frames}
 
     def worst(self, count: int = 3) -> tuple[str, ...]:
-        """Names of the sequences with the lowest J&F, the worst first."""
-        means = {name: summarise(objects).j_and_f for name, objects in self.by_sequence().items()}
+        """Names of the sequences with the lowest mean J, the worst first."""
+        means = {name: summarise(objects).j.mean for name, objects in self.by_sequence().items()}
         return tuple(sorted(means, key=lambda name: means[name])[:count])
 
     def region_course(self, sequence: str) -> tuple[float, ...]:

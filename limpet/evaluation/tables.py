@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from limpet.evaluation.metrics import Course
@@ -50,8 +51,8 @@ def machine() -> str:
 class Receipt:
     """Where numbers come from, so that somebody else can get them again.
 
-    ``weights`` is the sha256 of the weights file; None when existing masks were scored. ``command`` is what was
-    typed.
+    ``command`` is what was typed; ``weights`` the sha256 of the weights file, None when existing masks were
+    scored.
     """
 
     command: str
@@ -66,13 +67,14 @@ class Receipt:
 
 
 def results_table(scores: Scores, title: str | None = None) -> Table:
-    """A rich table: a row for each sequence, below it its objects when it has several, and the mean of all."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("sequence")
-    table.add_column("object", justify="right")
-    table.add_column("frames", justify="right")
-    for column in COLUMNS:
-        table.add_column(column, justify="right", style="bold" if column == "J&F" else None)
+    """A rich table for 80 columns: sequences, below each its objects when it has several, and the mean."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("sequence", no_wrap=True)
+    for column in ("object", "frames", *COLUMNS):
+        bold = "bold" if column == "J&F" else None
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True, style=bold)
     for name, objects in scores.by_sequence().items():
         count = str(len(scores.frames[name]))
         single = str(objects[0].object_id) if len(objects) == 1 else f"all {len(objects)}"
@@ -82,8 +84,7 @@ def results_table(scores: Scores, title: str | None = None) -> Table:
                 table.add_row("", str(scored.object_id), "", *_texts(scored), style="dim")
     table.add_section()
     total = sum(len(names) for names in scores.frames.values())
-    mean_of = f"mean of {len(scores.objects)} objects"
-    table.add_row(mean_of, "", str(total), *_texts(scores.summary), style="bold")
+    table.add_row("mean", f"all {len(scores.objects)}", str(total), *_texts(scores.summary), style="bold")
     return table
 
 

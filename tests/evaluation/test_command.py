@@ -1,0 +1,97 @@
+"""`limpet eval`, with a tracker that repeats the first mask in place of a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import limpet
+from limpet.cli.evaluate import app
+from limpet.errors import DataError, OutputError, WeightsError
+
+from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_sequence(tmp_path / "davis", "box", moving_box(6))
+    make_split(tmp_path / "davis", "val", ["box"])
+    return tmp_path / "davis"
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Calls of `limpet.load`."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def load(name: str, **options: Any) -> RepeatsFirstMask:
+        calls.append((name, options))
+        return RepeatsFirstMask()
+
+    monkeypatch.setattr(limpet, "load", load, raising=False)
+    return calls
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["davis", *map(str, arguments)])
+
+
+def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, dict[str, Any]]]) -> None:
+    result = run(root, "--split", "val")
+    assert result.exit_code == 0, result.output
+    assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
+    assert loaded == [("deaot-t", {"weights": None, "device": "auto"})]
+
+
+def test_options_reach_the_model(
+    root: Path, loaded: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"weights")
+    out = tmp_path / "out"
+    options = ["--model", "deaot-s", "--weights", weights, "--device", "cpu", "--max-size", 240, "--out", out]
+    result = run(root, "--split", "val", *options, "--save-masks")
+    assert result.exit_code == 0, result.output
+    assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240})]
+    names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
+    assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]
+    receipt = json.loads((out / "scores.json").read_text())["receipt"]
+    assert receipt["weights"] == hashlib.sha256(b"weights").hexdigest()
+    assert receipt["model"] == "deaot-s" and receipt["dataset"] == "davis, val, 480p"
+    again = run(root, "--split", "val", "--predictions", out / "masks")
+    assert again.exit_code == 0 and table(again) == table(result)
+
+
+def table(result: Result) -> list[str]:
+    return [line.strip() for line in result.output.splitlines() if line.strip().startswith(("box", "mean"))]
+
+
+def test_existing_results_are_kept(
+    root: Path, loaded: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    result = run(root, "--split", "val", "--out", tmp_path)
+    assert isinstance(result.exception, OutputError)
+    assert "has files already; choose another folder or add --overwrite" in str(result.exception)
+    assert loaded == []  # told before the work
+    assert run(root, "--split", "val", "--out", tmp_path, "--overwrite").exit_code == 0
+    assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+def test_masks_need_a_place(root: Path) -> None:
+    result = run(root, "--split", "val", "--save-masks")
+    assert isinstance(result.exception, OutputError) and "give --out" in str(result.exception)
+
+
+def test_mistakes_are_user_errors(
+    root: Path, loaded: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    result = run(root, "--split", "test")
+    assert isinstance(result.exception, DataError) and "no split 'test'" in str(result.exception)
+    result = run(root, "--split", "val", "--weights", tmp_path / "gone")
+    assert isinstance(result.exception, WeightsError) and "cannot read the weights" in str(result.exception)
