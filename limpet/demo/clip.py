@@ -23,7 +23,7 @@ Masks = NDArray[np.uint8]
 
 OBJECT_NAMES = {1: "astronaut", 2: "cat", 3: "cup"}
 
-_REPAIR = "the installation is damaged; mend it with: pip install --force-reinstall --no-deps limpet"
+REPAIR = "the installation is damaged; mend it with: pip install --force-reinstall --no-deps limpet"
 
 
 def demo_video() -> Path:
@@ -50,7 +50,8 @@ def demo_masks() -> Masks:
 
 def first_mask() -> Masks:
     """The mask of the first frame, uint8 (H, W): what a tracker is given. Raises as `demo_masks` does."""
-    return read_masks(_asset("masks.zip"), limit=1)[0]
+    mask: Masks = read_masks(_asset("masks.zip"), limit=1)[0]
+    return mask
 
 
 def read_masks(path: Path, limit: int | None = None) -> Masks:
@@ -71,24 +72,24 @@ def read_masks(path: Path, limit: int | None = None) -> Masks:
             names = sorted(name for name in archive.namelist() if name.endswith(".png"))
             masks = [_read_mask(archive, name) for name in names[:limit]]
     except (OSError, zipfile.BadZipFile, SyntaxError) as error:
-        raise DataError(f"cannot read the masks of the demo in {path} ({error}); {_REPAIR}") from error
+        raise DataError(f"cannot read the masks of the demo in {path} ({error}); {REPAIR}") from error
     if not masks:
-        raise DataError(f"expected palette PNGs in {path}, found none; {_REPAIR}")
+        raise DataError(f"expected palette PNGs in {path}, found none; {REPAIR}")
     sizes = sorted({"x".join(map(str, mask.shape)) for mask in masks})
     if len(sizes) > 1:
-        raise DataError(f"expected masks of one size in {path}, found {' and '.join(sizes)}; {_REPAIR}")
+        raise DataError(f"expected masks of one size in {path}, found {' and '.join(sizes)}; {REPAIR}")
     return np.stack(masks)
 
 
 def _read_mask(archive: zipfile.ZipFile, name: str) -> Masks:
     with archive.open(name) as file, Image.open(file) as image:
         if image.mode != "P":
-            raise DataError(f"expected palette PNGs, but {name} has mode {image.mode}; {_REPAIR}")
+            raise DataError(f"expected palette PNGs, but {name} has mode {image.mode}; {REPAIR}")
         return np.array(image, np.uint8)  # (H, W) of indices
 
 
 def _asset(name: str) -> Path:
     path = Path(str(importlib.resources.files("limpet.demo") / "assets" / name))
     if not path.is_file():
-        raise DataError(f"expected the demo's {name} at {path}, which is not there; {_REPAIR}")
+        raise DataError(f"expected the demo's {name} at {path}, which is not there; {REPAIR}")
     return path

@@ -59,7 +59,8 @@ def _grab(image: np.ndarray, polygon: np.ndarray, band: int) -> np.ndarray:
     labels[cv2.dilate(polygon, disc) == 0] = cv2.GC_BGD
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(image[..., ::-1].copy(), labels, None, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    anywhere = (0, 0, 0, 0)  # not used with a mask
+    cv2.grabCut(image[..., ::-1].copy(), labels, anywhere, *models, GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 
