@@ -30,37 +30,46 @@ class View:
 
 
 def crop_that_keeps(
-    rng: np.random.Generator, objects: np.ndarray, sides: tuple[float, float], keep: float, tries: int = 10
+    rng: np.random.Generator,
+    objects: Sequence[np.ndarray],
+    sides: tuple[float, float],
+    keep: float,
+    tries: int = 10,
 ) -> tuple[float, float, float]:
     """A square crop with at least the share ``keep`` of the objects' pixels, or the best of the tries.
 
     Args:
-        objects: bool (H, W).
+        objects: bool (H, W) of one frame, or of several that each should keep that share.
         sides: smallest and largest side in units of the shorter side.
         keep: 0 to 1.
 
     Returns:
         (x, y) of the centre and the side, in pixels.
     """
-    height, width = objects.shape
-    small = objects[::2, ::2]
-    ys, xs = np.nonzero(small)
+    height, width = objects[0].shape
+    small = [mask[::2, ::2] for mask in objects if mask.any()]
     best, best_share = (width / 2, height / 2, float(min(height, width))), -1.0
+    if not small:
+        return best
+    ys, xs = np.nonzero(small[0])
+    totals = [max(np.count_nonzero(mask), 1) for mask in small]
     for _ in range(tries if len(ys) else 0):
         side = rng.uniform(*sides) * min(height, width)
         pick = rng.integers(len(ys))  # a random pixel of the objects lies somewhere in the crop
-        offset = rng.uniform(-0.5, 0.5, 2) * side * 0.9
+        offset = rng.uniform(-0.45, 0.45, 2) * side
         x = float(np.clip(2 * xs[pick] + offset[0], side / 2, width - side / 2))
         y = float(np.clip(2 * ys[pick] + offset[1], side / 2, height - side / 2))
-        left, top, right, bottom = (
-            int(v / 2) for v in (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-        )
-        share = np.count_nonzero(small[max(top, 0) : bottom, max(left, 0) : right]) / len(ys)
+        area = np.s_[_half(y - side / 2) : _half(y + side / 2), _half(x - side / 2) : _half(x + side / 2)]
+        share = min(np.count_nonzero(mask[area]) / n for mask, n in zip(small, totals, strict=True))
         if share > best_share:
             best, best_share = (x, y, side), share
         if share >= keep:
             break
     return best
+
+
+def _half(position: float) -> int:
+    return max(int(position / 2), 0)
 
 
 def crop_camera(

@@ -41,9 +41,9 @@ def draw_energy(rng: np.random.Generator) -> float:
     chance = rng.random()
     if chance < 0.15:
         return float(rng.uniform(0.05, 0.3))
-    if chance < 0.75:
+    if chance < 0.78:
         return float(rng.uniform(0.5, 1.2))
-    return float(rng.uniform(1.5, 2.8))
+    return float(rng.uniform(1.4, 2.5))
 
 
 def smooth_path(rng: np.random.Generator, frames: int, channels: int) -> np.ndarray:

@@ -154,7 +154,7 @@ class ClipSampler:
     def _still_view(self, rng: np.random.Generator, scene: Scene, energy: float) -> View:
         size, frames = self.config.size, self.config.frames
         mask = scene.pictures[0].mask
-        crop = crop_that_keeps(rng, np.isin(mask, scene.ids), STILL_SIDES, float(rng.uniform(0.4, 1.0)))
+        crop = crop_that_keeps(rng, [np.isin(mask, scene.ids)], STILL_SIDES, float(rng.uniform(0.4, 1.0)))
         first = crop_camera(rng, crop, size, float(rng.normal(0.0, 0.08)))
         middle = (size / 2, size / 2)
         motion = random_motion(rng, frames, CAMERA, energy, middle, size, size / 2)
@@ -163,8 +163,10 @@ class ClipSampler:
     def _video_view(self, rng: np.random.Generator, scene: Scene) -> View:
         """The crop stays where it is: the video's own motion is the real thing. Sometimes the hand shakes."""
         config, mask = self.config, scene.pictures[0].mask
-        keep = float(rng.uniform(0.5, 1.0))
-        crop = crop_that_keeps(rng, np.isin(mask, scene.ids), config.crop_side, keep)
+        # most crops keep the objects to the end: a clip that they leave at once teaches little
+        frames = [0, -1] if rng.random() < 0.7 else [0]
+        objects = [np.isin(scene.pictures[t].mask, scene.ids) for t in frames]
+        crop = crop_that_keeps(rng, objects, config.crop_side, float(rng.uniform(0.5, 1.0)))
         turn = float(rng.normal(0.0, 0.08)) if rng.random() < 0.3 else 0.0
         first = crop_camera(rng, crop, config.size, turn)
         energy = draw_energy(rng) if rng.random() < 0.3 else 0.0
