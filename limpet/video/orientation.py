@@ -1,0 +1,45 @@
+"""Turning a frame the way its display matrix says it is shown."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """A quarter turn and/or mirroring: swap the axes first, then flip. The default changes nothing."""
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn ``image`` uint8 (H, W, 3); the result is contiguous, (W, H, 3) when transposed."""
+        if self.transposed:
+            image = image.swapaxes(0, 1)
+        if self.flip_x:
+            image = image[:, ::-1]
+        if self.flip_y:
+            image = image[::-1]
+        return np.ascontiguousarray(image)
+
+
+def from_display_matrix(matrix: bytes) -> Orientation:
+    """Read a display matrix: 9 native-endian int32 ``a b u c d v x y w`` (ISO/IEC 14496-12, tkhd).
+
+    A stored pixel (x, y) is shown at x' = a x + c y, y' = b x + d y. Angles between quarter turns go to the
+    nearest one, as no player turns by less either.
+
+    Raises:
+        ValueError: when it is not 36 bytes.
+    """
+    if len(matrix) != 36:
+        raise ValueError(f"a display matrix has 36 bytes, got {len(matrix)}")
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    if abs(a) >= abs(b):
+        return Orientation(False, flip_x=a < 0, flip_y=d < 0)
+    return Orientation(True, flip_x=c < 0, flip_y=b < 0)

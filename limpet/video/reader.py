@@ -1,0 +1,59 @@
+"""Opening whatever a person calls a video: a file, a folder of images, or a numbered pattern."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+from pathlib import Path
+
+from limpet.errors import VideoError
+from limpet.video.base import Frame, VideoReader
+from limpet.video.image_reader import IMAGE_SUFFIXES, ImageReader, folder_images, pattern_images
+
+__all__ = ["Frame", "VideoReader", "open_video"]
+
+
+def open_video(source: str | Path) -> VideoReader:
+    """Open a video for streaming; nothing but the frame at hand is held in memory.
+
+    Args:
+        source: a video file (mp4, mov, mkv, webm, gif and what else FFmpeg reads), a folder of images (all
+            of one size, in natural order of their names), or a pattern for such images: ``frame_%05d.jpg``
+            or ``frame_*.png``. A name that exists is taken literally.
+
+    Returns:
+        A reader to use in ``with`` and ``for``: frames are uint8 (H, W, 3) RGB, turned as they are shown,
+        each with its time in seconds. A frame that cannot be decoded comes with ``image=None``; what a file
+        that was cut off still holds is delivered. Both are told in ``reader.failures``.
+
+    Raises:
+        VideoError: for a missing or unreadable file, one that is no video or holds no frame, an empty
+            folder, a pattern that matches nothing, or images of differing sizes.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return ImageReader(path, folder_images(path))
+        if path.is_file():
+            return _open_file(path)
+    except PermissionError as error:
+        raise VideoError(f"no permission to read {path}; change its permissions or copy it") from error
+    if "%" in path.name or glob.has_magic(str(path)):
+        return ImageReader(path, pattern_images(path))
+    raise VideoError(
+        f"there is no {path}; expected a video file, a folder of images, or a pattern such as frame_%05d.jpg"
+    )
+
+
+def _open_file(path: Path) -> VideoReader:
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes); copy or download it again")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageReader(path, [path])
+    if importlib.util.find_spec("av") is not None:
+        from limpet.video.pyav_reader import PyAVReader
+
+        return PyAVReader(path)
+    from limpet.video.opencv_reader import OpenCVReader
+
+    return OpenCVReader(path)
