@@ -44,7 +44,7 @@ def _group() -> None:
 @app.command()
 def davis(
     root: Annotated[Path, typer.Argument(help="Folder with JPEGImages, Annotations and ImageSets.")],
-    split: Annotated[str, typer.Option(help="A list under ImageSets (val, 2017/val), or: all.")],
+    split: Annotated[str, typer.Option(help="A list under ImageSets (val, 2017/val), all, or one sequence.")],
     model: Annotated[str, typer.Option(help="The model to run; see: limpet models.")] = "deaot-t",
     weights: Annotated[Path | None, typer.Option(help="Weights file; left out: the bundled one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -172,6 +172,5 @@ def _write(scores: Scores, out: Path, receipt: Receipt, split: str) -> None:
 
     write_csv(scores, out)
     write_json(scores, out / "scores.json", receipt)
-    curves = worst_curves(scores)
-    number = {1: "The sequence", 2: "The two sequences", 3: "The worst three sequences"}[len(curves)]
-    write_curves(curves, out / "worst.png", f"{number} of {split}: J over time")
+    several = "the worst three sequences of " if len(scores.frames) > 3 else ""
+    write_curves(worst_curves(scores), out / "worst.png", f"J over time: {several}{split}")

@@ -20,7 +20,7 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 FINE = 3
 WIDTH, HEIGHT = 960, 480
-LEFT, TOP, RIGHT, BOTTOM = 72, 92, 32, 64
+LEFT, TOP, RIGHT, BOTTOM = 72, 104, 32, 64
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
 COLOURS = ("#c8421e", "#1f6fb4", "#3b8f4a", "#8a5bb5", "#b58a1f", "#4a4a4a")
 """Told apart with the common colour weaknesses too; the line's dash says it a second time."""
@@ -65,7 +65,7 @@ def draw_curves(curves: Sequence[Curve], title: str) -> Image.Image:
     image = Image.new("RGB", (WIDTH * FINE, HEIGHT * FINE), "white")
     draw = ImageDraw.Draw(image)
     last = max(curve.start + len(curve.values) - 1 for curve in curves)
-    _text(draw, (LEFT, 18), title, size=19)
+    _text(draw, (LEFT, 14), title, size=19)
     _axes(draw, last)
     _legend(draw, [curve.label for curve in curves])
     drawn = [
@@ -100,7 +100,7 @@ def _axes(draw: ImageDraw.ImageDraw, last: int) -> None:
 
 def _legend(draw: ImageDraw.ImageDraw, labels: list[str]) -> None:
     """Side by side above the axes, in rows when they are long."""
-    x, y = float(LEFT), 58.0 if sum(map(len, labels)) < 100 else 50.0
+    x, y = float(LEFT), 56.0
     for label, colour, dash in zip(labels, COLOURS, DASHES, strict=False):
         wide = 42 + draw.textlength(label, font=_font(15)) / FINE
         if x > LEFT and x + wide > WIDTH - RIGHT:

@@ -103,7 +103,8 @@ def load_davis(root: str | Path, split: str, resolution: str = "480p") -> Datase
 
     Args:
         root: the folder that holds JPEGImages and Annotations.
-        split: name of a list under ImageSets (``val``, ``2017/val``), or ``all`` for every sequence there is.
+        split: name of a list under ImageSets (``val``, ``2017/val``), ``all`` for every sequence there is, or
+            the name of one sequence.
         resolution: the folder below JPEGImages, ``480p`` or ``Full-Resolution``.
 
     Raises:
@@ -115,17 +116,18 @@ def load_davis(root: str | Path, split: str, resolution: str = "480p") -> Datase
         raise DataError(f"{root} is not a DAVIS folder: expected {images} and {masks}{_resolutions(root)}")
     if not masks.is_dir():
         masks = root / "Annotations" / "480p"
-    listed = _find_split(root, split, resolution)
+    there = sorted(path.name for path in images.iterdir() if path.is_dir())
+    listed = _find_split(root, split, resolution, there)
     one_object = listed is not None and listed.parent.name == "2016"
-    names = _names_in(listed) if listed else sorted(path.name for path in images.iterdir() if path.is_dir())
+    names = _names_in(listed) if listed else [name for name in there if split in (name, EVERYTHING)]
     if not names:
         raise DataError(f"{listed or images} names no sequence")
     found = tuple(_load_sequence(name, images / name, masks / name, one_object) for name in names)
     return Dataset(split, found)
 
 
-def _find_split(root: Path, split: str, resolution: str) -> Path | None:
-    """The list of the split; None for all sequences."""
+def _find_split(root: Path, split: str, resolution: str, sequences: list[str]) -> Path | None:
+    """The list of the split; None for all sequences or a single one."""
     sets = root / "ImageSets"
     lists = {path.relative_to(sets).with_suffix("").as_posix(): path for path in sorted(sets.rglob("*.txt"))}
     wanted = split.removesuffix(".txt")
@@ -137,10 +139,13 @@ def _find_split(root: Path, split: str, resolution: str) -> Path | None:
         return lists[ends[0]]
     if ends:
         raise DataError(f"'{split}' is one of several splits in {sets}: choose one of {', '.join(ends)}")
-    if wanted == EVERYTHING:
+    if split in (EVERYTHING, *sequences):
         return None
     known = ", ".join([*lists, EVERYTHING])
-    raise DataError(f"there is no split '{split}' in {sets}; the splits there are: {known}")
+    raise DataError(
+        f"there is no split '{split}' in {sets}; the splits there are: {known}; "
+        f"the name of one sequence will do as well"
+    )
 
 
 def _names_in(path: Path) -> list[str]:

@@ -38,6 +38,12 @@ def test_all_needs_no_list(root: Path) -> None:
     assert names(root, "all") == ["ant", "bee", "cow"]
 
 
+def test_one_sequence_by_its_name(root: Path) -> None:
+    assert names(root, "cow") == ["cow"]
+    with pytest.raises(DataError, match="no split ''"):
+        load_davis(root, "")
+
+
 def test_lists_in_sub_folders(root: Path) -> None:
     make_split(root, "2016/val", ["ant"])
     make_split(root, "2017/val", ["bee", "cow"])
