@@ -46,21 +46,21 @@ def crop_that_keeps(
     Returns:
         (x, y) of the centre and the side, in pixels.
     """
-    height, width = objects[0].shape
+    height, width = int(objects[0].shape[0]), int(objects[0].shape[1])
     small = [mask[::2, ::2] for mask in objects if mask.any()]
     best, best_share = (width / 2, height / 2, float(min(height, width))), -1.0
     if not small:
         return best
     ys, xs = np.nonzero(small[0])
-    totals = [max(np.count_nonzero(mask), 1) for mask in small]
+    totals = [max(int(np.count_nonzero(mask)), 1) for mask in small]
     for _ in range(tries if len(ys) else 0):
-        side = rng.uniform(*sides) * min(height, width)
+        side = float(rng.uniform(*sides)) * min(height, width)
         pick = rng.integers(len(ys))  # a random pixel of the objects lies somewhere in the crop
         offset = rng.uniform(-0.45, 0.45, 2) * side
         x = float(np.clip(2 * xs[pick] + offset[0], side / 2, width - side / 2))
         y = float(np.clip(2 * ys[pick] + offset[1], side / 2, height - side / 2))
         area = np.s_[_half(y - side / 2) : _half(y + side / 2), _half(x - side / 2) : _half(x + side / 2)]
-        share = min(np.count_nonzero(mask[area]) / n for mask, n in zip(small, totals, strict=True))
+        share = min(int(np.count_nonzero(mask[area])) / n for mask, n in zip(small, totals, strict=True))
         if share > best_share:
             best, best_share = (x, y, side), share
         if share >= keep:

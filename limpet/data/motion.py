@@ -8,6 +8,7 @@ import numpy as np
 
 BEND_POINTS = 4  # control points a side of the thin-plate spline
 BEND_CELLS = 17  # samples a side of the displacement field; the renderer interpolates between them
+STEEPEST_BEND = 0.8  # largest slope of the displacement field
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,20 @@ def random_bend(
 ) -> np.ndarray | None:
     """A thin-plate deformation that grows over the frames: float32 (T, 2, n, n), (x, y) in pixels.
 
-    Bounded to 0.13 of the picture's side, less than half of the distance of control points, so that it
-    can't fold.
+    Control points move by 0.13 of the picture's side at most. Where neighbours would still fold over each
+    other, the whole field is made smaller: a displacement whose slope is below 1 is one to one.
     """
     if deviation < 1e-4:
         return None
     points = BEND_POINTS**2
     control = np.tanh(smooth_path(rng, frames, points * 2) * deviation / 0.13) * 0.13
     field = thin_plate_basis() @ control.reshape(frames, points, 2)  # (T, n*n, 2)
-    field = field * np.array([width, height])
-    shaped = field.reshape(frames, BEND_CELLS, BEND_CELLS, 2).transpose(0, 3, 1, 2)
-    result: np.ndarray = shaped.astype(np.float32)
+    field = (field * np.array([width, height])).reshape(frames, BEND_CELLS, BEND_CELLS, 2)
+    cell = np.array([width, height]) / (BEND_CELLS - 1)
+    slope_x, slope_y = np.diff(field, axis=2) / cell[0], np.diff(field, axis=1) / cell[1]
+    steepest = np.sqrt((slope_x**2).sum(-1).max() + (slope_y**2).sum(-1).max())
+    field *= min(1.0, STEEPEST_BEND / max(float(steepest), 1e-9))
+    result: np.ndarray = field.transpose(0, 3, 1, 2).astype(np.float32)
     return result
 
 

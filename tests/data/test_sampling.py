@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from limpet.data.cache import PictureCache
+from limpet.data.clip import ClipConfig, RawClip
+from limpet.data.folders import DavisFolder, StillsFolder
+from limpet.data.sampling import ClipSampler, draw_frames
+from limpet.errors import DataError
+
+
+def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
+    settings = ClipConfig(size=65, **config)  # type: ignore[arg-type]
+    photos, videos = StillsFolder(stills).stills, DavisFolder(davis, "fit").sequences
+    return ClipSampler(settings, photos, videos, PictureCache(480), PictureCache(640), rank)
+
+
+def _same(a: RawClip, b: RawClip) -> bool:
+    return len(a.layers) == len(b.layers) and all(
+        x.label == y.label
+        and np.array_equal(x.homography, y.homography)
+        and all(np.array_equal(i, j) for i, j in zip(x.images, y.images, strict=True))
+        for x, y in zip(a.layers, b.layers, strict=True)
+    )
+
+
+def test_a_clip_is_a_function_of_seed_rank_and_step(stills_root: Path, davis_root: Path) -> None:
+    first, again = (_sampler(stills_root, davis_root) for _ in range(2))
+    for step in (7, 3, 5):
+        first.sample(step)  # what was drawn before makes no difference
+    assert _same(first.sample(4, 1, 0.5), again.sample(4, 1, 0.5))
+    assert not _same(first.sample(4, 1), first.sample(5, 1))
+    assert not _same(first.sample(4, 1), first.sample(4, 0))
+    assert not _same(first.sample(4, 1), first.sample(4, 1, attempt=1))
+    assert not _same(first.sample(4, 1), _sampler(stills_root, davis_root, rank=1).sample(4, 1))
+    assert not _same(first.sample(4, 1), _sampler(stills_root, davis_root, seed=1).sample(4, 1))
+
+
+def test_the_share_of_video_follows_the_progress(stills_root: Path, davis_root: Path) -> None:
+    sampler = _sampler(stills_root, davis_root, video_share=(0.0, 1.0))
+
+    def share(progress: float) -> float:
+        scenes = [sampler.sample(step, 0, progress).layers[0] for step in range(30)]
+        return float(np.mean([len(scene.images) > 1 for scene in scenes]))
+
+    assert share(0.0) == 0.0 and share(1.0) == 1.0
+    assert 0.2 < share(0.5) < 0.8
+
+
+def test_labels_are_contiguous_and_few_enough(stills_root: Path, davis_root: Path) -> None:
+    sampler = _sampler(stills_root, davis_root, max_objects=2)
+    for step in range(40):
+        layers = sampler.sample(step).layers
+        labels = [layer.label for layer in layers[1:] if layer.label]
+        if not layers[0].fill_holes:
+            labels += [int(i) for i in np.unique(layers[0].masks[0]) if i]
+        assert sorted(labels) == list(range(1, len(labels) + 1))
+        assert len(labels) <= 2
+
+
+def test_clips_vary(stills_root: Path, davis_root: Path) -> None:
+    clips = [_sampler(stills_root, davis_root).sample(step) for step in range(80)]
+    pasted = [layer for clip in clips for layer in clip.layers[1:]]
+    assert {len(clip.layers) for clip in clips} >= {1, 2, 3}
+    assert any(layer.label == 0 for layer in pasted)  # distractors that are background
+    assert any(clip.layers[0].fill_holes for clip in clips)  # objects lifted from their photo
+    assert any(len(layer.images) > 1 for layer in pasted)  # objects of another video
+    assert any(np.abs(layer.smear).max() > 1.5 for layer in pasted)
+
+
+def test_one_kind_of_data_is_enough_but_none_is_not(stills_root: Path, davis_root: Path) -> None:
+    both = _sampler(stills_root, davis_root)
+    caches = PictureCache(480), PictureCache(640)
+    config = ClipConfig(size=65, video_share=(0.5, 0.5))
+    assert len(ClipSampler(config, both.stills, [], *caches).sample(0).layers[0].images) == 1
+    assert len(ClipSampler(config, [], both.sequences, *caches).sample(0).layers[0].images) == 3
+    with pytest.raises(DataError, match="neither photos nor videos"):
+        ClipSampler(config, [], [], *caches)
+
+
+@pytest.mark.parametrize("max_gap", [1, 3, 50])
+def test_gaps_stay_within_the_video_and_the_curriculum(max_gap: int) -> None:
+    rng = np.random.default_rng(0)
+    directions = set()
+    for _ in range(50):
+        picks = draw_frames(rng, 20, 4, max_gap)
+        gaps = np.diff(picks)
+        assert min(picks) >= 0 and max(picks) < 20
+        assert np.abs(gaps).min() >= 1 and np.abs(gaps).max() <= max_gap
+        assert (gaps > 0).all() or (gaps < 0).all()
+        directions.add(bool(gaps[0] > 0))
+    assert directions == {True, False}
+
+
+def test_a_short_video_runs_to_and_fro() -> None:
+    for seed in range(10):
+        picks = draw_frames(np.random.default_rng(seed), 2, 5, 4)
+        assert picks in ([0, 1, 0, 1, 0], [1, 0, 1, 0, 1])
