@@ -132,7 +132,7 @@ def test_a_shrunk_object_keeps_its_place() -> None:
     images, masks = render(RawClip(2, 65, (scene, layer), NO_FINISH), CPU)
     ys, xs = np.nonzero(masks[0].numpy())
     assert abs(xs.mean() - 30.0) < 0.6 and abs(ys.mean() - 34.0) < 0.6
-    assert abs(len(xs) - 32 * 32) < 60
+    assert abs(len(xs) - 32 * 32) < 100  # half a pixel around it
     assert _agreement(images, masks) > 0.95
 
 
