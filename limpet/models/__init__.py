@@ -1,5 +1,5 @@
 """The networks: pure functions over tensors that know nothing of videos, files or trackers."""
 
-from limpet.models.deaot import DeAOT, DeAOTConfig, Features, Memory
+from limpet.models.deaot import DeAOT, DeAOTConfig, Features
 
-__all__ = ["DeAOT", "DeAOTConfig", "Features", "Memory"]
+__all__ = ["DeAOT", "DeAOTConfig", "Features"]

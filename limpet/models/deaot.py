@@ -22,16 +22,14 @@ from limpet.models.decoder import Decoder
 from limpet.models.encoders import ENCODERS, build_encoder
 from limpet.models.gated_propagation import (
     GatedPropagationModule,
-    LayerMemory,
     Projection,
     PropagationConfig,
 )
 from limpet.models.identity import IdBank
 from limpet.registry import register
+from limpet.state import Memory
 
 NEVER = -1e10  # the score of a slot that holds no object; softmax turns it into zero
-
-Memory = tuple[LayerMemory, ...]
 
 
 class Features(NamedTuple):

@@ -15,13 +15,7 @@ from torch import Tensor, nn
 
 from limpet.models.attention import attend, attend_locally
 from limpet.models.depthwise import DepthwiseConv2d
-
-
-class LayerMemory(NamedTuple):
-    """What one layer keeps of a frame: keys (B, M, A) and visual-and-identity values (B, M, 2E)."""
-
-    key: Tensor
-    value: Tensor
+from limpet.state import LayerMemory
 
 
 class Projection(NamedTuple):

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from limpet.models.deaot import DeAOT, Features, LayerMemory, Memory, keep_slots
+from limpet.models.deaot import DeAOT, Features, keep_slots
 from limpet.models.identity import one_hot
+from limpet.state import LayerMemory, Memory
 from limpet.training.losses import mask_loss
 
 

@@ -1,0 +1,151 @@
+"""All that a tracker knows between two frames, as one plain value.
+
+A state never changes: every step makes a new one, which shares what stayed the same. Keeping an old state is undo;
+writing one to a file is crash-resume.
+
+Legend: A and V widths of keys and values; M memory tokens; H W pixels of the frame.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from limpet.errors import LimpetError
+from limpet.video.atomic import atomic_path
+
+FORMAT = "limpet-state-1"
+
+
+class LayerMemory(NamedTuple):
+    """What one layer keeps: keys (B, M, A) and visual-and-identity values (B, M, V)."""
+
+    key: Tensor
+    value: Tensor
+
+
+Memory = tuple[LayerMemory, ...]
+"""One LayerMemory a layer."""
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """Up to ten objects that share one pass of the network.
+
+    object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
+    long_term: all frames kept, the newest first. short_term: the previous frame.
+    last_stored: index of the frame that entered long_term last.
+    """
+
+    object_ids: tuple[int, ...]
+    long_term: Memory
+    short_term: Memory
+    last_stored: int
+
+
+@dataclass(frozen=True)
+class TrackerState:
+    """The tracker after frame ``frame_index``.
+
+    groups: the objects and their memories.
+    frame_index: 0 for the frame that was given to ``start``.
+    mask: (H, W) uint8, ids of the last frame at its own size.
+    network_size: (height, width) in pixels of what the network sees.
+    confidence: how sure the network is of each object in the last frame, 0..1; 0 where it sees none of it.
+    """
+
+    groups: tuple[GroupState, ...]
+    frame_index: int
+    mask: Tensor
+    network_size: tuple[int, int]
+    confidence: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """All ids that are tracked, in the order in which they were given."""
+        return tuple(object_id for group in self.groups for object_id in group.object_ids)
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(H, W) of the frames."""
+        height, width = self.mask.shape
+        return height, width
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())
+
+    def to(self, device: torch.device | str) -> TrackerState:
+        """The same state on another device."""
+        return self._with({name: tensor.to(device) for name, tensor in self._tensors().items()}, self._facts())
+
+    def clone(self) -> TrackerState:
+        """A copy that shares no memory with this one."""
+        return self._with({name: tensor.clone() for name, tensor in self._tensors().items()}, self._facts())
+
+    def save(self, path: Path | str) -> None:
+        """Write one safetensors file, with everything that is not a tensor as JSON in its header.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors().items()}
+        with atomic_path(Path(path)) as temporary:
+            save_file(tensors, temporary, metadata={"format": FORMAT, "facts": json.dumps(self._facts())})
+
+    @classmethod
+    def load(cls, path: Path | str) -> TrackerState:
+        """Read what ``save`` wrote, onto the CPU.
+
+        Raises:
+            LimpetError: the file is missing, damaged, or not a state of this version.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+        except (SafetensorError, OSError) as error:
+            raise LimpetError(f"{path} is not a whole tracker state ({error}); start the tracking again") from error
+        if header.get("format") != FORMAT:
+            raise LimpetError(f"{path} is not a tracker state of this version ({FORMAT})")
+        return cls._with(tensors, json.loads(header["facts"]))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        named = {"mask": self.mask}
+        for g, group in enumerate(self.groups):
+            for kind, memory in (("long", group.long_term), ("short", group.short_term)):
+                for layer, (key, value) in enumerate(memory):
+                    named[f"{g}.{kind}.{layer}.key"] = key
+                    named[f"{g}.{kind}.{layer}.value"] = value
+        return named
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "frame_index": self.frame_index,
+            "network_size": self.network_size,
+            "confidence": {str(object_id): value for object_id, value in self.confidence.items()},
+            "layers": len(self.groups[0].long_term),
+            "groups": [{"ids": group.object_ids, "last_stored": group.last_stored} for group in self.groups],
+        }
+
+    @staticmethod
+    def _with(tensors: dict[str, Tensor], facts: dict) -> TrackerState:  # type: ignore[type-arg]
+        def memory(group: int, kind: str) -> Memory:
+            names = [f"{group}.{kind}.{layer}" for layer in range(facts["layers"])]
+            return tuple(LayerMemory(tensors[f"{n}.key"], tensors[f"{n}.value"]) for n in names)
+
+        groups = tuple(
+            GroupState(tuple(group["ids"]), memory(g, "long"), memory(g, "short"), group["last_stored"])
+            for g, group in enumerate(facts["groups"])
+        )
+        height, width = facts["network_size"]
+        confidence = {int(object_id): value for object_id, value in facts["confidence"].items()}
+        return TrackerState(groups, facts["frame_index"], tensors["mask"], (height, width), confidence)

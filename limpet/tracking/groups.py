@@ -1,0 +1,42 @@
+"""More objects than the network has slots: groups of ten that share one pass of the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.errors import MaskError
+
+
+def object_ids(mask: NDArray[np.uint8]) -> tuple[int, ...]:
+    """The ids in a mask, ascending, without background."""
+    return tuple(int(i) for i in np.unique(mask) if i != 0)
+
+
+def split_into_groups(ids: Sequence[int], slots: int) -> list[tuple[int, ...]]:
+    """Ids in order, ``slots`` a group."""
+    return [tuple(ids[i : i + slots]) for i in range(0, len(ids), slots)]
+
+
+def extend_groups(
+    groups: Sequence[tuple[int, ...]], new_ids: Iterable[int], slots: int
+) -> list[tuple[int, ...]]:
+    """Give new ids the free slots of the last group, then new groups; no id changes its slot."""
+    *full, last = groups
+    return [*full, *split_into_groups([*last, *new_ids], slots)]
+
+
+def check_mask(mask: NDArray[np.uint8], size: tuple[int, int], allow_empty: bool = False) -> None:
+    """Raises MaskError unless the mask is uint8 (H, W) of the frame's size and holds an object."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.ndim != 2:
+        came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise MaskError(f"a mask is {came}; expected a numpy array uint8 (height, width) of object ids 0..255")
+    if mask.shape != size:
+        raise MaskError(
+            f"mask is {mask.shape[0]}x{mask.shape[1]} but the frame is {size[0]}x{size[1]}; "
+            f"resize it to the frame by nearest neighbour"
+        )
+    if not allow_empty and not mask.any():
+        raise MaskError("the mask holds no object: every pixel is background (0); draw each object with an id 1..255")

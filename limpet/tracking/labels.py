@@ -1,0 +1,103 @@
+"""From the network's scores to masks with the user's ids, and back to what the identity bank reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MARGIN = 1e-5  # probabilities are kept this far from 0 and 1 before groups compete, as the official code does
+
+
+def label_map(
+    scores: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int], align_corners: bool
+) -> Tensor:
+    """The most probable id of every pixel.
+
+    Args:
+        scores: for each group of objects (1, N+1, h, w) float32, background first.
+        ids: for each group its N ids, 1..255.
+        size: (H, W) of the result in pixels.
+        align_corners: how scores are enlarged.
+
+    Returns:
+        (H, W) uint8.
+    """
+    if len(scores) == 1:
+        slots = _best_plane(scores[0], size, align_corners)
+    else:
+        slots = _best_of_groups(scores, size, align_corners)
+    table = torch.tensor([0, *(i for group in ids for i in group)], dtype=torch.uint8, device=slots.device)
+    return table[slots.int()]
+
+
+def _best_plane(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Index (H, W) uint8 of the largest plane after enlarging; one enlarged plane is in memory at a time."""
+    best, index = None, None
+    for k, plane in enumerate(scores.split(1, dim=1)):
+        large = _enlarge(plane, size, align_corners)[0, 0]
+        if best is None or index is None:
+            best, index = large, torch.zeros(size, dtype=torch.uint8, device=large.device)
+            continue
+        index.masked_fill_(large > best, k)
+        best = torch.maximum(best, large)
+    assert index is not None  # there is always a background plane
+    return index
+
+
+def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Index (H, W) over background and then all groups' objects.
+
+    Each group has its own softmax; the background of all is the product of the groups' backgrounds.
+    """
+    background, best, index = None, None, None
+    before = 0
+    for group in scores:
+        probability = _enlarge(group, size, align_corners)[0].softmax(dim=0)
+        background = probability[0] if background is None else background * probability[0]
+        strongest, slot = probability[1:].clamp(MARGIN, 1 - MARGIN).max(dim=0)
+        slot = slot + (1 + before)
+        if best is None or index is None:
+            best, index = strongest, slot
+        else:
+            index = torch.where(strongest > best, slot, index)
+            best = torch.maximum(best, strongest)
+        before += group.shape[1] - 1
+    assert background is not None and best is not None and index is not None  # there is always a group
+    return torch.where(best > background.clamp(MARGIN, 1 - MARGIN), index, torch.zeros_like(index))
+
+
+def confidences(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
+    """For each id the mean probability over the places where it wins within its group; 0 where it wins none."""
+    found: dict[int, float] = {}
+    for group, group_ids in zip(scores, ids, strict=True):
+        probability, slot = group[0].softmax(dim=0).flatten(1).max(dim=0)
+        count = torch.zeros(len(group_ids) + 1, device=group.device).index_add_(0, slot, torch.ones_like(probability))
+        total = torch.zeros_like(count).index_add_(0, slot, probability)
+        mean = (total / count.clamp_min(1)).tolist()
+        found.update(zip(group_ids, mean[1:], strict=True))
+    return found
+
+
+def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """What the identity bank reads of a mask.
+
+    Args:
+        mask: (H, W) uint8 ids; those outside ``ids`` count as background.
+        ids: the N ids of one group.
+        size: (h, w) of the network's image; the mask is resized to it by nearest neighbour.
+
+    Returns:
+        (1, N+1, h, w) one-hot, background first.
+    """
+    if tuple(mask.shape) != size:
+        mask = F.interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0].to(torch.uint8)
+    values = torch.tensor(ids, dtype=torch.uint8, device=mask.device).view(-1, 1, 1)
+    objects = mask == values
+    return torch.cat([~objects.any(dim=0, keepdim=True), objects]).unsqueeze(0).to(dtype)
+
+
+def _enlarge(planes: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
+    return F.interpolate(planes, size=size, mode="bilinear", align_corners=align_corners)

@@ -1,0 +1,63 @@
+"""``limpet.load``: from a model's name to a tracker that is ready to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from limpet.errors import ModelError, WeightsError
+from limpet.models import DeAOT
+from limpet.models.inference import Precision
+from limpet.registry import find
+from limpet.tracking.tracker import Tracker
+from limpet.weights.files import load_into, read_weights, sha256
+from limpet.weights.store import find_weights
+
+DEFAULT_MODEL = "deaot-t"
+
+
+def load(
+    name: str = DEFAULT_MODEL,
+    *,
+    weights: Path | str | None = None,
+    device: str = "auto",
+    max_size: int | None = 480,
+    precision: Precision = "auto",
+) -> Tracker:
+    """A tracker with trained weights.
+
+    Args:
+        name: of a model, see ``limpet.list_models``.
+        weights: a limpet weights file; None takes the bundled one.
+        device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" …
+        max_size: limit on the shorter side of the network's image in pixels.
+        precision: "auto", "fp32" or "bf16".
+
+    Raises:
+        ModelError: unknown model or device. WeightsError: weights missing, damaged or of another model.
+    """
+    entry = find(name)
+    chosen = choose_device(device)
+    path = find_weights(name, weights)
+    content = read_weights(path)
+    if content.model != name:
+        raise WeightsError(f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}")
+    model = DeAOT(entry.config())
+    load_into(model, content.tensors, str(path))
+    return Tracker(
+        model, chosen, max_size=max_size, precision=precision, name=name, weights_sha256=sha256(path)
+    )
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device for "auto", "cpu", "cuda" … Raises ModelError when it is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ModelError("device is cuda, but torch finds no GPU here; use --device cpu, or install a CUDA build of torch")
+    return chosen

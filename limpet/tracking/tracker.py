@@ -1,0 +1,185 @@
+"""The tracker: a pure step over an explicit state.
+
+    state       = tracker.start(frame, mask)
+    mask, state = tracker.step(frame, state)
+    state       = tracker.add(frame, mask, state)    # new objects, or a correction, in the frame of the last step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limpet.cpu import keep_freed_memory
+from limpet.errors import VideoError
+from limpet.models.deaot import DeAOT, Features, keep_slots
+from limpet.models.inference import Precision, for_inference
+from limpet.state import GroupState, Memory, TrackerState
+from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
+from limpet.tracking.labels import confidences, label_map, slot_planes
+from limpet.tracking.memory import drop_newest, with_newest
+from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
+
+
+class Tracker:
+    """Follows objects with one model. It holds no state: several videos can share one tracker.
+
+    Args:
+        model: as trained; the tracker works on a copy of its own.
+        device: where to compute.
+        max_size: limit on the shorter side of what the network sees, in pixels; masks come back at full size.
+        precision: "auto", "fp32" or "bf16", see ``for_inference``.
+        name, weights_sha256: what reports say of the model.
+    """
+
+    def __init__(
+        self,
+        model: DeAOT,
+        device: torch.device | str = "cpu",
+        *,
+        max_size: int | None = 480,
+        precision: Precision = "auto",
+        name: str = "",
+        weights_sha256: str = "",
+    ) -> None:
+        self.device = torch.device(device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        self.model = for_inference(model, self.device, precision)
+        self.config = model.config
+        self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
+        self.name, self.weights_sha256 = name, weights_sha256
+
+    @torch.inference_mode()
+    def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:
+        """Begin with a frame whose masks are known.
+
+        Args:
+            frame: uint8 (H, W, 3) RGB.
+            mask: uint8 (H, W) of object ids 1..255, kept as given; 0 is background.
+
+        Raises:
+            VideoError, MaskError: wrong shape or dtype, a mask of another size or without object.
+        """
+        check_frame(frame)
+        check_mask(mask, frame.shape[:2])
+        size = self.sizes.network_size(*frame.shape[:2])
+        groups = split_into_groups(object_ids(mask), self.config.max_objects)
+        labels = torch.from_numpy(mask).to(self.device)
+        features = self._encode(frame, size)
+        states = tuple(self._refer(features, labels, ids, size, 0, None) for ids in groups)
+        sure = {i: 1.0 for ids in groups for i in ids}
+        return TrackerState(states, 0, labels.clone(), size, sure)
+
+    @torch.inference_mode()
+    def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
+        """Follow all objects into the next frame.
+
+        Returns:
+            uint8 (H, W) of ids at the frame's size, and the state after the frame.
+
+        Raises:
+            VideoError: wrong shape or dtype, or another size than the first frame.
+        """
+        self._check_size(frame, state)
+        features = self._encode(frame, state.network_size)
+        scores, pending = [], []
+        for group in state.groups:
+            tokens, projections = self.model.propagate(features, group.long_term, group.short_term)
+            scores.append(keep_slots(self.model.decode(tokens, features), [len(group.object_ids)]))
+            pending.append(projections)
+        ids = [group.object_ids for group in state.groups]
+        labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
+        index = state.frame_index + 1
+        groups = []
+        for group, projections in zip(state.groups, pending, strict=True):
+            embedding = self._identify(labels, group.object_ids, state.network_size)
+            groups.append(self._remember(group, self.model.remember(projections, embedding), index))
+        after = TrackerState(tuple(groups), index, labels, state.network_size, confidences(scores, ids))
+        return labels.cpu().numpy(), after
+
+    @torch.inference_mode()
+    def add(
+        self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState
+    ) -> TrackerState:
+        """Add objects, or correct some, in the frame of the last step; the frame becomes a reference for them.
+
+        Args:
+            frame: the frame of the last ``step`` (or ``start``), uint8 (H, W, 3).
+            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; one that is gets this mask
+                instead of the predicted one. Pixels of 0 leave the prediction as it is.
+
+        Returns:
+            The state to go on from; its ``mask`` is the merged one.
+
+        Raises:
+            VideoError, MaskError: as for ``start``.
+        """
+        self._check_size(frame, state)
+        check_mask(mask, state.frame_size)
+        given = torch.from_numpy(mask).to(self.device)
+        named = object_ids(mask)
+        labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
+        labels = torch.where(given > 0, given, labels)
+        new = [i for i in named if i not in state.object_ids]
+        groups = extend_groups([group.object_ids for group in state.groups], new, self.config.max_objects)
+        features = self._encode(frame, state.network_size)
+        states: list[GroupState] = []
+        for position, ids in enumerate(groups):
+            earlier = state.groups[position] if position < len(state.groups) else None
+            if earlier is not None and not set(ids) & set(named):
+                states.append(earlier)
+                continue
+            states.append(self._refer(features, labels, ids, state.network_size, state.frame_index, earlier))
+        sure = state.confidence | {i: 1.0 for i in named}
+        return replace(state, groups=tuple(states), mask=labels, confidence=sure)
+
+    def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:
+        image = prepare_image(frame, size, self.device)
+        return self.model.encode(image.to(self._dtype))
+
+    def _identify(self, labels: Tensor, ids: Sequence[int], size: tuple[int, int]) -> Tensor:
+        return self.model.identify(slot_planes(labels, ids, size, self._dtype))
+
+    def _refer(
+        self,
+        features: Features,
+        labels: Tensor,
+        ids: tuple[int, ...],
+        size: tuple[int, int],
+        index: int,
+        earlier: GroupState | None,
+    ) -> GroupState:
+        """A group whose masks in this frame are known."""
+        _, _, memory = self.model.refer(features, self._identify(labels, ids, size))
+        if earlier is None:
+            return GroupState(ids, memory, memory, index)
+        kept = earlier.long_term
+        if earlier.last_stored == index:  # the step stored this very frame, with the masks now replaced
+            kept = drop_newest(kept, tokens=features.size[0] * features.size[1])
+        return GroupState(ids, with_newest(kept, memory), memory, index)
+
+    def _remember(self, group: GroupState, memory: Memory, index: int) -> GroupState:
+        gap = self.config.long_term_gap
+        if gap is None or index - group.last_stored < gap:
+            return replace(group, short_term=memory)
+        return replace(
+            group, short_term=memory, long_term=with_newest(group.long_term, memory), last_stored=index
+        )
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.model.encoder_projector.weight.dtype
+
+    def _check_size(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
+        check_frame(frame)
+        if frame.shape[:2] != state.frame_size:
+            raise VideoError(
+                f"the frame is {frame.shape[0]}x{frame.shape[1]} but the first was "
+                f"{state.frame_size[0]}x{state.frame_size[1]}; start again from a frame of the new size"
+            )
