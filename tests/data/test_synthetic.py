@@ -146,3 +146,22 @@ def test_holes_are_filled_from_around() -> None:
     inside = filled[..., 20:40, 30:60]
     assert (inside.mean((0, 2, 3)) - pixels.mean((0, 2, 3))).abs().max() < 0.03
     assert inside.std(dim=(2, 3)).min() > 0.01  # texture, not a smooth patch
+
+
+def test_the_mask_of_an_enlarged_object_ends_where_half_of_the_colour_does() -> None:
+    view = View(65, np.stack([np.eye(3)] * 2))
+    scene = scene_layer(view, [_picture(np.zeros((65, 65), np.uint8))], SAME, None, 0.0)
+    thing = cut_out([_picture(draw_mask(40, 40, [(15, 15, 25, 25)]))], [1], 50)
+    assert thing is not None
+    middle = thing.box()[:2]
+    placement = translation(32.0, 32.0) @ np.diag([3.9, 3.9, 1.0]) @ translation(-middle[0], -middle[1])
+    layer = moving_layer(np.random.default_rng(0), view, thing, placement, 0.0, 1)
+    assert layer is not None
+    images, masks = render(RawClip(2, 65, (scene, layer), NO_FINISH), CPU)
+    row = masks[0, 32].nonzero().flatten()
+    assert (int(row.min()), int(row.max())) == (
+        13,
+        51,
+    )  # ten pixels at 3.9 each
+    half = (images[0, 0, 32] > (COLOURS[0, 0] / 2 + COLOURS[1, 0] / 2) / 255).nonzero().flatten()
+    assert torch.equal(half, row)
