@@ -1,0 +1,109 @@
+"""Runs a model along a reference clip with the reference's own masks fed back, as golden/README.md section 6 asks.
+
+One near-tie pixel that flips would otherwise change what is fed back, and the runs would drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from golden import golden_weights, normalise
+from torch import Tensor
+
+from limpet.models import DeAOT
+from limpet.models.deaot import Features, keep_slots
+from limpet.registry import find
+from limpet.state import Memory
+from limpet.tracking.groups import object_ids, split_into_groups
+from limpet.tracking.labels import slot_planes
+from limpet.tracking.memory import with_newest
+from limpet.weights.official import from_official, our_name
+
+
+class ForcedFrame(NamedTuple):
+    """index of the frame, its scores a group (1, N+1, h, w), the groups' ids, and tokens of long-term memory."""
+
+    index: int
+    scores: list[Tensor]
+    ids: list[tuple[int, ...]]
+    memory_tokens: int
+
+
+def golden_model(name: str, folder: Path) -> DeAOT:
+    """The preset ``name`` with the made-up weights of a golden folder, all names checked."""
+    model = DeAOT(find(name).config()).eval()
+    built = {key: value for key, value in model.state_dict().items() if key.endswith("relative_position_index")}
+    model.load_state_dict(from_official(golden_weights(folder, left_as_built=built)))
+    return model
+
+
+class ForcedRun:
+    """``frames`` (T, H, W, 3) uint8 and the masks (T, H, W) that the reference predicted.
+
+    new_objects: frame index -> mask with the ids that enter there; ``masks`` at that index is the merged one.
+    """
+
+    def __init__(
+        self,
+        model: DeAOT,
+        images: Tensor,
+        masks: np.ndarray,
+        gap: int | None = None,
+        enters: Sequence[int] = (),
+    ) -> None:
+        self.model, self.images, self.masks = model, images, torch.from_numpy(masks)
+        self.gap, self.enters = gap, enters
+        self.groups = split_into_groups(object_ids(masks[0]), model.config.max_objects)
+        self.long: list[Memory] = []
+        self.short: list[Memory] = []
+        self.last = 0
+
+    @torch.no_grad()
+    def __iter__(self) -> Iterator[ForcedFrame]:
+        self._refer(0)
+        for index in range(1, len(self.images)):
+            features = self._encode(index)
+            scores, pending = [], []
+            for ids, long, short in zip(self.groups, self.long, self.short, strict=True):
+                tokens, projections = self.model.propagate(features, long, short)
+                scores.append(keep_slots(self.model.decode(tokens, features), [len(ids)]))
+                pending.append(projections)
+            yield ForcedFrame(index, scores, list(self.groups), 0)
+            if index in self.enters:
+                self.groups = split_into_groups(object_ids(self.masks[index].numpy()), self.model.config.max_objects)
+                self._refer(index)
+                continue
+            self.short = [
+                self.model.remember(projections, self._identify(index, ids))
+                for projections, ids in zip(pending, self.groups, strict=True)
+            ]
+            if self.gap is not None and index - self.last >= self.gap:
+                self.long = [with_newest(old, new) for old, new in zip(self.long, self.short, strict=True)]
+                self.last = index
+
+    @property
+    def memory_tokens(self) -> int:
+        return self.long[0][0].key.shape[1]
+
+    def _encode(self, index: int) -> Features:
+        return self.model.encode(self.images[index : index + 1])
+
+    def _identify(self, index: int, ids: Sequence[int]) -> Tensor:
+        height, width = self.images.shape[-2:]
+        return self.model.identify(slot_planes(self.masks[index], ids, (height, width), torch.float32))
+
+    def _refer(self, index: int) -> None:
+        features = self._encode(index)
+        fresh = [self.model.refer(features, self._identify(index, ids))[2] for ids in self.groups]
+        self.short = fresh
+        self.long = (
+            [with_newest(old, new) for old, new in zip(self.long, fresh, strict=True)] if self.long else fresh
+        )
+        self.last = index
+
+
+__all__ = ["ForcedFrame", "ForcedRun", "golden_model", "normalise", "our_name"]
