@@ -18,6 +18,7 @@ _ADVICE = {
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.ENOENT: "the folder does not exist; create it first",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
+    errno.EEXIST: "a part of the path is a file, not a folder; choose another path",
     errno.EISDIR: "a folder has that name; choose another one",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }

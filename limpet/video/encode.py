@@ -25,6 +25,7 @@ _ENCODERS = {  # the first that this FFmpeg has, with its settings
     "h264_videotoolbox": {},
 }
 _GROUP_SECONDS = 1  # a key frame, and so a readable fragment, at least this often
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 _BT709 = 1
 
 
@@ -35,8 +36,8 @@ class EncoderMissingError(Exception):
 class H264Writer:
     """An mp4 that grows frame by frame: yuv420p, sides padded to even, at most ``MAX_SIDE`` long.
 
-    While it is written the file is fragmented, so it plays up to the last second even if the process is
-    killed or the disk is full; ``close`` turns it into an ordinary mp4.
+    The file is fragmented, so it plays up to the last second even if the process is killed or the disk is
+    full; ``defragment`` makes an ordinary mp4 of it, which more players can search in.
 
     Args:
         path: where to write; the caller moves it to its final name.
@@ -64,19 +65,14 @@ class H264Writer:
     ) -> tuple[OutputContainer, VideoStream]:
         import av
 
-        for flags in ({"movflags": "hybrid_fragmented"}, {}):
-            container = av.open(str(path), "w", format="mp4", options=flags)
-            try:
-                stream = self._stream_of(container, name, options, rate)
-                container.start_encoding()
-            except av.error.ArgumentError:  # an FFmpeg older than the flag
-                with suppress(av.error.FFmpegError):
-                    container.close()
-                if flags:
-                    continue
-                raise
-            return container, stream
-        raise AssertionError("unreachable")
+        container = av.open(str(path), "w", format="mp4", options=_FRAGMENTED)
+        try:
+            stream = self._stream_of(container, name, options, rate)
+            container.start_encoding()
+        except BaseException:
+            container.close()
+            raise
+        return container, stream
 
     def _stream_of(
         self, container: OutputContainer, name: str, options: dict[str, str], rate: Fraction
@@ -104,7 +100,7 @@ class H264Writer:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what the encoder still holds and finish the file.
+        """Write what the encoder still holds and end the file.
 
         Raises:
             OSError: when that fails; what was written before stays readable.
@@ -121,6 +117,25 @@ class H264Writer:
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         return np.ascontiguousarray(image)
+
+
+def defragment(source: Path, target: Path) -> None:
+    """Copy the video of ``source`` into an ordinary mp4 with its index in front; nothing is encoded again.
+
+    Raises:
+        OSError: when ``target`` cannot be written.
+    """
+    import av
+
+    with (
+        av.open(str(source)) as fragments,
+        av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as whole,
+    ):
+        stream = whole.add_stream_from_template(fragments.streams.video[0])
+        for packet in fragments.demux(video=0):
+            if packet.dts is not None:  # the last one only ends the stream
+                packet.stream = stream
+                whole.mux(packet)
 
 
 def _reduced(size: tuple[int, int]) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import importlib.util
 from pathlib import Path
 
 from limpet.errors import VideoError
@@ -50,10 +49,10 @@ def _open_file(path: Path) -> VideoReader:
         raise VideoError(f"{path} is empty (0 bytes); copy or download it again")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageReader(path, [path])
-    if importlib.util.find_spec("av") is not None:
+    try:
         from limpet.video.pyav_reader import PyAVReader
+    except ImportError:  # PyAV has no wheel everywhere
+        from limpet.video.opencv_reader import OpenCVReader
 
-        return PyAVReader(path)
-    from limpet.video.opencv_reader import OpenCVReader
-
-    return OpenCVReader(path)
+        return OpenCVReader(path)
+    return PyAVReader(path)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.errors import OutputError
-from limpet.video.atomic import output_error, temporary_name
+from limpet.video.atomic import atomic_path, output_error, temporary_name
 from limpet.video.base import Frame
 from limpet.video.earlier import earlier_files
-from limpet.video.encode import EncoderMissingError, H264Writer
+from limpet.video.encode import EncoderMissingError, H264Writer, defragment
 from limpet.video.masks import write_mask
 from limpet.visual.overlay import draw_overlay
 from limpet.visual.report import Report
@@ -224,10 +224,19 @@ class _Overlay:
         try:
             try:
                 self._writer.close()
+                self._make_whole()
             finally:
-                self._temporary.replace(self._target)
+                if self._temporary.exists():
+                    self._temporary.replace(self._target)
         except OSError as error:
             raise output_error(error, self._target) from error
+
+    def _make_whole(self) -> None:
+        # Whatever stands against it (two copies need room for a moment): the fragments play too.
+        with suppress(Exception), atomic_path(self._target) as whole:
+            defragment(self._temporary, whole)
+        if self._target.exists():
+            self._temporary.unlink()
 
     def discard(self) -> None:
         with suppress(OSError, AttributeError):

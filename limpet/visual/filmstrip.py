@@ -13,7 +13,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Still:
-    """One picture of the strip: the frame's index, its time in seconds, and the picture as a small JPEG file."""
+    """One picture of the strip: the frame's index, its time in seconds, the picture as a small JPEG."""
 
     index: int
     time: float

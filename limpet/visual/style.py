@@ -19,7 +19,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
   margin: 22px 0 0;
   padding: 18px 20px; background: var(--card); border: 1px solid var(--rule); border-radius: 12px }
 dt { color: var(--soft); font-size: .8rem } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
-.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(240px, 100%), 1fr)); gap: 12px }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(210px, 46%), 1fr)); gap: 12px }
 figure { margin: 0 } figure img { display: block; width: 100%; border-radius: 8px }
 figcaption { color: var(--soft); font-size: .8rem; margin-top: 4px }
 .object { background: var(--card); border: 1px solid var(--rule); border-radius: 12px;
