@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from limpet.errors import OutputError, WeightsError
+from limpet.errors import OutputError
 from limpet.video.atomic import output_error
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from limpet.evaluation.protocol import OnFrame
     from limpet.evaluation.scores import Scores
     from limpet.evaluation.tables import Receipt
+    from limpet.tracking.tracker import Tracker
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,9 +48,7 @@ def davis(
     model: Annotated[str, typer.Option(help="The model to run; see: limpet models.")] = "deaot-t",
     weights: Annotated[Path | None, typer.Option(help="Weights file; left out: the bundled one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    max_size: Annotated[
-        int | None, typer.Option(help="Limit of the network's working size, in pixels.")
-    ] = None,
+    max_size: Annotated[int, typer.Option(help="Limit on the shorter side of what the network sees.")] = 480,
     predictions: Annotated[
         Path | None, typer.Option(help="Score these masks (SEQUENCE/FRAME.png) instead of running a model.")
     ] = None,
@@ -62,6 +60,7 @@ def davis(
     ] = False,
 ) -> None:
     """J and F as DAVIS defines them: the first mask is given, the first and the last frame are not scored."""
+    import limpet
     from limpet.evaluation.davis import load_davis
     from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
     from limpet.evaluation.tables import Receipt, results_table
@@ -71,51 +70,34 @@ def davis(
             "--save-masks keeps the masks of a run in OUT/masks; give --out and no --predictions"
         )
     dataset = load_davis(root, split, resolution)
+    tracker = None
+    if predictions is None:
+        tracker = limpet.load(model, weights=weights, device=device, max_size=max_size)
     if out is not None:
         _prepare(out, overwrite)
     with _progress(dataset) as on_frame:
-        if predictions is not None:
-            scores, facts = evaluate_predictions(predictions, dataset, on_frame=on_frame), {}
-        else:
-            tracker = _load(model, weights, device, max_size)
+        if tracker is not None:
             masks = out / "masks" if out and save_masks else None
             scores = evaluate_tracker(tracker, dataset, save_masks=masks, on_frame=on_frame)
-            facts = _facts(scores, tracker, model, weights, device)
+        elif predictions is not None:
+            scores = evaluate_predictions(predictions, dataset, on_frame=on_frame)
     console = Console()
     console.print(results_table(scores, title=f"{split}: J&F {100 * scores.j_and_f:.1f}"))
     _remarks(console, scores)
     if out is not None:
         command = shlex.join(["limpet", *sys.argv[1:]])
-        _write(scores, out, Receipt(command, f"{root.resolve().name}, {split}, {resolution}", **facts), split)
+        name = f"{root.resolve().name}, {split}, {resolution}"
+        facts = _facts(scores, tracker) if tracker else {}
+        _write(scores, out, Receipt(command, name, **facts), split)
         console.print(f"Written to {out}: scores.json, per_sequence.csv, per_object.csv, worst.png")
 
 
-def weights_sha256(tracker: object, path: Path | None) -> str | None:
-    """The fingerprint of the weights in use: of the file given, else what the tracker says of itself."""
-    if path is None:
-        known = getattr(tracker, "weights_sha256", None)
-        return None if known is None else str(known)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights {path}: {error.strerror}") from error
-
-
-def _load(model: str, weights: Path | None, device: str, max_size: int | None) -> Any:
-    import limpet
-
-    options: dict[str, Any] = {} if max_size is None else {"max_size": max_size}
-    load: Any = getattr(limpet, "load")  # noqa: B009  (public names load lazily)
-    return load(model, weights=weights, device=device, **options)
-
-
-def _facts(scores: Scores, tracker: object, model: str, weights: Path | None, device: str) -> dict[str, Any]:
+def _facts(scores: Scores, tracker: Tracker) -> dict[str, Any]:
     """What the receipt says of the run."""
     return {
-        "model": model,
-        "weights": weights_sha256(tracker, weights),
-        "device": str(getattr(tracker, "device", device)),
+        "model": tracker.name,
+        "weights": tracker.weights_sha256,
+        "device": str(tracker.device),
         "frames_per_second": scores.frames_per_second,
     }
 

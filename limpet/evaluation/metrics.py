@@ -8,7 +8,8 @@ DAVIS-2017 evaluation.
 F is the slow one: it grows both outlines by a disk. Two facts make it several times faster, same result:
 
 - outlines lie inside the bounding box of the two masks, so only that part of the frame is looked at;
-- a disk of pixels is a union of few boxes (six for radius 8), and growing by a box is separable.
+- an outline is a long row of bits, and Python's integers shift and join thousands of those at once: shifting
+  by one moves it a pixel aside, by the length of a row a pixel up or down.
 
 Shapes: H W pixels.
 """
@@ -88,12 +89,12 @@ def boundary_accuracy(
     a, b = _as_bytes(truth, prediction, void)
     radius = boundary_radius(a.shape, tolerance)
     a, b = _crop_to_objects(a, b)
-    a, b = boundary_map(a), boundary_map(b)
-    in_truth, in_prediction = cv2.countNonZero(a), cv2.countNonZero(b)
-    if not in_truth or not in_prediction:
-        return float(in_truth == in_prediction)
-    recall = cv2.countNonZero(cv2.bitwise_and(a, dilate_by_disk(b, radius))) / in_truth
-    precision = cv2.countNonZero(cv2.bitwise_and(b, dilate_by_disk(a, radius))) / in_prediction
+    row = row_length(a.shape[1], radius)
+    truth_line, found_line = to_bits(boundary_map(a), row), to_bits(boundary_map(b), row)
+    if not truth_line or not found_line:
+        return float(truth_line == found_line)
+    recall = (truth_line & grow(found_line, row, radius)).bit_count() / truth_line.bit_count()
+    precision = (found_line & grow(truth_line, row, radius)).bit_count() / found_line.bit_count()
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
@@ -116,13 +117,28 @@ def boundary_map(mask: Bytes) -> Bytes:
     return _bytes(cv2.bitwise_or(cv2.bitwise_or(across[:-1], across[1:]), down))
 
 
-def dilate_by_disk(mask: Bytes, radius: int) -> Bytes:
-    """Grow (H, W) uint8 0/1 by all offsets with x^2 + y^2 <= radius^2."""
-    boxes = [np.ones((2 * y + 1, 2 * x + 1), np.uint8) for x, y in _boxes_of_disk(radius)]
-    grown = cv2.dilate(mask, boxes[0])
-    for box in boxes[1:]:
-        cv2.bitwise_or(grown, cv2.dilate(mask, box), dst=grown)
-    return _bytes(grown)
+def row_length(width: int, radius: int) -> int:
+    """Bits of a row: the pixels and a gap of `radius`, so that what grows past an end meets no other row."""
+    return -(-(width + radius) // 8) * 8  # whole bytes
+
+
+def to_bits(mask: Bytes, row: int) -> int:
+    """(H, W) uint8 0/1 as one number of H * `row` bits, the first pixel highest."""
+    gap = cv2.copyMakeBorder(mask, 0, 0, 0, row - mask.shape[1], cv2.BORDER_CONSTANT, value=0)
+    return int.from_bytes(np.packbits(_bytes(gap), axis=1).tobytes(), "big")
+
+
+def grow(bits: int, row: int, radius: int) -> int:
+    """Add all pixels at offsets with x^2 + y^2 <= radius^2; what leaves the frame lands in gaps or above."""
+    widened = [bits]  # by 0, 1 … radius pixels to both sides
+    for _ in range(radius):
+        last = widened[-1]
+        widened.append(last | last << 1 | last >> 1)
+    grown = widened[radius]
+    for y in range(1, radius + 1):
+        chord = widened[math.isqrt(radius * radius - y * y)]
+        grown |= chord << y * row | chord >> y * row
+    return grown
 
 
 def course(values: Sequence[float] | NDArray[np.float64]) -> Course:
@@ -141,14 +157,6 @@ def course(values: Sequence[float] | NDArray[np.float64]) -> Course:
     edges = np.round(np.linspace(1, len(series), 5) + 1e-10).astype(int) - 1
     first, last = series[edges[0] : edges[1] + 1], series[edges[3] : edges[4] + 1]
     return Course(float(series.mean()), float((series > 0.5).mean()), float(first.mean() - last.mean()))
-
-
-def _boxes_of_disk(radius: int) -> list[tuple[int, int]]:
-    """Half widths and half heights (x, y) of the boxes whose union is the disk."""
-    boxes: dict[int, int] = {}
-    for y in range(radius + 1):
-        boxes[math.isqrt(radius * radius - y * y)] = y  # of equally wide boxes the tallest holds the others
-    return list(boxes.items())
 
 
 def _crop_to_objects(a: Bytes, b: Bytes) -> tuple[Bytes, Bytes]:

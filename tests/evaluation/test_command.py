@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import limpet
 from limpet.cli.evaluate import app
-from limpet.errors import DataError, OutputError, WeightsError
+from limpet.errors import DataError, OutputError
 
 from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
 
@@ -45,14 +44,13 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     result = run(root, "--split", "val")
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
-    assert loaded == [("deaot-t", {"weights": None, "device": "auto"})]
+    assert loaded == [("deaot-t", {"weights": None, "device": "auto", "max_size": 480})]
 
 
 def test_options_reach_the_model(
     root: Path, loaded: list[tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:
     weights = tmp_path / "w.safetensors"
-    weights.write_bytes(b"weights")
     out = tmp_path / "out"
     options = ["--model", "deaot-s", "--weights", weights, "--device", "cpu", "--max-size", 240, "--out", out]
     result = run(root, "--split", "val", *options, "--save-masks")
@@ -61,8 +59,8 @@ def test_options_reach_the_model(
     names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
     assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]
     receipt = json.loads((out / "scores.json").read_text())["receipt"]
-    assert receipt["weights"] == hashlib.sha256(b"weights").hexdigest()
-    assert receipt["model"] == "deaot-s" and receipt["dataset"] == "davis, val, 480p"
+    assert (receipt["model"], receipt["weights"], receipt["device"]) == ("repeat", "ab12", "cpu")
+    assert receipt["frames_per_second"] > 0 and receipt["dataset"] == "davis, val, 480p"
     again = run(root, "--split", "val", "--predictions", out / "masks")
     assert again.exit_code == 0 and table(again) == table(result)
 
@@ -78,7 +76,7 @@ def test_existing_results_are_kept(
     result = run(root, "--split", "val", "--out", tmp_path)
     assert isinstance(result.exception, OutputError)
     assert "has files already; choose another folder or add --overwrite" in str(result.exception)
-    assert loaded == []  # told before the work
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
     assert run(root, "--split", "val", "--out", tmp_path, "--overwrite").exit_code == 0
     assert (tmp_path / "kept.txt").read_text() == "mine"
 
@@ -93,5 +91,6 @@ def test_mistakes_are_user_errors(
 ) -> None:
     result = run(root, "--split", "test")
     assert isinstance(result.exception, DataError) and "no split 'test'" in str(result.exception)
-    result = run(root, "--split", "val", "--weights", tmp_path / "gone")
-    assert isinstance(result.exception, WeightsError) and "cannot read the weights" in str(result.exception)
+    result = run(root, "--split", "val", "--predictions", tmp_path / "gone")
+    assert isinstance(result.exception, DataError) and "no folder of predictions" in str(result.exception)
+    assert loaded == []

@@ -15,8 +15,10 @@ from limpet.evaluation.metrics import (
     boundary_map,
     boundary_radius,
     course,
-    dilate_by_disk,
+    grow,
     region_similarity,
+    row_length,
+    to_bits,
 )
 
 from .slow_metrics import slow_boundary, slow_boundary_accuracy, slow_region_similarity
@@ -54,11 +56,24 @@ def test_boundary_map_equals_the_slow_one(seed: int) -> None:
 
 
 @pytest.mark.parametrize("radius", range(18))
-def test_dilation_of_a_point_is_the_disk(radius: int) -> None:
-    point = np.zeros((41, 41), np.uint8)
-    point[20, 20] = 1
-    rows, columns = np.indices(point.shape) - 20
-    assert np.array_equal(dilate_by_disk(point, radius), rows**2 + columns**2 <= radius**2)
+def test_a_point_grows_to_the_disk(radius: int) -> None:
+    point = np.zeros((37, 41), np.uint8)
+    point[18, 20] = 1
+    rows, columns = np.indices(point.shape)
+    disk = (rows - 18) ** 2 + (columns - 20) ** 2 <= radius**2
+    row = row_length(41, radius)
+    assert grow(to_bits(point, row), row, radius) == to_bits(disk.astype(np.uint8), row)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 8), (5, 0), (5, 8)])
+def test_what_grows_past_an_edge_does_not_come_back(corner: tuple[int, int]) -> None:
+    point = np.zeros((6, 9), np.uint8)
+    point[corner] = 1
+    rows, columns = np.indices(point.shape)
+    disk = (rows - corner[0]) ** 2 + (columns - corner[1]) ** 2 <= 7**2
+    row = row_length(9, 7)
+    inside = to_bits(np.ones_like(point), row)
+    assert grow(to_bits(point, row), row, 7) & inside == to_bits(disk.astype(np.uint8), row)
 
 
 def edge_case(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -15,6 +15,8 @@ Ids = NDArray[np.uint8]
 class RepeatsFirstMask:
     """The simplest tracker; remembers what it was given."""
 
+    name, device, weights_sha256 = "repeat", "cpu", "ab12"
+
     def __init__(self) -> None:
         self.given: list[Ids] = []
         self.frames: list[tuple[int, ...]] = []
