@@ -68,6 +68,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(int(header["step"]), TrainConfig.from_json(json.loads(header["config"])), **parts)
 
 
+@torch.no_grad()
 def restore(
     checkpoint: Checkpoint, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
@@ -81,8 +82,12 @@ def restore(
             if f"{name}.exp_avg" not in checkpoint.optimizer:
                 continue  # a parameter that had no gradient yet
             optimizer.state[parameter] = {
-                key: checkpoint.optimizer[f"{name}.{key}"].to(parameter.device if key != "step" else "cpu")
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                "step": checkpoint.optimizer[f"{name}.step"],
+                **{
+                    # on the parameter's device and in its memory format
+                    key: torch.empty_like(parameter).copy_(checkpoint.optimizer[f"{name}.{key}"])
+                    for key in ("exp_avg", "exp_avg_sq")
+                },
             }
 
 

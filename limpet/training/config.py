@@ -58,7 +58,7 @@ class TrainConfig:
                 f"learning rates: smallest {self.smallest_rate}, peak {self.learning_rate}; "
                 f"expected 0 < smallest <= peak"
             )
-        for name in ("warm_up", "encoder_rate", "own_predictions_from", "averaging"):
+        for name in ("warm_up", "encoder_rate", "own_predictions_from", "reference_until", "averaging"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name} is {getattr(self, name)}, expected a share from 0 to 1")
 

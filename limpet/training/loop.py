@@ -83,6 +83,11 @@ def train(
     keep_freed_memory()
     start = load_checkpoint(folder / CHECKPOINT) if resume else None
     if start is not None:
+        if start.config.model != config.model:
+            raise DataError(
+                f"the run in {folder} trains {start.config.model!r}, not {config.model!r}; "
+                f"go on with --model {start.config.model}, or choose another folder"
+            )
         config = replace(start.config, steps=config.steps)
     run = Run(model, config, folder, fabric, start)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
@@ -101,13 +106,13 @@ class Run:
         freeze(model.encoder, config.frozen_stages)  # type: ignore[arg-type]
         model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.model = model
-        self.average = copy.deepcopy(model).requires_grad_(False).eval().to(fabric.device)
-        self.optimizer = build_optimizer(model, config)
+        self.clip_loss, self.optimizer = fabric.setup(ClipLoss(model), build_optimizer(model, config))
+        # From here on the parameters are on the device, and all processes have those of the first.
+        self.average = copy.deepcopy(model).requires_grad_(False).eval()
         self.first_step = 0
         if start is not None:
             restore(start, model, self.average, self.optimizer)
             self.first_step = start.step
-        self.clip_loss, self.optimizer = fabric.setup(ClipLoss(model), self.optimizer)
 
     def loop(self, clips: TrainingClips, score: Score | None, quiet: bool) -> None:
         """All steps that are left."""
@@ -120,7 +125,7 @@ class Run:
                 show(done, f"loss {values['loss']:.3f}")
                 if monitor is None:
                     continue
-                if step % config.log_every == 0:
+                if config.log_every > 0 and step % config.log_every == 0:
                     monitor.record(step, values)
                 if score is not None and _is_due(done, config.score_every, config.steps):
                     monitor.record(step, {"score": score(self.average)})
@@ -144,16 +149,21 @@ class Run:
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(result.loss)
-        norm = self.fabric.clip_gradients(self.clip_loss, self.optimizer, max_norm=config.clip_norm)
+        norm = float(
+            self.fabric.clip_gradients(
+                self.clip_loss, self.optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
+            )
+        )
         loss = float(result.loss.detach())
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and math.isfinite(norm)):  # the norm is that of all processes: all stop
             raise DataError(
-                f"the loss is {loss} at step {step}; the last checkpoint is kept. Lower the learning rate "
+                f"the loss is {loss} and the gradient's norm {norm} at step {step}; the last checkpoint is kept. "
+                f"Lower the learning rate "
                 f"(it was {rate:.1e}) or use --precision 32-true, then go on with --resume"
             )
         self.optimizer.step()
         self._average(averaging_decay(config, step))
-        return {"loss": loss, "gradient norm": float(norm), "learning rate": rate}
+        return {"loss": loss, "gradient norm": norm, "learning rate": rate}
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""

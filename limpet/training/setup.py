@@ -32,16 +32,16 @@ def build_model(name: str, encoder: Path | None, start: Path | None) -> DeAOT:
 
 def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2) -> Score:
     """A function that scores a model by J&F (0..100) on every ``stride``-th frame of a few sequences."""
-    from limpet.evaluation.davis import DavisDataset
+    from limpet.evaluation.davis import load_davis
     from limpet.evaluation.protocol import evaluate_tracker
     from limpet.tracking.tracker import Tracker
 
-    dataset = DavisDataset(root, split)
+    dataset = load_davis(root, split)
 
     def score(model: DeAOT) -> float:
         tracker = Tracker(model)
         scores = evaluate_tracker(tracker, dataset, max_sequences=max_sequences, stride=stride)
-        return 100 * scores.mean
+        return 100 * scores.j_and_f
 
     return score
 

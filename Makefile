@@ -1,0 +1,40 @@
+# Two commands do everything on a fresh machine: make demo, make test. Both make their own environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# One BLAS thread a worker: two workers with two threads each would fight over two cores.
+TEST_WORKERS ?= 2
+
+.PHONY: demo test lint types imports check bench clean
+
+demo: $(READY)
+	$(BIN)/limpet demo --out demo-result --overwrite
+
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+check: lint types imports test
+
+bench: $(READY)
+	$(BIN)/python benchmarks/track_speed.py
+
+# The constraints name one torch; without them pip would fetch a CUDA build of several gigabytes.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) demo-result build dist *.egg-info
