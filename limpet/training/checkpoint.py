@@ -58,9 +58,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
     except SafetensorError as error:
-        raise DataError(f"{path} is damaged and cannot be resumed from ({error}); use an older checkpoint") from error
+        raise DataError(
+            f"{path} is damaged and cannot be resumed from ({error}); use an older checkpoint"
+        ) from error
     if header.get("format") != "limpet-checkpoint-1":
-        raise DataError(f"{path} is not a training checkpoint of this version; its header says {header or 'nothing'}")
+        raise DataError(
+            f"{path} is not a training checkpoint of this version; its header says {header or 'nothing'}"
+        )
     parts = {
         part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
         for part in ("model", "average", "optimizer")

@@ -167,14 +167,16 @@ class Run:
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""
-        save_checkpoint(
-            self.folder / CHECKPOINT, step, self.config, self.model, self.average, self.optimizer
-        )
+        save_checkpoint(self.folder / CHECKPOINT, step, self.config, self.model, self.average, self.optimizer)
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
         learned = [p for p in self.model.parameters() if p.requires_grad]
-        averaged = [a for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True) if p.requires_grad]
+        averaged = [
+            a
+            for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True)
+            if p.requires_grad
+        ]
         torch._foreach_lerp_(averaged, [p.detach() for p in learned], 1 - decay)
 
 

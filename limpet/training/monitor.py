@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from limpet.errors import MissingExtraError
 from limpet.video.atomic import atomic_path
@@ -21,7 +29,7 @@ class Monitor:
         self.folder = folder
         self.log = folder / "log.jsonl"
         self._drop_lines_from(first_step)
-        self._board = _tensorboard(folder)
+        self._board = _tensorboard(folder, first_step)
 
     def record(self, step: int, values: dict[str, float]) -> None:
         """Log named numbers of a step."""
@@ -43,9 +51,16 @@ class Monitor:
         """A run that goes on from an older checkpoint repeats some steps: forget what was logged of them."""
         if not self.log.exists():
             return
-        lines = [line for line in self.log.read_text().splitlines() if json.loads(line)["step"] < step]
+        lines = [line for line in self.log.read_text().splitlines() if _step_of(line) < step]
         with atomic_path(self.log) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except json.JSONDecodeError:  # the run was stopped while it wrote this line
+        return math.inf
 
 
 @contextmanager
@@ -70,7 +85,9 @@ def draw_curves(log: Path, picture: Path, smoothing: int = 15) -> None:
     names = sorted({name for row in rows for name in row} - {"step"})
     if not names:
         return
-    figure, axes = pyplot.subplots(1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained")
+    figure, axes = pyplot.subplots(
+        1, len(names), figsize=(4 * len(names), 3), squeeze=False, layout="constrained"
+    )
     for axis, name in zip(axes[0], names, strict=True):
         points = [(row["step"], row[name]) for row in rows if name in row]
         steps, values = zip(*points, strict=True)
@@ -83,12 +100,15 @@ def draw_curves(log: Path, picture: Path, smoothing: int = 15) -> None:
 
 
 def _running_mean(values: tuple[float, ...], length: int) -> list[float]:
-    return [sum(part) / len(part) for i in range(len(values)) if (part := values[max(0, i - length + 1) : i + 1])]
+    return [
+        sum(part) / len(part) for i in range(len(values)) if (part := values[max(0, i - length + 1) : i + 1])
+    ]
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path, first_step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MissingExtraError("logging a training run", "train", "tensorboard") from error
-    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    # An earlier process's events of the steps that are repeated are hidden.
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)  # type: ignore[no-untyped-call]

@@ -29,11 +29,22 @@ class Weights:
 
 
 def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float16) -> str:
-    """Write tensors as ``dtype`` (integers as they are); returns the file's sha256."""
+    """Write tensors as ``dtype`` (integers as they are); returns the file's sha256.
+
+    Raises:
+        WeightsError: a value is NaN, infinite or beyond the range of ``dtype``; nothing is written.
+        OutputError: the file cannot be written.
+    """
     tensors = {
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().clone()
         for name, tensor in weights.tensors.items()
     }
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(
+            f"{path} is not written: values of {', '.join(broken[:3])}{', …' if len(broken) > 3 else ''} are NaN, "
+            f"infinite or too large for {str(dtype).removeprefix('torch.')}"
+        )
     header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=header)
@@ -60,7 +71,9 @@ def read_encoder(path: Path) -> dict[str, Tensor]:
 
     The counters of ordinary batch norms are left out: frozen norms have no use for them.
     """
-    return {name: tensor for name, tensor in _read(path)[1].items() if not name.endswith("num_batches_tracked")}
+    return {
+        name: tensor for name, tensor in _read(path)[1].items() if not name.endswith("num_batches_tracked")
+    }
 
 
 def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
@@ -83,7 +96,9 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> Non
         if names
     ]
     if problems:
-        raise WeightsError(f"{what} does not fit the model: {'; '.join(problems)}; is it made for another model?")
+        raise WeightsError(
+            f"{what} does not fit the model: {'; '.join(problems)}; is it made for another model?"
+        )
     model.load_state_dict(dict(tensors))
 
 
