@@ -67,6 +67,7 @@ class _Decoding:
         self._step = float(1 / (reader.frame_rate or ASSUMED_RATE))
         self._slots = FrameSlots()
         self._cut_packet: int | None = None
+        self._orientation: Orientation | None = None
         self._origin: float | None = None
         self._next, self._last_time = 0, -self._step
 
@@ -140,7 +141,11 @@ class _Decoding:
         return float(pts * (self._stream.time_base or Fraction(1, 1)))
 
     def _image(self, raw: VideoFrame) -> NDArray[np.uint8]:
-        orientation = _orientation(raw)
+        if self._orientation is None:
+            # Once only: a frame that was asked for its side data refers to itself and stays until Python's
+            # cycle collector comes by, which took 100 MB a minute.
+            self._orientation = _orientation(raw)
+        orientation = self._orientation
         expected = self._reader.size
         if orientation.transposed:
             expected = (expected[1], expected[0])

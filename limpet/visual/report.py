@@ -104,7 +104,7 @@ class Report:
         self.times.append(frame_time)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain data (the layout of report.json, described in docs)."""
+        """The report as plain data (the layout of report.json)."""
         elapsed = time.monotonic() - self._clock
         return {
             "made_by": MADE_BY,

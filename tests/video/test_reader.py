@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -96,6 +98,19 @@ def test_it_streams(tmp_path: Path) -> None:
             next(frames)
         assert video.failures == []
         assert len(list(frames)) == 10 and len(video.failures) == 1
+
+
+def test_no_frame_stays_in_memory(tmp_path: Path) -> None:
+    """Frames must go when they are done with, not when Python's cycle collector happens to run."""
+    gc.collect()
+    gc.disable()
+    try:
+        with open_video(make_clip(tmp_path / "clip.mp4", 30)) as video:
+            for _ in video:
+                alive = sum(isinstance(item, av.VideoFrame) for item in gc.get_objects())
+                assert alive <= 4
+    finally:
+        gc.enable()
 
 
 def test_a_damaged_frame_leaves_a_hole_in_its_place(tmp_path: Path) -> None:
