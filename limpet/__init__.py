@@ -1,9 +1,9 @@
 """limpet holds on to objects in video.
 
-    import limpet
-    tracker = limpet.load("deaot-t")
-    state = tracker.start(frame, mask)
-    mask, state = tracker.step(next_frame, state)
+import limpet
+tracker = limpet.load("deaot-t")
+state = tracker.start(frame, mask)
+mask, state = tracker.step(next_frame, state)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The table of models: one decorator above a factory; listing them builds nothing.
 
-    @register("deaot-t", summary="…")
-    def deaot_t() -> DeAOTConfig: ...
+@register("deaot-t", summary="…")
+def deaot_t() -> DeAOTConfig: ...
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ class TrackerState:
 
     def to(self, device: torch.device | str) -> TrackerState:
         """The same state on another device."""
-        return self._with({name: tensor.to(device) for name, tensor in self._tensors().items()}, self._facts())
+        return self._with(
+            {name: tensor.to(device) for name, tensor in self._tensors().items()}, self._facts()
+        )
 
     def clone(self) -> TrackerState:
         """A copy that shares no memory with this one."""
@@ -113,7 +115,9 @@ class TrackerState:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
         except (SafetensorError, OSError) as error:
-            raise LimpetError(f"{path} is not a whole tracker state ({error}); start the tracking again") from error
+            raise LimpetError(
+                f"{path} is not a whole tracker state ({error}); start the tracking again"
+            ) from error
         if header.get("format") != FORMAT:
             raise LimpetError(f"{path} is not a tracker state of this version ({FORMAT})")
         return cls._with(tensors, json.loads(header["facts"]))

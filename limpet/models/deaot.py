@@ -83,7 +83,7 @@ class DeAOT(nn.Module):
         self.config = config
         channels, slots = config.propagation.channels, config.max_objects + 1
         self.encoder = build_encoder(config.encoder)
-        widths = self.encoder.channels
+        widths = ENCODERS[config.encoder].channels
         self.encoder_projector = nn.Conv2d(widths[3], channels, 1)
         self.id_bank = IdBank(config.max_objects, channels, config.align_corners)
         self.layers = nn.ModuleList(
@@ -109,7 +109,9 @@ class DeAOT(nn.Module):
         embedding: Tensor = self.id_bank(planes)
         return embedding
 
-    def refer(self, features: Features, id_embedding: Tensor) -> tuple[Tensor, tuple[Projection, ...], Memory]:
+    def refer(
+        self, features: Features, id_embedding: Tensor
+    ) -> tuple[Tensor, tuple[Projection, ...], Memory]:
         """A frame with known masks, which is its own memory.
 
         Returns:
@@ -156,8 +158,8 @@ class DeAOT(nn.Module):
     def _finish(self, visual: Tensor, identity: Tensor | None, size: tuple[int, int]) -> Tensor:
         assert identity is not None  # every layer returns one
         both = torch.cat([visual, identity], dim=-1).transpose(1, 2)  # B 2C h*w
-        normed: Tensor = self.output_norm(both)
-        return normed.unflatten(2, size)
+        normed: Tensor = self.output_norm(both).unflatten(2, size)
+        return normed
 
 
 def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:

@@ -56,7 +56,9 @@ def _grad_weight(x: Tensor, grad: Tensor, kernel: int, padding: int, dilation: i
     rows = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))  # B h+2p w+2p C
     grad_rows = grad.permute(0, 2, 3, 1).contiguous()
     taps = [
-        (rows[:, dilation * i : dilation * i + height, dilation * j : dilation * j + width] * grad_rows).sum((0, 1, 2))
+        (rows[:, dilation * i : dilation * i + height, dilation * j : dilation * j + width] * grad_rows).sum(
+            (0, 1, 2)
+        )
         for i in range(kernel)
         for j in range(kernel)
     ]

@@ -122,7 +122,7 @@ class SelfPropagation(GatedOutput):
         self.visual_gate = nn.Linear(config.channels, config.value_channels)
         self.id_gate = nn.Linear(config.channels, config.value_channels)
 
-    def forward(self, visual: Tensor, identity: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
+    def forward(self, visual: Tensor, identity: Tensor, size: tuple[int, int]) -> Tensor:
         """Normalised branches (B, M, C) each -> (B, M, 2C)."""
         key = self.query_key(torch.cat([visual, identity], dim=-1))
         value = F.silu(torch.cat([self.visual_value(visual), self.id_value(identity)], dim=-1))

@@ -32,11 +32,15 @@ def check_mask(mask: NDArray[np.uint8], size: tuple[int, int], allow_empty: bool
     """Raises MaskError unless the mask is uint8 (H, W) of the frame's size and holds an object."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.ndim != 2:
         came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise MaskError(f"a mask is {came}; expected a numpy array uint8 (height, width) of object ids 0..255")
+        raise MaskError(
+            f"a mask is {came}; expected a numpy array uint8 (height, width) of object ids 0..255"
+        )
     if mask.shape != size:
         raise MaskError(
             f"mask is {mask.shape[0]}x{mask.shape[1]} but the frame is {size[0]}x{size[1]}; "
             f"resize it to the frame by nearest neighbour"
         )
     if not allow_empty and not mask.any():
-        raise MaskError("the mask holds no object: every pixel is background (0); draw each object with an id 1..255")
+        raise MaskError(
+            "the mask holds no object: every pixel is background (0); draw each object with an id 1..255"
+        )

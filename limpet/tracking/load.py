@@ -42,7 +42,9 @@ def load(
     path = find_weights(name, weights)
     content = read_weights(path)
     if content.model != name:
-        raise WeightsError(f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}")
+        raise WeightsError(
+            f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}"
+        )
     model = DeAOT(entry.config())
     load_into(model, content.tensors, str(path))
     return Tracker(
@@ -59,5 +61,7 @@ def choose_device(device: str) -> torch.device:
     except RuntimeError as error:
         raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device is cuda, but torch finds no GPU here; use --device cpu, or install a CUDA build of torch")
+        raise ModelError(
+            "device is cuda, but torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
+        )
     return chosen

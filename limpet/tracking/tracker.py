@@ -1,8 +1,8 @@
 """The tracker: a pure step over an explicit state.
 
-    state       = tracker.start(frame, mask)
-    mask, state = tracker.step(frame, state)
-    state       = tracker.add(frame, mask, state)    # new objects, or a correction, in the frame of the last step
+state       = tracker.start(frame, mask)
+mask, state = tracker.step(frame, state)
+state       = tracker.add(frame, mask, state)    # new objects, or a correction, in the frame of the last step
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ class Tracker:
         return labels.cpu().numpy(), after
 
     @torch.inference_mode()
-    def add(
-        self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState
-    ) -> TrackerState:
+    def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
         """Add objects, or correct some, in the frame of the last step; the frame becomes a reference for them.
 
         Args:

@@ -69,5 +69,7 @@ class TrainConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
         """The inverse of ``as_json``."""
-        clips = {k: tuple(v) if isinstance(v, list) else v for k, v in values["clips"].items()}
+        clips: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values["clips"].items()
+        }
         return cls(**{**values, "clips": ClipConfig(**clips)})

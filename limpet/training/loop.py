@@ -171,13 +171,9 @@ class Run:
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
-        learned = [p for p in self.model.parameters() if p.requires_grad]
-        averaged = [
-            a
-            for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True)
-            if p.requires_grad
-        ]
-        torch._foreach_lerp_(averaged, [p.detach() for p in learned], 1 - decay)
+        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        learned = [(a.data, p.data) for a, p in pairs if p.requires_grad]
+        torch._foreach_lerp_([a for a, _ in learned], [p for _, p in learned], 1 - decay)
 
 
 def batches_ahead(clips: TrainingClips, first: int, steps: int) -> Iterator[tuple[int, ClipBatch]]:

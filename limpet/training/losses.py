@@ -58,4 +58,6 @@ def hard_pixel_share(progress: float, smallest: float = 0.15) -> float:
 
 def slot_permutation(object_slots: int, generator: torch.Generator | None = None) -> Tensor:
     """A random order of the slots, (slots + 1,) int64, that leaves the background first."""
-    return torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(object_slots, generator=generator)])
+    return torch.cat(
+        [torch.zeros(1, dtype=torch.long), 1 + torch.randperm(object_slots, generator=generator)]
+    )

@@ -142,7 +142,9 @@ def _join(kept: Sequence[Memory]) -> Memory:
 
 def _check(model: DeAOT, images: Tensor, object_counts: Sequence[int]) -> None:
     if images.shape[0] < 2:
-        raise ValueError(f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict")
+        raise ValueError(
+            f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict"
+        )
     if max(object_counts) > model.config.max_objects:
         raise ValueError(
             f"a clip has {max(object_counts)} objects but the model holds {model.config.max_objects} at once; "

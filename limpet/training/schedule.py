@@ -20,7 +20,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     if step < warm_up:
         return config.smallest_rate + span * (step + 1) / warm_up
     remaining = 1 - (step - warm_up) / max(1, config.steps - warm_up)
-    return config.smallest_rate + span * max(0.0, remaining) ** DECAY_POWER
+    return config.smallest_rate + span * float(max(0.0, remaining) ** DECAY_POWER)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:

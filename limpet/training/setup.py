@@ -21,7 +21,9 @@ def build_model(name: str, encoder: Path | None, start: Path | None) -> DeAOT:
         ModelError: unknown name. WeightsError: a file does not fit. DataError: both files were given.
     """
     if encoder is not None and start is not None:
-        raise DataError("give --encoder or --from, not both: the earlier stage's weights hold an encoder already")
+        raise DataError(
+            "give --encoder or --from, not both: the earlier stage's weights hold an encoder already"
+        )
     model = DeAOT(find(name).config())
     if encoder is not None:
         load_into(model.encoder, read_encoder(encoder), str(encoder))
