@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from limpet.errors import LimpetError
@@ -101,7 +101,8 @@ class TrackerState:
         """
         tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors().items()}
         with atomic_path(Path(path)) as temporary:
-            save_file(tensors, temporary, metadata={"format": FORMAT, "facts": json.dumps(self._facts())})
+            # save_file would wrap a full disk in an error of its own
+            temporary.write_bytes(save(tensors, {"format": FORMAT, "facts": json.dumps(self._facts())}))
 
     @classmethod
     def load(cls, path: Path | str) -> TrackerState:
@@ -120,7 +121,12 @@ class TrackerState:
             ) from error
         if header.get("format") != FORMAT:
             raise LimpetError(f"{path} is not a tracker state of this version ({FORMAT})")
-        return cls._with(tensors, json.loads(header["facts"]))
+        try:
+            return cls._with(tensors, json.loads(header["facts"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LimpetError(
+                f"{path} is not a whole tracker state ({error!r}); start the tracking again"
+            ) from error
 
     def _tensors(self) -> dict[str, Tensor]:
         named = {"mask": self.mask}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import DataError
@@ -46,7 +46,7 @@ def save_checkpoint(
     header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(whole, temporary, metadata=header)
+        temporary.write_bytes(save(whole, header))  # save_file would wrap a full disk in an error of its own
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

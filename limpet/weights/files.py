@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import WeightsError
@@ -47,7 +47,7 @@ def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float
         )
     header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        temporary.write_bytes(save(tensors, header))  # save_file would wrap a full disk in an error of its own
     return sha256(path)
 
 

@@ -1,0 +1,78 @@
+"""Small networks whose masks change from frame to frame, and frames and masks for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from limpet.models import DeAOT, DeAOTConfig
+from limpet.models.gated_propagation import PropagationConfig
+from limpet.state import TrackerState
+from limpet.tracking.tracker import Tracker
+
+HEIGHT, WIDTH = 65, 97
+NARROW = PropagationConfig(channels=32, attention_channels=16, value_channels=32, window_reach=3)
+
+
+def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:
+    """A narrow member of the family (the encoder is MobileNetV2 all the same)."""
+    return DeAOTConfig(layers=layers, long_term_gap=gap, propagation=NARROW)
+
+
+def lively_model(config: DeAOTConfig | None = None, seed: int = 0) -> DeAOT:
+    """A random network that sees several objects: plain random weights give the same answer everywhere."""
+    torch.manual_seed(seed)
+    model = DeAOT(config or small_config())
+    with torch.no_grad():
+        model.id_bank.patches.weight.mul_(30)
+        model.decoder.conv_out.weight.mul_(30)
+    return model
+
+
+def small_tracker(layers: int = 1, gap: int | None = None, max_size: int | None = 480) -> Tracker:
+    """A tracker in float32 with a lively model."""
+    return Tracker(lively_model(small_config(layers, gap)), precision="fp32", max_size=max_size)
+
+
+def frames(count: int, height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> list[np.ndarray]:
+    """Frames of noise, uint8 (H, W, 3), each another."""
+    chance = np.random.default_rng(seed)
+    return [chance.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def mask_of(*ids: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """uint8 (H, W): the ids as columns side by side, from the left to the middle; the rest is background."""
+    mask = np.zeros((height, width), np.uint8)
+    step = max(1, width // (2 * len(ids)))
+    for number, object_id in enumerate(ids):
+        mask[:, number * step : (number + 1) * step] = object_id
+    return mask
+
+
+def tokens_of(height: int = HEIGHT, width: int = WIDTH) -> int:
+    """Memory tokens of one frame: cells at stride 16 of a size 16k + 1."""
+    return ((height - 1) // 16 + 1) * ((width - 1) // 16 + 1)
+
+
+def tensors_of(state: TrackerState) -> list[torch.Tensor]:
+    """All tensors of a state in a fixed order."""
+    found = [state.mask]
+    for group in state.groups:
+        for layer in (*group.long_term, *group.short_term):
+            found += layer
+    return found
+
+
+def same_state(one: TrackerState, other: TrackerState) -> bool:
+    """Whether two states agree in every fact and every bit."""
+    facts = [
+        (s.object_ids, s.frame_index, s.network_size, s.confidence, [g.object_ids for g in s.groups])
+        for s in (one, other)
+    ]
+    stored = [[group.last_stored for group in s.groups] for s in (one, other)]
+    pairs = zip(tensors_of(one), tensors_of(other), strict=True)
+    return (
+        facts[0] == facts[1]
+        and stored[0] == stored[1]
+        and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+    )

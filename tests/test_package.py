@@ -1,0 +1,53 @@
+"""The public names of the package, and what asking for them costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import limpet
+from limpet.errors import ModelError, WeightsError
+
+
+def test_listing_models_builds_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a network was built")
+
+    monkeypatch.setattr("limpet.models.deaot.DeAOT.__init__", refuse)
+    monkeypatch.setattr("limpet.models.encoders.build_encoder", refuse)
+    assert limpet.list_models()[:4] == ["deaot-t", "deaot-s", "deaot-b", "deaot-l"]
+
+
+def test_importing_the_package_brings_no_network_along() -> None:
+    heavy = ("limpet.models", "limpet.tracking")
+    code = f"import sys, limpet; print([name for name in sys.modules if name.startswith({heavy})])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in limpet.__all__:
+        assert getattr(limpet, name) is not None
+    assert limpet.__version__[0].isdigit()
+
+
+def test_an_unknown_attribute_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'limpet' has no attribute 'trakcer'"):
+        limpet.trakcer  # noqa: B018
+
+
+def test_loading_an_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(ModelError, match=r"there is no model called 'deaot-tt'; did you mean .*deaot-t"):
+        limpet.load("deaot-tt")
+
+
+def test_loading_from_a_missing_file_says_so() -> None:
+    with pytest.raises(WeightsError, match=r"there is no weights file at nowhere\.safetensors"):
+        limpet.load("deaot-t", weights="nowhere.safetensors", device="cpu")
+
+
+def test_an_unknown_device_is_named() -> None:
+    with pytest.raises(ModelError, match="there is no device 'gpu'; use auto, cpu or cuda"):
+        limpet.load("deaot-t", device="gpu")
