@@ -1,0 +1,104 @@
+"""Does memory grow, or speed change, while a long video is tracked?
+
+    python benchmarks/memory_growth.py                                # the demo clip, looped to 1,000 frames
+    python benchmarks/memory_growth.py --source clip.mp4 --mask first.png --frames 5000
+
+The clip is read from its file again and again, so that the reader is part of the measurement. Prints resident
+memory after every hundred frames, and the growth of its peak after the first hundred frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from machine import describe, peak_mb, print_machine, resident_mb
+from numpy.typing import NDArray
+from track_speed import make_tracker
+
+from limpet.demo.clip import demo_video, first_mask
+from limpet.video.masks import read_mask
+from limpet.video.reader import open_video
+
+WARM_UP = 100  # frames until all buffers have been made
+
+
+def looped(source: Path) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a video, for ever."""
+    while True:
+        with open_video(source) as video:
+            for frame in video:
+                yield frame.image
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Resident memory in MB and mean ms of every hundred frames."""
+    tracker = make_tracker(options)
+    frames = looped(options.source or demo_video())
+    mask = read_mask(options.mask) if options.mask else first_mask()
+    state = tracker.start(next(frames), mask)
+    rows: list[dict[str, float]] = []
+    spent, peak_before = 0.0, 0.0
+    for index, frame in enumerate(itertools.islice(frames, options.frames), start=1):
+        start = time.process_time()
+        _, state = tracker.step(frame, state)
+        spent += time.process_time() - start
+        if index == WARM_UP:
+            peak_before = peak_mb()
+        if index % 100 == 0:
+            rows.append({"frame": index, "mb": resident_mb(), "peak_mb": peak_mb(), "cpu_ms": spent * 10})
+            print(
+                "{frame:6.0f} frames: {mb:8.1f} MB now, {peak_mb:8.1f} MB peak, CPU {cpu_ms:6.1f} ms a frame".format(
+                    **rows[-1]
+                )
+            )
+            spent = 0.0
+    return {"rows": rows, "peak_growth_mb": peak_mb() - peak_before, "state_mb": state.nbytes / 1e6}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--source", type=Path, help="a video or a folder of frames; default: the demo clip")
+    parser.add_argument("--mask", type=Path, help="indexed PNG mask of its first frame")
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--model", default="deaot-t")
+    parser.add_argument("--weights", default="random", help='"random", "bundled" or a file')
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--max-size", type=int, default=480, help="limit on the shorter side for the network")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="write all figures to this file as well")
+    options = parser.parse_args()
+    if bool(options.source) != bool(options.mask):
+        parser.error("--source and --mask belong together")
+    if options.frames < 2 * WARM_UP:
+        parser.error(f"--frames is {options.frames}; at least {2 * WARM_UP} are needed to see growth")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    machine = describe()
+    print_machine(machine)
+    result = measure(options)
+    first, last = result["rows"][0], result["rows"][-1]
+    print(f"\npeak memory grew by {result['peak_growth_mb']:.2f} MB after the first {WARM_UP} frames")
+    print(f"CPU ms a frame: {first['cpu_ms']:.1f} in the first hundred, {last['cpu_ms']:.1f} in the last")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

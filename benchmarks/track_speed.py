@@ -1,0 +1,184 @@
+"""How fast is a tracker, how much memory does it take, and which stage takes the time?
+
+    python benchmarks/track_speed.py                                   # deaot-t, 480x854, 3 objects, 2 threads
+    python benchmarks/track_speed.py --precision fp32 --threads 1
+    python benchmarks/track_speed.py --model deaot-l --objects 10 --size 720 1280 --json speed.json
+
+The weights are random unless --weights names some ("bundled" or a file): they make no difference to the speed.
+Times are of `Tracker.step` alone, without reading the video or writing masks, after a warm-up. "CPU" is the time
+that all threads computed; on a busy machine it says more than the clock. OpenMP threads that wait for one another
+count as computing unless GOMP_SPINCOUNT=0 is set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from footage import made_up_clip
+from machine import describe, peak_mb, print_machine, resident_mb
+
+from limpet.models import DeAOT
+from limpet.registry import find
+from limpet.tracking import tracker as tracking
+from limpet.tracking.load import load
+from limpet.tracking.tracker import Tracker
+
+
+class Stopwatch:
+    """Sums up the time spent in some functions, which may call one another."""
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.wait = wait
+        self.seconds: dict[str, float] = {}
+
+    def watch(self, owner: Any, name: str, stage: str) -> None:
+        """Replace ``owner.name`` by the same function with a clock around it."""
+        function = getattr(owner, name)
+        self.seconds.setdefault(stage, 0.0)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self.wait()
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            self.wait()
+            self.seconds[stage] += time.perf_counter() - start
+            return result
+
+        setattr(owner, name, timed)
+
+
+def watch_stages(tracker: Tracker, watch: Stopwatch) -> None:
+    """Put a clock around each stage of a step; indented stages are parts of the one above them."""
+    watch.watch(tracking, "prepare_image", "prepare")
+    watch.watch(tracker.model, "encode", "encode")
+    watch.watch(tracker.model, "propagate", "propagate")
+    for layer in tracker.model.layers:
+        for part in ("long_term", "short_term", "self_propagation"):
+            watch.watch(getattr(layer, part), "forward", f"  {part}")
+    watch.watch(tracker.model, "decode", "decode")
+    watch.watch(tracking, "label_map", "labels")
+    watch.watch(tracking, "confidences", "confidences")
+    watch.watch(tracking, "slot_planes", "identify")
+    watch.watch(tracker.model, "identify", "identify")
+    watch.watch(tracker.model, "remember", "remember")
+
+
+def make_tracker(options: argparse.Namespace) -> Tracker:
+    settings = {"device": options.device, "max_size": options.max_size, "precision": options.precision}
+    if options.weights != "random":
+        return load(
+            options.model, weights=None if options.weights == "bundled" else options.weights, **settings
+        )
+    torch.manual_seed(0)
+    return Tracker(DeAOT(find(options.model).config()), **settings)
+
+
+@contextmanager
+def timed(frames: list[tuple[float, float]], wait: Callable[[], None]) -> Iterator[None]:
+    """Append (clock, CPU) seconds of the block."""
+    start, computed = time.perf_counter(), time.process_time()
+    yield
+    wait()
+    frames.append((time.perf_counter() - start, time.process_time() - computed))
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures of one run, in ms and MB."""
+    clip, mask = made_up_clip(tuple(options.size), options.objects, 16)
+    before = resident_mb()
+    tracker = make_tracker(options)
+    wait = torch.cuda.synchronize if tracker.device.type == "cuda" else lambda: None
+    watch = Stopwatch(wait)
+    watch_stages(tracker, watch)
+    state, frames = tracker.start(clip[0], mask), []
+    for index in range(options.warm_up + options.frames):
+        if index == options.warm_up:
+            watch.seconds = dict.fromkeys(watch.seconds, 0.0)
+            frames.clear()
+        with timed(frames, wait):
+            _, state = tracker.step(clip[(index + 1) % len(clip)], state)
+    clock, computed = np.array(frames).T * 1e3
+    stages = {stage: seconds * 1e3 / options.frames for stage, seconds in watch.seconds.items()}
+    return {
+        "network_size": state.network_size,
+        "precision": str(next(tracker.model.parameters()).dtype).removeprefix("torch."),
+        "ms": dict(
+            zip(("quartile_1", "median", "quartile_3"), np.percentile(clock, (25, 50, 75)), strict=True)
+        ),
+        "cpu_ms": float(np.median(computed)),
+        "frames_per_second": 1e3 / float(np.median(clock)),
+        "peak_mb": peak_mb(),
+        "peak_mb_above_imports": peak_mb() - before,
+        "state_mb": state.nbytes / 1e6,
+        "stages_ms": stages,
+    }
+
+
+def print_result(result: dict[str, Any], options: argparse.Namespace) -> None:
+    height, width = result["network_size"]
+    ms = result["ms"]
+    frame = "x".join(map(str, options.size))
+    print(
+        f"\n{options.model}, {result['precision']}, {options.objects} objects, frames {frame}, network {height}x{width}"
+    )
+    print(
+        f"  clock   {ms['median']:7.1f} ms a frame (quartiles {ms['quartile_1']:.1f} to {ms['quartile_3']:.1f}), ",
+        end="",
+    )
+    print(f"{result['frames_per_second']:.2f} frames per second")
+    print(f"  CPU     {result['cpu_ms']:7.1f} ms a frame, all threads")
+    print(
+        f"  memory  {result['peak_mb']:7.0f} MB at the peak, {result['peak_mb_above_imports']:.0f} MB above the ",
+        end="",
+    )
+    print(f"interpreter with torch; the state is {result['state_mb']:.1f} MB")
+    print("  stages, mean ms by the clock:")
+    for stage, spent in result["stages_ms"].items():
+        print(f"    {stage:20} {spent:7.1f}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="deaot-t")
+    parser.add_argument("--weights", default="random", help='"random", "bundled" or a file')
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=(480, 854), metavar=("H", "W"), help="of the frames"
+    )
+    parser.add_argument("--max-size", type=int, default=480, help="limit on the shorter side for the network")
+    parser.add_argument("--objects", type=int, default=3)
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="write all figures to this file as well")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    machine = describe()
+    print_machine(machine)
+    result = measure(options)
+    print_result(result, options)
+    if options.json:
+        asked = {name: value for name, value in vars(options).items() if name != "json"}
+        report = {"machine": machine, "options": asked, "result": result}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
