@@ -47,7 +47,8 @@ def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float
         )
     header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, header))  # save_file would wrap a full disk in an error of its own
+        # save_file would wrap a full disk in an error of its own
+        temporary.write_bytes(_in_order(save(tensors, header)))
     return sha256(path)
 
 
@@ -106,6 +107,16 @@ def sha256(path: Path) -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header's facts sorted: equal weights then have equal hashes."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + data[start:]
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

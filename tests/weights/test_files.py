@@ -1,0 +1,188 @@
+"""limpet's own weights files: what is written is read, and what does not fit is refused as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from networks import lively_model, small_config
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import limpet
+from limpet.errors import WeightsError
+from limpet.models import DeAOT
+from limpet.weights import store
+from limpet.weights.files import Weights, load_into, read_encoder, read_weights, sha256, write_weights
+from limpet.weights.store import bundled_weights, find_weights
+
+
+def some_tensors() -> dict[str, Tensor]:
+    return {"matrix": torch.randn(3, 4), "counts": torch.tensor([1, 70_000]), "scalar": torch.tensor(0.1)}
+
+
+def test_half_precision_round_trip(tmp_path: Path) -> None:
+    tensors, path = some_tensors(), tmp_path / "w.safetensors"
+    write_weights(path, Weights("deaot-t", tensors, {"origin": "here", "licence": "free"}))
+    found = read_weights(path)
+    assert found.model == "deaot-t"
+    assert found.facts == {"origin": "here", "licence": "free"}
+    assert set(found.tensors) == set(tensors)
+    for name in ("matrix", "scalar"):
+        assert found.tensors[name].dtype == torch.float32
+        assert torch.equal(found.tensors[name], tensors[name].half().float())
+    assert torch.equal(found.tensors["counts"], tensors["counts"]), "integers keep their type"
+    with safe_open(path, "pt") as file:
+        assert file.get_tensor("matrix").dtype == torch.float16
+
+
+def test_full_precision_keeps_every_bit(tmp_path: Path) -> None:
+    model = lively_model()
+    write_weights(tmp_path / "w", Weights("deaot-t", model.state_dict()), torch.float32)
+    copy = DeAOT(small_config())
+    load_into(copy, read_weights(tmp_path / "w").tensors, "w")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(copy.state_dict()[name], tensor), name
+
+
+def test_weights_may_share_memory_and_lie_in_any_order(tmp_path: Path) -> None:
+    base = torch.randn(2, 4, 3, 3).to(memory_format=torch.channels_last)
+    tensors = {"one": base, "same": base, "part": base[:, 1:3]}
+    write_weights(tmp_path / "w", Weights("m", tensors), torch.float32)
+    found = read_weights(tmp_path / "w").tensors
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+
+
+def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    digest = write_weights(path, Weights("m", {"a": torch.arange(3.0)}))
+    assert digest == sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    for _ in range(8):  # the order of the header's facts must not be left to chance
+        assert digest == write_weights(path, Weights("m", {"a": torch.arange(3.0)}))
+    assert digest != write_weights(tmp_path / "other", Weights("m", {"a": torch.arange(1.0, 4.0)}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 70_000.0], ids=str)
+def test_values_that_half_precision_cannot_hold_are_not_written(tmp_path: Path, value: float) -> None:
+    tensors = {"good": torch.ones(2), "bad": torch.tensor([1.0, value])}
+    with pytest.raises(
+        WeightsError, match="w is not written: values of bad are NaN, infinite or too large for float16"
+    ):
+        write_weights(tmp_path / "w", Weights("m", tensors))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_files_are_told_apart_from_damaged_ones(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(WeightsError, match=r"there is no weights file at .*w\.safetensors"):
+        read_weights(path)
+    with pytest.raises(WeightsError, match="there is no weights file at"):
+        read_weights(tmp_path)  # a folder
+    save_file({"a": torch.ones(2)}, path)
+    with pytest.raises(
+        WeightsError, match=r"is a safetensors file but not of limpet; convert .* limpet weights convert"
+    ):
+        read_weights(path)
+    path.write_bytes(b"PK\x03\x04 a zip, as torch writes it")
+    with pytest.raises(WeightsError, match="is not a whole safetensors file"):
+        read_weights(path)
+
+
+def test_truncated_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    write_weights(path, Weights("m", some_tensors()))
+    whole = path.read_bytes()
+    for cut in (0, 7, 40, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(
+            WeightsError, match=r"is not a whole safetensors file .*; it may be truncated: copy or"
+        ):
+            read_weights(path)
+
+
+def test_an_encoder_comes_from_any_file_without_counters(tmp_path: Path) -> None:
+    tensors = {
+        "features.0.weight": torch.randn(2, 2).half(),
+        "features.1.num_batches_tracked": torch.tensor(5),
+    }
+    save_file(tensors, tmp_path / "imagenet.safetensors")
+    found = read_encoder(tmp_path / "imagenet.safetensors")
+    assert list(found) == ["features.0.weight"]
+    assert found["features.0.weight"].dtype == torch.float32
+
+
+def two_layers() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+
+
+def test_what_does_not_fit_is_listed_and_nothing_is_loaded() -> None:
+    model = two_layers()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    tensors = {name: torch.full_like(tensor, 9) for name, tensor in before.items()}
+    tensors["0.weight"] = torch.zeros(5, 2)
+    del tensors["1.bias"]
+    tensors["2.weight"] = torch.zeros(1)
+    with pytest.raises(WeightsError) as caught:
+        load_into(model, tensors, "mine.safetensors")
+    assert str(caught.value) == (
+        "mine.safetensors does not fit the model: 1 missing (1.bias); 1 unexpected (2.weight); "
+        "1 of another shape (0.weight is (5, 2), expected (3, 2)); is it made for another model?"
+    )
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), f"{name} was loaded although others did not fit"
+
+
+def test_a_long_list_of_names_is_cut_short() -> None:
+    with pytest.raises(WeightsError, match=r"4 missing \(0\.weight, 0\.bias, 1\.weight, …\)"):
+        load_into(two_layers(), {}, "empty")
+
+
+def test_load_refuses_weights_of_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    write_weights(path, Weights("deaot-s", {"a": torch.ones(1)}))
+    message = "w holds weights of 'deaot-s', not of 'deaot-t'; use --model deaot-s"
+    with pytest.raises(WeightsError, match=message):
+        limpet.load("deaot-t", weights=path, device="cpu")
+    write_weights(path, Weights("deaot-t", {"a": torch.ones(1)}))
+    with pytest.raises(WeightsError, match=r"w does not fit the model: \d+ missing .*; 1 unexpected \(a\)"):
+        limpet.load("deaot-t", weights=path, device="cpu")
+
+
+def test_load_takes_a_file_and_says_what_it_took(tmp_path: Path) -> None:
+    from limpet.registry import find
+
+    model = DeAOT(find("deaot-t").config())
+    digest = write_weights(tmp_path / "w", Weights("deaot-t", model.state_dict()))
+    tracker = limpet.load("deaot-t", weights=tmp_path / "w", device="cpu", precision="fp32", max_size=64)
+    assert (tracker.name, tracker.weights_sha256) == ("deaot-t", digest)
+    expected = model.id_bank.patches.weight.half().float()
+    assert torch.equal(tracker.model.id_bank.patches.weight, expected)
+    assert not tracker.model.training
+
+
+def test_bundled_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BUNDLED", tmp_path)
+    assert bundled_weights("deaot-t") is None
+    with pytest.raises(
+        WeightsError, match=r"no weights for 'deaot-t' ship with limpet \(those that do: none\)"
+    ):
+        find_weights("deaot-t", None)
+    (tmp_path / "deaot-s.safetensors").touch()
+    with pytest.raises(
+        WeightsError, match=r"\(those that do: deaot-s\); train some, or convert .* --weights FILE"
+    ):
+        find_weights("deaot-t", None)
+    assert find_weights("deaot-s", None) == tmp_path / "deaot-s.safetensors"
+    assert find_weights("deaot-t", "mine") == Path("mine"), "the user's file comes first"
+
+
+def test_the_header_can_be_read_without_limpet(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w", Weights("deaot-t", {"a": torch.ones(1)}, {"licence": "Apache-2.0"}))
+    with safe_open(tmp_path / "w", "pt") as file:
+        header = file.metadata()
+    assert header["model"] == "deaot-t"
+    assert json.loads(header["facts"]) == {"licence": "Apache-2.0"}

@@ -1,0 +1,173 @@
+"""The converter of official checkpoints: every name has its place, every layout is read, no code is run."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from golden import golden_weights, manifest_of
+from networks import small_config
+from torch import Tensor
+
+from limpet.errors import WeightsError
+from limpet.models import DeAOT
+from limpet.registry import find
+from limpet.weights.files import load_into
+from limpet.weights.official import from_official, our_name, read_official
+
+PRESETS = {
+    "deaott": "deaot-t",
+    "deaots": "deaot-s",
+    "deaotb": "deaot-b",
+    "deaotl": "deaot-l",
+    "r50_deaotl": "r50-deaot-l",
+    "swinb_deaotl": "swin-b-deaot-l",
+}
+
+
+def official_shapes(folder: Path) -> dict[str, Tensor]:
+    """The official state dict as tensors without numbers."""
+    keys = manifest_of(folder)["keys"]
+    return {name: torch.empty(facts["shape"], device="meta") for name, facts in keys.items()}
+
+
+@pytest.mark.parametrize("folder", PRESETS)
+def test_official_names_and_ours_map_one_to_one(shared: Path, folder: str) -> None:
+    official = official_shapes(shared / "golden" / folder)
+    kept = {name: tensor for name, tensor in official.items() if not name.endswith("num_batches_tracked")}
+    with torch.device("meta"):
+        ours = DeAOT(find(PRESETS[folder]).config()).state_dict()
+    assert len({our_name(name) for name in kept}) == len(kept), "two official names became one"
+    converted = from_official(official)
+    assert set(converted) == set(ours)
+    wrong = {n: (t.shape, ours[n].shape) for n, t in converted.items() if t.shape != ours[n].shape}
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("official", "ours"),
+    [
+        ("LSTT.layers.0.linear_U.bias", "layers.0.gate.bias"),
+        ("module.LSTT.layers.2.self_attn.linear_V2.weight", "layers.2.self_propagation.id_value.weight"),
+        ("LSTT.layers.1.short_term_attn.relative_emb_k.weight", "layers.1.short_term.relative.weight"),
+        ("LSTT.decoder_norms.0.gn.weight", "output_norm.weight"),
+        ("patch_wise_id_bank.bias", "id_bank.patches.bias"),
+        ("decoder.conv_8x.gn.bias", "decoder.conv_8x.norm.bias"),
+        ("encoder.layers.0.blocks.0.norm1.weight", "encoder.layers.0.blocks.0.norm1.weight"),
+    ],
+)
+def test_names(official: str, ours: str) -> None:
+    assert our_name(official) == ours
+
+
+def small_official() -> dict[str, Tensor]:
+    """A few official tensors; the second is a 1x1 convolution that we hold as a linear map."""
+    return {
+        "encoder.features.0.0.weight": torch.randn(4, 3, 3, 3),
+        "LSTT.layers.0.short_term_attn.relative_emb_k.weight": torch.randn(49, 16, 1, 1),
+        "id_norm.weight": torch.randn(8),
+    }
+
+
+def expected_of(official: dict[str, Tensor]) -> dict[str, Tensor]:
+    first, second, third = official.values()
+    return {
+        "encoder.features.0.0.weight": first,
+        "layers.0.short_term.relative.weight": second.flatten(1),
+        "id_bank.norm.weight": third,
+    }
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("layout", ["bare", "state_dict", "model"])
+def test_all_layouts_of_checkpoints(tmp_path: Path, layout: str, prefix: str) -> None:
+    official = small_official()
+    state: dict[str, Any] = OrderedDict((prefix + name, tensor) for name, tensor in official.items())
+    rest = {"optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]}, "step": 7}
+    torch.save(state if layout == "bare" else {layout: state, **rest}, tmp_path / "official.pth")
+    assert same(read_official(tmp_path / "official.pth"), expected_of(official))
+
+
+def test_counters_and_the_classifier_are_left_out() -> None:
+    surplus = (
+        "encoder.features.0.1.num_batches_tracked",
+        "module.encoder.classifier.1.weight",
+        "encoder.fc.bias",
+    )
+    official = small_official()
+    with_surplus = official | {name: torch.zeros(()) for name in surplus}
+    assert same(from_official(with_surplus), expected_of(official))
+
+
+def test_unknown_names_are_not_dropped_in_silence() -> None:
+    tensors = from_official({"LSTT.mask_token": torch.zeros(1)})
+    with pytest.raises(
+        WeightsError, match=r"aot\.pth does not fit the model: .*1 unexpected \(LSTT\.mask_token\)"
+    ):
+        load_into(DeAOT(small_config()), tensors, "aot.pth")
+
+
+class Trap:
+    """Pickled, it asks the reader to make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
+    path, proof = tmp_path / "evil.pth", tmp_path / "was-run"
+    torch.save({"state_dict": small_official(), "extra": Trap(proof)}, path)
+    with pytest.raises(WeightsError, match=r"evil\.pth is not a checkpoint that can be read safely"):
+        read_official(path)
+    assert not proof.exists()
+    torch.load(path, weights_only=False)
+    assert proof.exists(), "the trap must work, else this test proves nothing"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [torch.zeros(1)],
+        {"epoch": 3, "weight": torch.zeros(1)},
+        {"state_dict": {"a": 3}},
+    ],
+    ids=["list", "numbers beside tensors", "numbers in the state dict"],
+)
+def test_checkpoints_of_something_else_are_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(
+        WeightsError, match=r"x\.pth holds no state dict of tensors; expected a checkpoint of AOT or"
+    ):
+        read_official(tmp_path / "x.pth")
+
+
+def test_missing_and_truncated_files(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    with pytest.raises(WeightsError, match=r"there is no checkpoint at .*x\.pth"):
+        read_official(path)
+    torch.save(small_official(), path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(WeightsError, match=r"x\.pth is not a checkpoint that can be read safely"):
+        read_official(path)
+
+
+def test_a_whole_checkpoint_goes_into_the_model(shared: Path, tmp_path: Path) -> None:
+    official = golden_weights(shared / "golden" / "deaott")
+    torch.save({"state_dict": {f"module.{name}": t for name, t in official.items()}}, tmp_path / "t.pth")
+    model = DeAOT(find("deaot-t").config())
+    load_into(model, read_official(tmp_path / "t.pth"), "t.pth")
+    assert torch.equal(model.id_bank.patches.weight, official["patch_wise_id_bank.weight"])
+    assert torch.equal(model.decoder.conv_out.bias, official["decoder.conv_out.bias"])
+    relative = official["LSTT.layers.0.short_term_attn.relative_emb_k.weight"]
+    assert torch.equal(model.layers[0].short_term.relative.weight, relative[..., 0, 0])
