@@ -95,7 +95,8 @@ class H264Writer:
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts = max(round(time / self._tick), self._last_pts + 1)
         frame.time_base = self._tick
-        frame.duration = self._default_ticks
+        with suppress(AttributeError):  # PyAV before 14.1 leaves the last frame's duration to the muxer
+            frame.duration = self._default_ticks
         self._last_pts = frame.pts
         self._container.mux(self._stream.encode(frame))
 
@@ -131,7 +132,7 @@ def defragment(source: Path, target: Path) -> None:
         av.open(str(source)) as fragments,
         av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as whole,
     ):
-        stream = whole.add_stream_from_template(fragments.streams.video[0])
+        stream = whole.add_stream_from_template(fragments.streams.video[0], opaque=True)
         for packet in fragments.demux(video=0):
             if packet.dts is not None:  # the last one only ends the stream
                 packet.stream = stream

@@ -23,6 +23,7 @@ from limpet.video.orientation import Orientation, from_display_matrix
 from limpet.video.slots import FrameSlots
 
 _TEXT_FORMATS = {"tty"}  # FFmpeg draws any .txt file as a video of a terminal
+_BT709 = 1
 _CUT_OFF_FRAMES = 2
 """A file counts as cut off when more frames than this are missing at its end: durations are rounded up."""
 
@@ -155,7 +156,15 @@ class _Decoding:
                 f"{expected[0]}x{expected[1]}; resized"
             )
             raw = raw.reformat(width=expected[1], height=expected[0])
-        return orientation.apply(np.asarray(raw.to_ndarray(format="rgb24"), np.uint8))
+        return orientation.apply(_rgb(raw))
+
+
+def _rgb(raw: VideoFrame) -> NDArray[np.uint8]:
+    if raw.colorspace == _BT709:
+        # PyAV before 17 takes every video for BT.601 unless two different spaces are named, which shifts the
+        # colours of HD footage; for an RGB result the second one has no meaning.
+        raw = raw.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601")
+    return np.asarray(raw.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _open(path: Path) -> InputContainer:
@@ -175,9 +184,10 @@ def _open(path: Path) -> InputContainer:
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    pictures = getattr(av.stream.Disposition, "attached_pic", 0)  # cover art of a sound file is no video
+    # The cover art of a sound file is no video; PyAV 14.0 does not tell it apart.
+    cover_art = getattr(getattr(av.stream, "Disposition", None), "attached_pic", 0)
     for stream in container.streams.video:
-        if not stream.disposition & pictures:
+        if not (cover_art and stream.disposition & cover_art):
             return stream
     raise VideoError(f"{path} has no video track (only sound or data); expected a video")
 
