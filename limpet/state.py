@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from limpet.errors import LimpetError
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 FORMAT = "limpet-state-1"
 

@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from limpet.errors import OutputError
-from limpet.video.atomic import output_error
+from limpet.files import output_error
 
 if TYPE_CHECKING:
     from limpet.evaluation.davis import Dataset, Sequence

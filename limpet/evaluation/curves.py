@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from limpet.evaluation.scores import Scores, summarise
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 Point = tuple[float, float]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont

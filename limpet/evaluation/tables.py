@@ -21,7 +21,7 @@ from rich.table import Table
 
 from limpet.evaluation.metrics import Course
 from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 COLUMNS = ("J&F", "J mean", "J recall", "J decay", "F mean", "F recall", "F decay")
 

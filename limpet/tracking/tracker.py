@@ -134,7 +134,7 @@ class Tracker:
                 states.append(earlier)
                 continue
             states.append(self._refer(features, labels, ids, state.network_size, state.frame_index, earlier))
-        sure = state.confidence | {i: 1.0 for i in named}
+        sure = state.confidence | dict.fromkeys(named, 1.0)
         return replace(state, groups=tuple(states), mask=labels, confidence=sure)
 
     def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:

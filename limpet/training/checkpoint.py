@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import DataError
+from limpet.files import atomic_path
 from limpet.training.config import TrainConfig
-from limpet.video.atomic import atomic_path
 
 
 @dataclass(frozen=True)

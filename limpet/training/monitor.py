@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from limpet.errors import MissingExtraError
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 
 class Monitor:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from limpet.errors import OutputError
-from limpet.video.atomic import output_error
+from limpet.files import output_error
 from limpet.visual.report import MADE_BY, REPORT_FILES
 
 _MASK_NAME = re.compile(r"\d{5,}\.png")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from limpet.errors import MaskError
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 MAX_ID = 255
 _LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF"}

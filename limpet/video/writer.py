@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.errors import OutputError
-from limpet.video.atomic import atomic_path, output_error, temporary_name
+from limpet.files import atomic_path, output_error, temporary_name
 from limpet.video.base import Frame
 from limpet.video.earlier import earlier_files
 from limpet.video.encode import EncoderMissingError, H264Writer, defragment

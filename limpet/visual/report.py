@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 from limpet.visual.filmstrip import Filmstrip
 from limpet.visual.overlay import object_colour
 from limpet.visual.track import LostRule, ObjectTrack

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import WeightsError
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 FORMAT = "limpet-weights-1"
 

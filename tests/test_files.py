@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from limpet.errors import OutputError
-from limpet.video.atomic import atomic_path
+from limpet.files import atomic_path
 
 
 def test_success_replaces(tmp_path: Path) -> None:
