@@ -45,7 +45,10 @@ def skew(relative: Tensor) -> Tensor:
     """
     length, offsets = relative.shape[-2:]
     padded = F.pad(relative, (0, length), value=OUTSIDE).flatten(-2)
-    return padded[..., : length * (length + offsets - 1)].unflatten(-1, (length, length + offsets - 1))
+    skewed: Tensor = padded[..., : length * (length + offsets - 1)].unflatten(
+        -1, (length, length + offsets - 1)
+    )
+    return skewed
 
 
 def window_bias(relative: Tensor, first_row: int, height: int) -> tuple[Tensor, slice]:

@@ -157,8 +157,8 @@ class DeAOT(nn.Module):
 
     def _finish(self, visual: Tensor, identity: Tensor | None, size: tuple[int, int]) -> Tensor:
         assert identity is not None  # every layer returns one
-        both = torch.cat([visual, identity], dim=-1).transpose(1, 2)  # B 2C h*w
-        normed: Tensor = self.output_norm(both).unflatten(2, size)
+        both = torch.cat([visual, identity], dim=-1)  # B h*w 2C
+        normed: Tensor = self.output_norm(both.unflatten(1, size).permute(0, 3, 1, 2))
         return normed
 
 

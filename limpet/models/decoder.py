@@ -26,7 +26,12 @@ class Decoder(nn.Module):
     """Adds the encoder's maps at strides 16, 8 and 4 on the way up."""
 
     def __init__(
-        self, inputs: int, slots: int, shortcuts: Sequence[int], channels: int = 256, align_corners: bool = True
+        self,
+        inputs: int,
+        slots: int,
+        shortcuts: Sequence[int],
+        channels: int = 256,
+        align_corners: bool = True,
     ) -> None:
         """``shortcuts``: widths of the encoder's maps at strides 4, 8 and 16."""
         super().__init__()

@@ -23,7 +23,9 @@ class IdBank(nn.Module):
     def __init__(self, max_objects: int, channels: int, align_corners: bool) -> None:
         super().__init__()
         patch = 17 if align_corners else 16
-        self.patches = nn.Conv2d(max_objects + 1, channels, patch, stride=16, padding=8 if align_corners else 0)
+        self.patches = nn.Conv2d(
+            max_objects + 1, channels, patch, stride=16, padding=8 if align_corners else 0
+        )
         self.norm = nn.LayerNorm(channels)
         nn.init.orthogonal_(self.patches.weight.view(channels, -1), gain=patch**-2)
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
@@ -31,6 +33,6 @@ class IdBank(nn.Module):
     def forward(self, planes: Tensor) -> Tensor:
         """(B, S, H, W) shares of each slot, S <= slots (missing ones are empty) -> (B, h*w, C)."""
         weight = self.patches.weight[:, : planes.shape[1]]
-        cells = F.conv2d(planes, weight, self.patches.bias, self.patches.stride, self.patches.padding)  # type: ignore[arg-type]
+        cells = F.conv2d(planes, weight, self.patches.bias, self.patches.stride, self.patches.padding)
         embedding: Tensor = self.norm(cells.flatten(2).transpose(1, 2))
         return embedding

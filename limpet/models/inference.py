@@ -35,7 +35,7 @@ def for_inference(model: DeAOT, device: torch.device, precision: Precision = "au
 def has_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bf16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     flags = Path("/proc/cpuinfo")

@@ -26,25 +26,25 @@ def label_map(
         (H, W) uint8.
     """
     if len(scores) == 1:
-        slots = _best_plane(scores[0], size, align_corners)
-    else:
-        slots = _best_of_groups(scores, size, align_corners)
+        return _best_plane(scores[0], ids[0], size, align_corners)
+    slots = _best_of_groups(scores, size, align_corners)
     table = torch.tensor([0, *(i for group in ids for i in group)], dtype=torch.uint8, device=slots.device)
-    return table[slots.int()]
+    return table[slots]
 
 
-def _best_plane(scores: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
-    """Index (H, W) uint8 of the largest plane after enlarging; one enlarged plane is in memory at a time."""
-    best, index = None, None
-    for k, plane in enumerate(scores.split(1, dim=1)):
+def _best_plane(scores: Tensor, ids: Sequence[int], size: tuple[int, int], align_corners: bool) -> Tensor:
+    """Id (H, W) of the largest plane after enlarging; one enlarged plane is in memory at a time.
+
+    Softmax keeps the order, so that it can be left out.
+    """
+    background, *objects = scores.split(1, dim=1)
+    best = _enlarge(background, size, align_corners)[0, 0]
+    winner = torch.zeros(size, dtype=torch.uint8, device=best.device)
+    for object_id, plane in zip(ids, objects, strict=True):
         large = _enlarge(plane, size, align_corners)[0, 0]
-        if best is None or index is None:
-            best, index = large, torch.zeros(size, dtype=torch.uint8, device=large.device)
-            continue
-        index.masked_fill_(large > best, k)
-        best = torch.maximum(best, large)
-    assert index is not None  # there is always a background plane
-    return index
+        winner.masked_fill_(large > best, object_id)
+        torch.maximum(best, large, out=best)
+    return winner
 
 
 def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
@@ -74,7 +74,9 @@ def confidences(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[
     found: dict[int, float] = {}
     for group, group_ids in zip(scores, ids, strict=True):
         probability, slot = group[0].softmax(dim=0).flatten(1).max(dim=0)
-        count = torch.zeros(len(group_ids) + 1, device=group.device).index_add_(0, slot, torch.ones_like(probability))
+        count = torch.zeros(len(group_ids) + 1, device=group.device).index_add_(
+            0, slot, torch.ones_like(probability)
+        )
         total = torch.zeros_like(count).index_add_(0, slot, probability)
         mean = (total / count.clamp_min(1)).tolist()
         found.update(zip(group_ids, mean[1:], strict=True))
@@ -93,10 +95,11 @@ def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: 
         (1, N+1, h, w) one-hot, background first.
     """
     if tuple(mask.shape) != size:
-        mask = F.interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0].to(torch.uint8)
-    values = torch.tensor(ids, dtype=torch.uint8, device=mask.device).view(-1, 1, 1)
-    objects = mask == values
-    return torch.cat([~objects.any(dim=0, keepdim=True), objects]).unsqueeze(0).to(dtype)
+        mask = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
+    slots = torch.zeros(256, dtype=torch.long)
+    slots[list(ids)] = torch.arange(1, len(ids) + 1)
+    table = F.one_hot(slots, len(ids) + 1).to(mask.device, dtype)  # id -> its plane
+    return F.embedding(mask.int(), table).permute(2, 0, 1).unsqueeze(0)  # 1 N+1 h w, channels last in memory
 
 
 def _enlarge(planes: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:

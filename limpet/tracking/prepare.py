@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,12 +60,13 @@ def check_frame(frame: NDArray[np.uint8]) -> None:
 
 def prepare_image(frame: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:
     """Frame (H, W, 3) RGB 0..255 -> (1, 3, h, w) float32 of the network's size, normalised."""
-    values = frame.astype(np.float32)
+    values: NDArray[Any] = frame.astype(np.float32)
     if frame.shape[:2] != size:
         values = cv2.resize(values, size[::-1], interpolation=cv2.INTER_CUBIC)
-    mean = torch.tensor(MEAN, device=device).mul_(255)
-    deviation = torch.tensor(DEVIATION, device=device).mul_(255)
-    image = (torch.from_numpy(values).to(device) - mean) / deviation  # h w 3: channels last already
+    rows = torch.from_numpy(values).to(device).flatten(1)  # h w*3: long rows are faster than triples
+    mean = torch.tensor(MEAN, device=device).mul_(255).repeat(size[1])
+    deviation = torch.tensor(DEVIATION, device=device).mul_(255).repeat(size[1])
+    image = rows.sub_(mean).div_(deviation).view(*size, 3)  # channels last already
     return image.permute(2, 0, 1).unsqueeze(0)
 
 
