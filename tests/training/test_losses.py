@@ -1,0 +1,123 @@
+"""The losses against slow loops over pixels and slots."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from limpet.training.losses import (
+    bootstrapped_cross_entropy,
+    hard_pixel_share,
+    mask_loss,
+    slot_permutation,
+    soft_jaccard,
+)
+
+B, S, H, W = 2, 4, 6, 7
+
+
+def example(slots_in_second: int = 2) -> tuple[Tensor, Tensor]:
+    """Scores (2, 4, 6, 7) and masks; the second element uses fewer slots than the first."""
+    scores = torch.randn(B, S, H, W, dtype=torch.float64) * 2
+    masks = torch.stack([torch.randint(0, S, (H, W)), torch.randint(0, slots_in_second, (H, W))])
+    return scores, masks
+
+
+def slow_probability(scores: Tensor, b: int, s: int, y: int, x: int) -> float:
+    total = sum(math.exp(scores[b, k, y, x].item()) for k in range(S))
+    return math.exp(scores[b, s, y, x].item()) / total
+
+
+def slow_cross_entropy(scores: Tensor, masks: Tensor, b: int, count: int) -> float:
+    losses = [
+        -math.log(slow_probability(scores, b, int(masks[b, y, x]), y, x)) for y in range(H) for x in range(W)
+    ]
+    return sum(sorted(losses, reverse=True)[:count]) / count
+
+
+def slow_jaccard(scores: Tensor, masks: Tensor, b: int) -> float:
+    losses = []
+    for s in range(S):
+        shared = whole = area = 0.0
+        for y in range(H):
+            for x in range(W):
+                probability, inside = slow_probability(scores, b, s, y, x), float(masks[b, y, x] == s)
+                shared += probability * inside
+                whole += probability + inside - probability * inside
+                area += inside
+        if area:
+            losses.append(1 - shared / whole)
+    return sum(losses) / len(losses)
+
+
+@pytest.mark.parametrize(("share", "count"), [(1.0, 42), (0.5, 21), (0.15, 6)])
+def test_cross_entropy_of_the_hardest_pixels(share: float, count: int) -> None:
+    scores, masks = example()
+    found = bootstrapped_cross_entropy(scores, masks, share)
+    assert found.shape == (B,)
+    for b in range(B):
+        assert found[b].item() == pytest.approx(slow_cross_entropy(scores, masks, b, count), rel=1e-12)
+
+
+def test_soft_jaccard() -> None:
+    scores, masks = example()
+    assert len(masks[1].unique()) < S, "an element must leave slots empty"
+    found = soft_jaccard(scores, masks)
+    assert found.shape == (B,)
+    for b in range(B):
+        assert found[b].item() == pytest.approx(slow_jaccard(scores, masks, b), rel=1e-12)
+
+
+def test_the_mask_loss_is_half_of_each() -> None:
+    scores, masks = example()
+    half = [(slow_cross_entropy(scores, masks, b, 21) + slow_jaccard(scores, masks, b)) / 2 for b in range(B)]
+    assert mask_loss(scores, masks, 0.5).tolist() == pytest.approx(half, rel=1e-12)
+
+
+def test_a_perfect_and_a_wholly_wrong_answer() -> None:
+    masks = torch.randint(0, S, (B, H, W))
+    right = 50.0 * torch.nn.functional.one_hot(masks, S).permute(0, 3, 1, 2).float()
+    assert mask_loss(right, masks, 1.0).abs().max() < 1e-6
+    wrong = soft_jaccard(right, (masks + 1) % S)
+    assert wrong.min() > 0.999
+
+
+def test_slots_that_can_never_win_do_not_disturb() -> None:
+    """Absent slots have a score of -1e10; losses and gradients stay finite and those slots get none."""
+    scores, masks = example(slots_in_second=2)
+    scores[1, 2:] = -1e10
+    scores = scores.float().requires_grad_()
+    loss = mask_loss(scores, masks, 0.5)
+    loss.sum().backward()
+    assert loss.isfinite().all()
+    assert scores.grad is not None and scores.grad.isfinite().all()
+    assert scores.grad[1, 2:].abs().max() == 0
+    assert scores.grad[1, :2].abs().max() > 0
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.01])
+def test_a_share_outside_its_range_is_refused(share: float) -> None:
+    scores, masks = example()
+    with pytest.raises(ValueError, match=rf"share of hard pixels is {share}, expected a number in \(0, 1\]"):
+        bootstrapped_cross_entropy(scores, masks, share)
+
+
+def test_the_share_of_hard_pixels_falls_until_half_way() -> None:
+    assert hard_pixel_share(0.0) == 1.0
+    assert hard_pixel_share(0.25) == pytest.approx(0.575)
+    assert hard_pixel_share(0.5) == hard_pixel_share(0.7) == hard_pixel_share(1.0) == pytest.approx(0.15)
+    assert hard_pixel_share(0.25, smallest=0.5) == pytest.approx(0.75)
+
+
+def test_slot_permutations_keep_the_background_and_reach_every_slot() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([slot_permutation(10, generator) for _ in range(300)])
+    assert drawn.dtype == torch.int64 and drawn.shape == (300, 11)
+    assert (drawn[:, 0] == 0).all()
+    assert (drawn.sort(dim=1).values == torch.arange(11)).all(), "every slot once"
+    assert all(len(drawn[:, k].unique()) == 10 for k in range(1, 11)), "every id can reach every slot"
+    again = slot_permutation(10, torch.Generator().manual_seed(0))
+    assert torch.equal(again, drawn[0])

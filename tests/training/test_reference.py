@@ -1,0 +1,112 @@
+"""One training step against the reference's loss and gradients (golden/README.md, section 7)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from forced import golden_model
+from golden import arrays, clip, normalise
+from torch import Tensor, nn
+
+from limpet.models import DeAOT
+from limpet.models.frozen_norm import freeze
+from limpet.models.gated_propagation import DropPath
+from limpet.training.config import TrainConfig
+from limpet.training.rollout import rollout
+from limpet.training.schedule import rollout_config
+from limpet.weights.official import our_name
+
+MODELS = {"deaott": "deaot-t", "deaotl": "deaot-l"}
+STEPS = {"plain_step0": 0, "prevpred_step60000": 60_000, "shuffle_step25000": 25_000}
+# Rounding decides on which side of a kink of ReLU6 a few activations lie: other kernels, and double precision, move
+# single norms by up to 1e-3. Where predictions are fed back, one flipped pixel moves them by up to 3 %.
+NORM_TOLERANCE = {"plain_step0": 3e-3, "prevpred_step60000": 3e-2, "shuffle_step25000": 3e-3}
+NOTHING = 1e-6  # biases of keys cancel in the softmax: what is left of their gradients is rounding
+
+
+def inputs() -> tuple[Tensor, Tensor, list[int]]:
+    """Images (5, 2, 3, 129, 129), masks (5, 2, 129, 129) and numbers of objects: two crops of one clip."""
+    source = clip("clip_a_129x225_3obj")
+    images, masks = normalise(source.frames[:5]), torch.from_numpy(source.masks[:5]).long()
+    right = (masks[..., 96:225] - 1).clamp_min(0)  # id 1 is dropped, 2 and 3 become 1 and 2
+    return (
+        torch.stack([images[..., :129], images[..., 96:225]], dim=1),
+        torch.stack([masks[..., :129], right], dim=1),
+        [3, 2],
+    )
+
+
+def slots_of(listed: list[list[int]] | None) -> Tensor | None:
+    return None if listed is None else torch.tensor([[0, *row] for row in listed])
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def reference(request: pytest.FixtureRequest, shared: Path) -> tuple[DeAOT, dict[str, Any], dict[str, Any]]:
+    """The network as the reference trains it, and what the reference stored."""
+    folder = shared / "golden" / request.param
+    model = golden_model(MODELS[request.param], folder).train()
+    for module in model.modules():
+        if isinstance(module, DropPath):
+            module.rate = 0.0
+        if isinstance(module, nn.Dropout2d):
+            module.p = 0.0
+    freeze(model.encoder, TrainConfig().frozen_stages)
+    return model, json.loads((folder / "train.json").read_text()), arrays(folder, "train")
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_loss_and_gradients(reference: tuple[DeAOT, dict[str, Any], dict[str, Any]], case: str) -> None:
+    model, facts, stored = reference
+    expected = facts["cases"][case]
+    gap = None if model.config.long_term_gap is None else facts["train_long_term_gap"]
+    settings = rollout_config(TrainConfig(steps=facts["total_steps"]), STEPS[case], gap)
+    images, masks, counts = inputs()
+    model.zero_grad()
+    result = rollout(model, images, masks, counts, settings, slots_of(expected["id_slots"]))
+    result.loss.backward()
+
+    rough = 1e-3 if settings.own_predictions else 1e-5
+    assert result.loss.item() == pytest.approx(expected["loss_mean"], rel=rough)
+    torch.testing.assert_close(
+        result.frame_losses, torch.tensor(expected["per_frame_loss"]), rtol=rough, atol=rough
+    )
+    flipped = int((result.masks.numpy() != stored[f"{case}/masks"]).sum())
+    assert flipped <= (50 if settings.own_predictions else 5)
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert {our_name(k) for k in facts["frozen"]} == {
+        n for n, p in model.named_parameters() if not p.requires_grad
+    }
+    check_norms(gradients, expected["grad_norm"], NORM_TOLERANCE[case])
+    check_stored(gradients, case, stored, NORM_TOLERANCE[case])
+
+
+def check_norms(
+    gradients: dict[str, Tensor | None], norms: dict[str, float | None], tolerance: float
+) -> None:
+    """Every parameter's gradient has the reference's length; none where the reference has none."""
+    for official, expected in norms.items():
+        gradient = gradients[our_name(official)]
+        if expected is None:
+            assert gradient is None, f"{official} has a gradient, but the reference has none"
+        elif expected > NOTHING:
+            assert gradient is not None, f"{official} has no gradient"
+            assert gradient.norm().item() == pytest.approx(expected, rel=tolerance), official
+
+
+def check_stored(
+    gradients: dict[str, Tensor | None], case: str, stored: dict[str, np.ndarray], tolerance: float
+) -> None:
+    """The gradients that are stored, every n-th value of them, point the same way too."""
+    names = [key for key in stored if key.startswith(f"{case}/grad/")]
+    assert len(names) >= 4
+    for key in names:
+        gradient = gradients[our_name(key.removeprefix(f"{case}/grad/"))]
+        assert gradient is not None
+        thinned = gradient.flatten()[:: max(1, gradient.numel() // 4000)].numpy()
+        distance = np.linalg.norm(thinned - stored[key]) / np.linalg.norm(stored[key])
+        assert distance < tolerance, f"{key} is off by {distance:.1e} of its length"
