@@ -1,0 +1,63 @@
+"""What a run starts from and what it leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from networks import lively_model
+from safetensors.torch import save_file
+
+from limpet.errors import DataError, ModelError, WeightsError
+from limpet.models.mobilenet import MobileNetV2
+from limpet.training.setup import build_model, finish_run
+from limpet.weights.files import Weights, read_weights, sha256, write_weights
+
+from .tiny import tiny_run
+
+
+def test_a_model_starts_from_an_encoder(tmp_path: Path) -> None:
+    encoder = MobileNetV2()
+    state = encoder.state_dict() | {"features.0.1.num_batches_tracked": torch.tensor(9)}
+    save_file({name: tensor.clone() for name, tensor in state.items()}, tmp_path / "imagenet.safetensors")
+    model = build_model("deaot-t", tmp_path / "imagenet.safetensors", None)
+    for name, tensor in model.encoder.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+    with pytest.raises(WeightsError, match=r"imagenet\.safetensors does not fit the model: .* missing"):
+        build_model("r50-deaot-l", tmp_path / "imagenet.safetensors", None)
+
+
+def test_a_model_starts_from_an_earlier_stage(tmp_path: Path) -> None:
+    earlier = build_model("deaot-t", None, None)
+    write_weights(tmp_path / "w", Weights("deaot-t", earlier.state_dict()), torch.float32)
+    model = build_model("deaot-t", None, tmp_path / "w")
+    for name, tensor in earlier.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor), name
+    with pytest.raises(
+        WeightsError, match=r"w does not fit the model: \d+ missing \(layers\.1\..*another model"
+    ):
+        build_model("deaot-s", None, tmp_path / "w")
+
+
+def test_starts_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="give --encoder or --from, not both"):
+        build_model("deaot-t", tmp_path / "a", tmp_path / "b")
+    with pytest.raises(ModelError, match="there is no model called 'deaot'; did you mean"):
+        build_model("deaot", None, None)
+    with pytest.raises(WeightsError, match="there is no weights file at"):
+        build_model("deaot-t", None, tmp_path / "b")
+
+
+def test_a_finished_run_leaves_weights_that_say_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/limpet", "train", "--out", "my run"])
+    average = lively_model()
+    digest = finish_run(average, tiny_run(), tmp_path)
+    assert digest == sha256(tmp_path / "weights.safetensors")
+    found = read_weights(tmp_path / "weights.safetensors")
+    assert found.model == "deaot-t"
+    assert found.facts == {"command": "limpet train --out 'my run'", "steps": "6"}
+    for name, tensor in average.state_dict().items():
+        assert torch.equal(found.tensors[name], tensor.half().float()), name
