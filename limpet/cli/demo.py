@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.progress import frame_progress
+from limpet.cli.say import notes, say
+from limpet.cli.track import frame_by_frame
+
+if TYPE_CHECKING:
+    from limpet.evaluation.scores import Scores
 
 
 def demo_command(
-    out: Annotated[Path, typer.Option(help="Folder of results.")] = Path("demo-result"),
-    model: Annotated[str, typer.Option(help="Name of the model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[Path | None, typer.Option(help="Weights file; left out: the bundled one.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")] = Path("demo-result"),
+    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
+    ] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
 ) -> None:
-    """Follow an astronaut, a cat and a cup, and score the result against the exact masks."""
+    """Follow the objects of the demo clip, and score that.
+
+    An astronaut, a cat and a cup move over a photo; as the clip was made of cut-outs, their masks are known exactly.
+    """
     import limpet
-    from limpet.demo.clip import OBJECT_NAMES
     from limpet.demo.run import run_demo
 
     tracker = limpet.load(model, weights=weights, device=device)
     info = {"model": model, "weights_sha256": tracker.weights_sha256}
-    with frame_progress("demo clip") as on_frame:
+    with frame_by_frame("demo clip", out) as on_frame:
         result = run_demo(out, tracker, overwrite=overwrite, info=info, on_frame=on_frame)
-    scores = result.scores
-    table = Table("object", "J", "F", "J&F")
+    Console().print(_table(result.scores))
+    notes(result.notices, rest=f"see {result.folder / 'report.json'}")
+    if result.scores.frames_per_second:
+        say(f"{result.scores.frames_per_second:.1f} frames/s in the tracker")
+    say(f"look at {result.overlay or result.folder} and {result.folder / 'report.html'}")
+
+
+def _table(scores: Scores) -> Table:
+    from limpet.demo.clip import OBJECT_NAMES
+
+    table = Table("object", box=box.SIMPLE_HEAD)
+    for name in ("J", "F", "J&F"):
+        table.add_column(name, justify="right")
     for item in scores.objects:
-        name = OBJECT_NAMES[item.object_id]
-        table.add_row(name, *(f"{100 * value:.1f}" for value in (item.j.mean, item.f.mean, item.j_and_f)))
+        table.add_row(OBJECT_NAMES[item.object_id], *_per_cent(item.j.mean, item.f.mean, item.j_and_f))
     table.add_section()
-    table.add_row("all", *(f"{100 * value:.1f}" for value in (scores.j_mean, scores.f_mean, scores.j_and_f)))
-    console = Console()
-    console.print(table)
-    for notice in result.notices:
-        console.print(f"note: {notice}", style="yellow", markup=False)
-    speed = f"{scores.frames_per_second:.1f} frames/s in the tracker; " if scores.frames_per_second else ""
-    console.print(f"{speed}look at {result.overlay or result.folder} and {result.folder / 'report.html'}", markup=False)
+    table.add_row("all", *_per_cent(scores.j_mean, scores.f_mean, scores.j_and_f), style="bold")
+    return table
+
+
+def _per_cent(*shares: float) -> tuple[str, ...]:
+    return tuple(f"{100 * share:.1f}" for share in shares)

@@ -12,17 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from limpet.cli.progress import FrameProgress
+from limpet.cli.say import notes, say
 from limpet.errors import OutputError
 from limpet.files import output_error
 
@@ -38,28 +30,55 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _group() -> None:
-    """Score a model by the standard protocols."""
+    """Score a model on a data set."""
 
 
 @app.command()
 def davis(
-    root: Annotated[Path, typer.Argument(help="Folder with JPEGImages, Annotations and ImageSets.")],
-    split: Annotated[str, typer.Option(help="A list under ImageSets (val, 2017/val), all, or one sequence.")],
-    model: Annotated[str, typer.Option(help="The model to run; see: limpet models.")] = "deaot-t",
-    weights: Annotated[Path | None, typer.Option(help="Weights file; left out: the bundled one.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    max_size: Annotated[int, typer.Option(help="Limit on the shorter side of what the network sees.")] = 480,
-    predictions: Annotated[
-        Path | None, typer.Option(help="Score these masks (SEQUENCE/FRAME.png) instead of running a model.")
+    root: Annotated[
+        Path,
+        typer.Argument(metavar="ROOT", help="The folder with JPEGImages, Annotations and ImageSets."),
+    ],
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="A list under ImageSets (val, 2017/val), all, or the name of one sequence."
+        ),
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for CSV, JSON and the picture.")] = None,
-    resolution: Annotated[str, typer.Option(help="Folder below JPEGImages: 480p, Full-Resolution.")] = "480p",
-    save_masks: Annotated[bool, typer.Option("--save-masks", help="Keep the masks in OUT/masks.")] = False,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
+    ] = "auto",
+    max_size: Annotated[
+        int, typer.Option(metavar="PIXELS", min=16, help="Shorter side of what the network sees.")
+    ] = 480,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Score the masks DIR/SEQUENCE/FRAME.png instead of running a model."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the scores (CSV, JSON) and a picture of J over time."),
+    ] = None,
+    resolution: Annotated[
+        str, typer.Option(metavar="NAME", help="Folder below JPEGImages: 480p, Full-Resolution.")
+    ] = "480p",
+    save_masks: Annotated[
+        bool, typer.Option("--save-masks", help="Keep the model's masks in masks/ of --out.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into a folder that has files.")
     ] = False,
 ) -> None:
-    """J and F as DAVIS defines them: the first mask is given, the first and the last frame are not scored."""
+    """Measure J and F on a data set in DAVIS layout, as DAVIS defines them.
+
+    The first mask is given; the first and the last frame are not scored.
+    """
     import limpet
     from limpet.evaluation.davis import load_davis
     from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
@@ -81,15 +100,14 @@ def davis(
             scores = evaluate_tracker(tracker, dataset, save_masks=masks, on_frame=on_frame)
         elif predictions is not None:
             scores = evaluate_predictions(predictions, dataset, on_frame=on_frame)
-    console = Console()
-    console.print(results_table(scores, title=f"{split}: J&F {100 * scores.j_and_f:.1f}"))
-    _remarks(console, scores)
+    Console().print(results_table(scores, title=f"{split}: J&F {100 * scores.j_and_f:.1f}"))
+    _remarks(scores)
     if out is not None:
         command = shlex.join(["limpet", *sys.argv[1:]])
         name = f"{root.resolve().name}, {split}, {resolution}"
         facts = _facts(scores, tracker) if tracker else {}
         _write(scores, out, Receipt(command, name, **facts), split)
-        console.print(f"Written to {out}: scores.json, per_sequence.csv, per_object.csv, worst.png")
+        say(f"written to {out}: scores.json, per_sequence.csv, per_object.csv, worst.png")
 
 
 def _facts(scores: Scores, tracker: Tracker) -> dict[str, Any]:
@@ -114,38 +132,22 @@ def _prepare(out: Path, overwrite: bool) -> None:
 
 @contextmanager
 def _progress(dataset: Dataset) -> Iterator[OnFrame]:
-    """A bar on stderr with frames per second and time left; yields what to call after each frame."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Speed(),
-        TimeRemainingColumn(),
-    )
-    starts = accumulate((len(sequence) for sequence in dataset), initial=0)
-    before = dict(zip((sequence.name for sequence in dataset), starts, strict=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=sum(len(sequence) for sequence in dataset))
+    """A bar over all sequences; yields what to call after each frame."""
+    lengths = [len(sequence) for sequence in dataset]
+    names = [sequence.name for sequence in dataset]
+    before = dict(zip(names, accumulate(lengths, initial=0), strict=False))
+    with FrameProgress() as progress:
 
         def on_frame(sequence: Sequence, index: int) -> None:
-            bar.update(task, description=sequence.name, completed=before[sequence.name] + index + 1)
+            progress(before[sequence.name] + index + 1, sum(lengths), sequence.name)
 
         yield on_frame
 
 
-class Speed(ProgressColumn):
-    """Frames per second: reading, tracking and scoring together."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} frames/s" if speed else "", style="progress.data.speed")
-
-
-def _remarks(console: Console, scores: Scores) -> None:
+def _remarks(scores: Scores) -> None:
     if scores.frames_per_second:
-        console.print(f"{scores.frames_per_second:.2f} frames/s in the tracker ({scores.steps} steps)")
-    for note in scores.notes:
-        console.print(f"note: {note}", markup=False)
+        say(f"{scores.frames_per_second:.2f} frames/s in the tracker ({scores.steps} steps)")
+    notes(scores.notes, rest="see notes in scores.json", most=20)
 
 
 def _write(scores: Scores, out: Path, receipt: Receipt, split: str) -> None:

@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
+import errno
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
 from limpet import __version__
 from limpet.cli import evaluate, weights
 from limpet.cli.demo import demo_command
 from limpet.cli.models import models_command
+from limpet.cli.say import error, note
+from limpet.cli.stop import stop_on_sigterm
 from limpet.cli.track import track_command
 from limpet.cli.train import train_command
 from limpet.errors import LimpetError
+from limpet.files import output_error
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+BAD_INPUT = 2
+STOPPED = 130
+"""What shells call a command that Ctrl-C ended: 128 and the signal's number."""
+NOT_OUR_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Errors of the disk that no part of limpet put into words of its own."""
+OUT_OF_MEMORY = (
+    "there is not enough memory; make less of it necessary (--max-size, or --size and --batch in training), "
+    "close other programs, or choose another --device"
+)
+
+
+class Commands(TyperGroup):
+    """All commands; what they raise becomes a sentence and an exit code. Notes on an error are told after it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LimpetError as problem:
+            error(str(problem))
+            _tell_notes(problem)
+            raise typer.Exit(BAD_INPUT) from problem
+        except (MemoryError, RuntimeError) as problem:
+            if not _is_out_of_memory(problem):
+                raise
+            error(OUT_OF_MEMORY)
+            _tell_notes(problem)
+            raise typer.Exit(BAD_INPUT) from problem
+        except OSError as problem:
+            if problem.errno not in NOT_OUR_FAULT:
+                raise
+            error(str(output_error(problem, Path(problem.filename or "a file"))))
+            _tell_notes(problem)
+            raise typer.Exit(BAD_INPUT) from problem
+        except KeyboardInterrupt as interrupt:
+            _tell_notes(interrupt, otherwise="stopped")
+            raise typer.Exit(STOPPED) from interrupt
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)  # fmt: skip
 
 
 @app.callback(invoke_without_command=True)
-def _limpet(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def _limpet(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
     """Holds on to objects in video: masks of every frame from the masks of one."""
     if version:
         print(f"limpet {__version__}")
@@ -37,11 +83,20 @@ app.add_typer(weights.app, name="weights")
 
 def main() -> None:
     """Run the command line."""
-    try:
-        app()
-    except LimpetError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("stopped; what was written so far is whole", markup=False)
-        sys.exit(130)
+    stop_on_sigterm()
+    app()
+
+
+def _tell_notes(problem: BaseException, otherwise: str = "") -> None:
+    for line in getattr(problem, "__notes__", [otherwise] if otherwise else []):
+        note(line)
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    """Whether it is Python's, a GPU's or the CPU allocator's way to say so; torch may not even be imported."""
+    return (
+        isinstance(problem, MemoryError)
+        or type(problem).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(problem)
+        or "not enough memory" in str(problem)
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -12,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -26,10 +27,50 @@ class Speed(ProgressColumn):
         return Text(f"{speed:.1f} frames/s" if speed else "", style="progress.data.speed")
 
 
-@contextmanager
-def frame_progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on stderr; yields what to call with the frames done and the frames in all (None: unknown)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=max(done, total) if total else None)
+class FrameProgress:
+    """A bar on stderr, to be used in ``with`` and called after each frame.
+
+    It shows from the first frame on and is gone in the end, so that nothing half-drawn stands above an error.
+    Without a terminal nothing is drawn: a log is for sentences.
+
+    Args:
+        what: what stands before the bar.
+
+    Attributes:
+        done: frames done so far.
+    """
+
+    def __init__(self, what: str = "") -> None:
+        self.done = 0
+        self._what = what
+        self._task: TaskID | None = None
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Speed(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __call__(self, done: int, total: int | None, what: str | None = None) -> None:
+        """Show ``done`` of ``total`` frames (None: unknown), and from now on another description."""
+        self.done = done
+        self._what = self._what if what is None else what
+        total = max(done, total) if total else None
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._what, total=total)
+        self._bar.update(self._task, description=self._what, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._bar.stop()

@@ -2,65 +2,167 @@
 
 from __future__ import annotations
 
+import glob
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from limpet.cli.progress import frame_progress
-from limpet.errors import MaskError
+from limpet.cli.progress import FrameProgress
+from limpet.cli.say import notes, say
+from limpet.cli.stop import StopBetweenFrames
+from limpet.errors import LimpetError, MaskError, VideoError
+
+if TYPE_CHECKING:
+    from limpet.tracking.run import TrackResult
 
 
 def track_command(
-    video: Annotated[str, typer.Argument(help="A video file, a folder of images, or frame_%05d.jpg.")],
-    mask: Annotated[Path, typer.Option(help="Indexed PNG of the first frame; pixel values are object ids.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of results; left out: VIDEO's name + -masks.")] = None,
-    add: Annotated[
-        list[str] | None, typer.Option(help="FRAME:MASK.png, new or corrected objects later on; may be repeated.")
+    video: Annotated[
+        str,
+        typer.Argument(
+            metavar="VIDEO", help="A video file, a folder of images, or a pattern such as frame_%05d.jpg."
+        ),
+    ],
+    mask: Annotated[
+        Path,
+        typer.Option(
+            metavar="PNG", help="Mask of the first frame: an indexed PNG whose values are object ids."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of results.  [default: VIDEO's name with -masks]"),
     ] = None,
-    model: Annotated[str, typer.Option(help="Name of the model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[Path | None, typer.Option(help="Weights file; left out: the bundled one.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    max_size: Annotated[int, typer.Option(min=16, help="Shorter side of what the network sees, in pixels.")] = 480,
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    resize_mask: Annotated[bool, typer.Option("--resize-mask", help="Fit masks of another size.")] = False,
-    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FRAME:PNG",
+            help="Mask of a later frame, counted from 0: new ids are new objects, known ones are corrected. "
+            "May be repeated.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
+    ] = "auto",
+    max_size: Annotated[
+        int,
+        typer.Option(
+            metavar="PIXELS",
+            min=16,
+            help="Shorter side of what the network sees; larger frames are reduced for it. Masks always have "
+            "the frames' own size.",
+        ),
+    ] = 480,
+    precision: Annotated[
+        str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
+    ] = "auto",
+    resize_mask: Annotated[
+        bool, typer.Option("--resize-mask", help="Fit masks of another size to the frames.")
+    ] = False,
+    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
 ) -> None:
     """Follow objects through a video.
 
-    Writes indexed PNG masks, an overlay video and a report. Ctrl-C keeps all frames that are done.
+    Writes a mask for each frame (indexed PNG, ids as given), an overlay video and a report. Ctrl-C keeps all
+    frames that are done.
     """
     import limpet
     from limpet.tracking.run import track
 
-    console = Console(stderr=True)
-    folder = out if out is not None else Path(f"{Path(video).stem or 'video'}-masks")
-    tracker = partial(limpet.load, model, weights=weights, device=device, max_size=max_size, precision=precision)  # type: ignore[arg-type]
-    with frame_progress(Path(video).name) as on_frame:
+    folder = out if out is not None else default_folder(video)
+    later = later_masks(add or [])
+    tracker = partial(
+        limpet.load,
+        model,
+        weights=weights,
+        device=device,
+        max_size=max_size,
+        precision=precision,  # type: ignore[arg-type]  # it says so itself when it is none of the three
+    )
+    with frame_by_frame(Path(video).name, folder) as on_frame, _in_words_of_the_command_line():
         result = track(
-            video, mask, folder, tracker=tracker, add=later_masks(add or []), overwrite=overwrite,
+            video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
             resize_mask=resize_mask, overlay=overlay, on_frame=on_frame,
         )  # fmt: skip
-    for line in (*result.failures, *result.notices):
-        console.print(f"note: {line}", style="yellow", markup=False)
-    ids = ", ".join(map(str, result.object_ids))
-    Console().print(
-        f"{result.frames} frames, objects {ids}, {result.frames_per_second:.1f} frames/s -> {result.folder}",
-        markup=False, highlight=False,
-    )  # fmt: skip
+    _tell(result)
+
+
+@contextmanager
+def frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | None], None]]:
+    """What tracking commands have around them: a bar, stops between frames, and words on what is kept.
+
+    Yields what to call after each frame with the frames done and in all.
+    """
+    progress = FrameProgress(name)
+    try:
+        with StopBetweenFrames() as stop, progress:
+
+            def on_frame(done: int, total: int | None) -> None:
+                progress(done, total)
+                stop.frame_done()
+
+            yield on_frame
+    except (LimpetError, KeyboardInterrupt) as reason:
+        stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
+        if progress.done:
+            reason.add_note(f"{stopped}the results of {_frames(progress.done)} are kept in {folder}")
+        elif stopped:
+            reason.add_note("stopped before the first frame; nothing was written")
+        raise
+
+
+def default_folder(video: str) -> Path:
+    """``clip.mp4``, ``clip/`` and ``clip/%05d.jpg`` -> ``clip-masks`` in the current folder."""
+    path = Path(video).resolve()
+    if not path.exists() and ("%" in path.name or glob.has_magic(path.name)):
+        path = path.parent
+    name = path.stem if path.is_file() else path.name
+    return Path(f"{name or 'video'}-masks")
 
 
 def later_masks(texts: list[str]) -> dict[int, Path]:
     """``30:other.png`` … -> masks by frame index. Raises MaskError for another form."""
     found: dict[int, Path] = {}
     for text in texts:
-        frame, colon, path = text.partition(":")
-        if not colon or not frame.isdigit() or not path:
-            raise MaskError(f"--add {text!r} is not understood; expected FRAME:MASK.png, for instance 30:new.png")
-        if int(frame) in found:
+        match = re.fullmatch(r"([0-9]+):(.+)", text)
+        if match is None:
+            raise MaskError(f"--add {text!r} is not understood; expected FRAME:PNG, for instance 30:new.png")
+        frame = int(match[1])
+        if frame in found:
             raise MaskError(f"--add names frame {frame} twice; draw its objects into one mask")
-        found[int(frame)] = Path(path)
+        found[frame] = Path(match[2])
     return found
+
+
+@contextmanager
+def _in_words_of_the_command_line() -> Iterator[None]:
+    try:
+        yield
+    except MaskError as error:
+        raise MaskError(str(error).replace("pass resize_mask=True", "add --resize-mask")) from error
+
+
+def _tell(result: TrackResult) -> None:
+    """The outcome; raises VideoError when a part of what was asked for could not be done."""
+    lines = [line for line in (*result.failures, *result.notices) if line not in result.problems]
+    notes(lines, rest=f"see {result.folder / 'report.json'}")
+    ids = ", ".join(map(str, result.object_ids))
+    objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
+    speed = f"{result.frames_per_second:.1f} frames/s"
+    say(f"{_frames(result.frames)}, {objects}, {speed} -> {result.folder}")
+    if result.problems:
+        raise VideoError("; ".join(result.problems))
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"

@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError
+from limpet.errors import MaskError, VideoError
 from limpet.state import TrackerState
-from limpet.tracking.groups import object_ids
+from limpet.tracking.groups import check_mask, object_ids
 from limpet.tracking.load import load
 from limpet.tracking.tracker import Tracker
 from limpet.video.base import Frame, VideoReader
+from limpet.video.image_reader import ImageReader
 from limpet.video.masks import read_mask
 from limpet.video.reader import open_video
 from limpet.video.writer import ResultFolder
 
 Mask = NDArray[np.uint8]
 OnFrame = Callable[[int, int | None], None]
+_CUT_OFF = ("the video ends after", "reading stopped after")  # how readers say that more should have come
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class TrackResult:
     frames: how many frames were written, and frames_per_second of reading, tracking and writing together.
     object_ids: all ids that were followed.
     failures: frames that could not be decoded, one sentence each; notices: what else to know.
+    problems: those of both that leave a part undone: the video was cut off, a mask came for no frame.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class TrackResult:
     object_ids: tuple[int, ...]
     failures: tuple[str, ...]
     notices: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def track(
@@ -72,8 +76,8 @@ def track(
         VideoError, MaskError, OutputError, WeightsError: each says what to do. What was written stays valid.
     """
     with open_video(video) as reader:
-        later = {index: _mask(given, reader.size, resize_mask) for index, given in (add or {}).items()}
         first_mask = _mask(mask, reader.size, resize_mask)
+        later = _later_masks(add or {}, reader, resize_mask)
         results = ResultFolder(
             out,
             overwrite=overwrite,
@@ -94,11 +98,18 @@ def track(
                 ids = state.object_ids
                 if on_frame is not None:
                     on_frame(results.frames_written, reader.frame_count)
-            _report_unused(later, results)
+            unused = _unused(later, results)
+            results.notices.extend(unused)
         seconds = time.perf_counter() - begin
-    frames = results.frames_written
+    problems = [line for line in results.failures if line.startswith(_CUT_OFF)] + unused
     return TrackResult(
-        results.path, frames, frames / seconds, ids, tuple(results.failures), tuple(results.notices)
+        results.path,
+        results.frames_written,
+        results.frames_written / seconds,
+        ids,
+        tuple(results.failures),
+        tuple(results.notices),
+        tuple(problems),
     )
 
 
@@ -133,14 +144,31 @@ def follow(
 
 
 def _mask(given: str | Path | Mask, size: tuple[int, int], resize_mask: bool) -> Mask:
-    if isinstance(given, np.ndarray):
-        return given
-    return read_mask(given, size, resize_mask=resize_mask)
+    if not isinstance(given, np.ndarray):
+        return read_mask(given, size, resize_mask=resize_mask)
+    check_mask(given, size)
+    return given
 
 
-def _report_unused(later: Mapping[int, Mask], results: ResultFolder) -> None:
-    for index in sorted(later):
-        if not 0 <= index < results.frames_written:
-            results.notices.append(
-                f"the mask for frame {index} was not used: the video has {results.frames_written} frames"
-            )
+def _later_masks(
+    add: Mapping[int, str | Path | Mask], reader: VideoReader, resize_mask: bool
+) -> dict[int, Mask]:
+    found: dict[int, Mask] = {}
+    for index, given in add.items():
+        # The length of a video file is an estimate: only at its end is it known which masks came for no frame.
+        known = reader.frame_count if isinstance(reader, ImageReader) else None
+        if index < 0 or (known is not None and index >= known):
+            frames = f"{known} frames, 0 to {known - 1}" if known else "frames from 0 on"
+            raise MaskError(f"a mask is given for frame {index}, but {reader.name} has {frames}")
+        try:
+            found[index] = _mask(given, reader.size, resize_mask)
+        except MaskError as error:
+            raise MaskError(f"for frame {index}: {error}") from error
+    return found
+
+
+def _unused(later: Mapping[int, Mask], results: ResultFolder) -> list[str]:
+    count = results.frames_written
+    reasons = dict.fromkeys(results.report.undecoded, "that frame could not be decoded")
+    reasons |= {index: f"the video has {count} frames, 0 to {count - 1}" for index in later if index >= count}
+    return [f"the mask for frame {i} was not used: {reasons[i]}" for i in sorted(later) if i in reasons]

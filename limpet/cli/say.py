@@ -1,0 +1,35 @@
+"""What commands say: results on stdout, all else on stderr, a sentence a line whatever the terminal's width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+
+def say(text: str) -> None:
+    """A result, on stdout."""
+    _print(Console(), text)
+
+
+def note(text: str) -> None:
+    """What else to know; the command goes on."""
+    _print(Console(stderr=True), f"note: {text}", "yellow")
+
+
+def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
+    """The first lines as notes, and how many more there are; ``rest`` says where to find them."""
+    for line in lines[:most]:
+        note(line)
+    if len(lines) > most:
+        note(f"and {len(lines) - most} more, {rest}")
+
+
+def error(text: str) -> None:
+    """Why the command failed, and what to do."""
+    _print(Console(stderr=True), f"error: {text}", "red")
+
+
+def _print(console: Console, text: str, style: str = "") -> None:
+    # Soft: a path that is cut in two cannot be copied. Messages hold brackets and numbers that mean nothing.
+    console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
