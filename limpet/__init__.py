@@ -8,13 +8,14 @@ mask, state = tracker.step(next_frame, state)
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from limpet.errors import LimpetError
-from limpet.state import TrackerState
 
 if TYPE_CHECKING:
+    from limpet.state import TrackerState
     from limpet.tracking.load import load
     from limpet.tracking.run import track
     from limpet.tracking.tracker import Tracker
@@ -34,18 +35,16 @@ def list_models() -> list[str]:
     return [entry.name for entry in entries()]
 
 
+_LATER = {
+    "TrackerState": "limpet.state",
+    "Tracker": "limpet.tracking.tracker",
+    "load": "limpet.tracking.load",
+    "track": "limpet.tracking.run",
+}
+
+
 def __getattr__(name: str) -> object:
-    # The tracker brings the networks along; whoever only reads a state or an error need not wait for them.
-    if name == "load":
-        from limpet.tracking.load import load
-
-        return load
-    if name == "Tracker":
-        from limpet.tracking.tracker import Tracker
-
-        return Tracker
-    if name == "track":
-        from limpet.tracking.run import track
-
-        return track
-    raise AttributeError(f"module 'limpet' has no attribute {name!r}")
+    # These bring torch along, which takes seconds: `limpet --help` need not wait for it.
+    if name not in _LATER:
+        raise AttributeError(f"module 'limpet' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -20,9 +20,9 @@ def test_listing_models_builds_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert limpet.list_models()[:4] == ["deaot-t", "deaot-s", "deaot-b", "deaot-l"]
 
 
-def test_importing_the_package_brings_no_network_along() -> None:
-    heavy = ("limpet.models", "limpet.tracking")
-    code = f"import sys, limpet; print([name for name in sys.modules if name.startswith({heavy})])"
+def test_importing_the_package_and_the_command_line_brings_no_torch_along() -> None:
+    heavy = ("torch", "cv2", "av", "limpet.models", "limpet.tracking")
+    code = f"import sys, limpet.cli.main; print([name for name in sys.modules if name.startswith({heavy})])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
