@@ -14,8 +14,7 @@ import torch
 from golden import golden_weights, normalise
 from torch import Tensor
 
-from limpet.models import DeAOT
-from limpet.models.deaot import Features, keep_slots
+from limpet.models import Features, Model, build_model, keep_slots
 from limpet.registry import find
 from limpet.state import Memory
 from limpet.tracking.groups import object_ids, split_into_groups
@@ -33,10 +32,12 @@ class ForcedFrame(NamedTuple):
     memory_tokens: int
 
 
-def golden_model(name: str, folder: Path) -> DeAOT:
+def golden_model(name: str, folder: Path) -> Model:
     """The preset ``name`` with the made-up weights of a golden folder, all names checked."""
-    model = DeAOT(find(name).config()).eval()
-    built = {key: value for key, value in model.state_dict().items() if key.endswith("relative_position_index")}
+    model = build_model(find(name).config()).eval()
+    built = {
+        key: value for key, value in model.state_dict().items() if key.endswith("relative_position_index")
+    }
     model.load_state_dict(from_official(golden_weights(folder, left_as_built=built)))
     return model
 
@@ -49,7 +50,7 @@ class ForcedRun:
 
     def __init__(
         self,
-        model: DeAOT,
+        model: Model,
         images: Tensor,
         masks: np.ndarray,
         gap: int | None = None,
@@ -74,7 +75,9 @@ class ForcedRun:
                 pending.append(projections)
             yield ForcedFrame(index, scores, list(self.groups), 0)
             if index in self.enters:
-                self.groups = split_into_groups(object_ids(self.masks[index].numpy()), self.model.config.max_objects)
+                self.groups = split_into_groups(
+                    object_ids(self.masks[index].numpy()), self.model.config.max_objects
+                )
                 self._refer(index)
                 continue
             self.short = [

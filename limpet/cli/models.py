@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+CAPTION = "size: parameters; ships: weights are in the package, others are named with --weights"
+
 
 def models_command() -> None:
-    """List the models, how large they are, and whose weights ship."""
+    """List the models, their sizes and their weights."""
     import torch
 
-    from limpet.models import DeAOT
+    from limpet.models import build_model
     from limpet.registry import entries
     from limpet.weights.store import bundled_weights
 
-    table = Table("model", "what", "parameters", "weights")
+    # Narrow enough for 80 columns.
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left"
+    )
+    for heading in ("model", "what it is", "size", "ships"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
     for entry in entries():
         with torch.device("meta"):
-            size = sum(parameter.numel() for parameter in DeAOT(entry.config()).parameters())
-        ships = "bundled" if bundled_weights(entry.name) else "-"
+            size = sum(parameter.numel() for parameter in build_model(entry.config()).parameters())
+        ships = "yes" if bundled_weights(entry.name) else "-"
         table.add_row(entry.name, entry.summary, f"{size / 1e6:.1f} M", ships)
     Console().print(table)

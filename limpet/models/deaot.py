@@ -1,25 +1,20 @@
 """DeAOT (Yang and Yang, NeurIPS 2022): associating objects with decoupled visual and identity branches.
 
-The model is a set of pure functions over tensors; what is remembered, and when, is the tracker's business:
-
-    features   = model.encode(image)
-    tokens, _, memory = model.refer(features, model.identify(planes))       # a frame whose masks are known
-    tokens, pending   = model.propagate(features, long_term, short_term)    # any other frame
-    scores     = keep_slots(model.decode(tokens, features), object_counts)
-    memory     = model.remember(pending, model.identify(planes))            # once its masks are known
+The order of calls is told in ``limpet.models.base``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
-from limpet.models.encoders import ENCODERS, build_encoder
+from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.gated_propagation import (
     GatedPropagationModule,
     Projection,
@@ -28,27 +23,6 @@ from limpet.models.gated_propagation import (
 from limpet.models.identity import IdBank
 from limpet.registry import register
 from limpet.state import Memory
-
-NEVER = -1e10  # the score of a slot that holds no object; softmax turns it into zero
-
-
-class Features(NamedTuple):
-    """A frame after the encoder: maps at strides 4, 8, 16 and tokens (B, C, h, w), the projected stride-16 map."""
-
-    at_4: Tensor
-    at_8: Tensor
-    at_16: Tensor
-    tokens: Tensor
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(h, w) of the feature map at stride 16."""
-        height, width = self.tokens.shape[-2:]
-        return height, width
-
-    def expand(self, batch: int) -> Features:
-        """The same single frame for ``batch`` groups of objects, without copying."""
-        return Features(*(plane.expand(batch, -1, -1, -1) for plane in self))
 
 
 @dataclass(frozen=True)
@@ -62,28 +36,23 @@ class DeAOTConfig:
     propagation: PropagationConfig = field(default_factory=PropagationConfig)
 
     def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS:
-            raise ValueError(f"encoder is {self.encoder!r}, expected one of {', '.join(ENCODERS)}")
-        if self.layers < 1 or self.max_objects < 1:
-            raise ValueError(f"a model needs at least one layer and one object: {self}")
-        if self.long_term_gap is not None and self.long_term_gap < 1:
-            raise ValueError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame or None")
+        check_config(self)
 
     @property
     def align_corners(self) -> bool:
         """Whether sizes are 16k + 1 and up-sampling aligns corners; window encoders want 16k instead."""
-        return ENCODERS[self.encoder].align_corners
+        return find_encoder(self.encoder).align_corners
 
 
-class DeAOT(nn.Module):
-    """Encoder, identity bank, gated propagation and decoder; see the module's text for the order of calls."""
+class DeAOT(Model):
+    """Encoder, identity bank, gated propagation and decoder."""
 
     def __init__(self, config: DeAOTConfig) -> None:
         super().__init__()
         self.config = config
         channels, slots = config.propagation.channels, config.max_objects + 1
         self.encoder = build_encoder(config.encoder)
-        widths = ENCODERS[config.encoder].channels
+        widths = cast(tuple[int, ...], self.encoder.channels)
         self.encoder_projector = nn.Conv2d(widths[3], channels, 1)
         self.id_bank = IdBank(config.max_objects, channels, config.align_corners)
         self.layers = nn.ModuleList(
@@ -160,24 +129,6 @@ class DeAOT(nn.Module):
         both = torch.cat([visual, identity], dim=-1)  # B h*w 2C
         normed: Tensor = self.output_norm(both.unflatten(1, size).permute(0, 3, 1, 2))
         return normed
-
-
-def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:
-    """Drop the slots that no element of the batch uses, and give NEVER to those that an element does not.
-
-    Args:
-        scores: (B, slots, h, w).
-        object_counts: B numbers of objects; slot 0 is the background.
-
-    Returns:
-        (B, max(object_counts) + 1, h, w).
-    """
-    scores = scores[:, : max(object_counts) + 1]
-    if min(object_counts) == max(object_counts):
-        return scores
-    counts = torch.tensor(object_counts, device=scores.device).view(-1, 1, 1, 1)
-    slots = torch.arange(scores.shape[1], device=scores.device).view(1, -1, 1, 1)
-    return scores.masked_fill(slots > counts, NEVER)
 
 
 @register("deaot-t", summary="tiny: MobileNetV2, 1 layer, first frame as memory")

@@ -12,13 +12,12 @@ from limpet.errors import ModelError
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """channels: widths of the maps at strides 4, 8, 16, 16.
+    """build: makes the encoder, whose ``channels`` are the widths of its maps at strides 4, 8, 16, 16.
 
     align_corners: the encoder wants sizes 16k + 1 (else 16k), and up-sampling aligns corners.
     """
 
     build: Callable[[], nn.Module]
-    channels: tuple[int, int, int, int]
     align_corners: bool
 
 
@@ -41,14 +40,39 @@ def _swin_b() -> nn.Module:
 
 
 ENCODERS: dict[str, EncoderEntry] = {
-    "mobilenet-v2": EncoderEntry(_mobilenet_v2, (24, 32, 96, 1280), align_corners=True),
-    "resnet-50": EncoderEntry(_resnet_50, (256, 512, 1024, 1024), align_corners=True),
-    "swin-b": EncoderEntry(_swin_b, (128, 256, 512, 512), align_corners=False),
+    "mobilenet-v2": EncoderEntry(_mobilenet_v2, align_corners=True),
+    "resnet-50": EncoderEntry(_resnet_50, align_corners=True),
+    "swin-b": EncoderEntry(_swin_b, align_corners=False),
 }
 
 
-def build_encoder(name: str) -> nn.Module:
-    """The encoder called ``name`` with random weights. Raises ModelError for an unknown name."""
+TIMM = "timm:"  # before the name of a backbone of that library
+
+
+def find_encoder(name: str) -> EncoderEntry:
+    """The entry called ``name``: one of ENCODERS, or "timm:" and the name of a backbone of timm.
+
+    Raises:
+        ModelError: unknown name.
+        MissingExtraError: timm is asked for and not installed.
+    """
+    if name.startswith(TIMM):
+        from limpet.models.timm_encoder import timm_entry
+
+        return timm_entry(name.removeprefix(TIMM))
     if name not in ENCODERS:
-        raise ModelError(f"there is no encoder called {name!r}; the encoders are: {', '.join(ENCODERS)}")
-    return ENCODERS[name].build()
+        raise ModelError(
+            f"there is no encoder called {name!r}; the encoders are: {', '.join(ENCODERS)}, "
+            f"and {TIMM}NAME for a backbone of timm"
+        )
+    return ENCODERS[name]
+
+
+def build_encoder(name: str) -> nn.Module:
+    """The encoder called ``name`` with random weights.
+
+    Raises:
+        ModelError: unknown name, or a backbone without maps at strides 4, 8 and 16.
+        MissingExtraError: as ``find_encoder``.
+    """
+    return find_encoder(name).build()

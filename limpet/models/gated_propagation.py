@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from limpet.models.attention import attend, attend_locally
 from limpet.models.depthwise import DepthwiseConv2d
+from limpet.models.drop_path import DropPath
 from limpet.state import LayerMemory
 
 
@@ -45,20 +46,6 @@ class PropagationConfig:
     def __post_init__(self) -> None:
         if min(self.channels, self.attention_channels, self.value_channels) < 1 or self.window_reach < 0:
             raise ValueError(f"widths must be positive and the window's reach not negative: {self}")
-
-
-class DropPath(nn.Module):
-    """Leaves out a whole residual branch, for each batch element with probability ``rate``; training only."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        keep = torch.rand(x.shape[0], 1, 1, device=x.device) >= self.rate
-        return x * keep / (1 - self.rate)
 
 
 class GatedOutput(nn.Module):

@@ -17,16 +17,16 @@ class IdBank(nn.Module):
     """One learned vector a slot and place in a patch; the embedding of a patch is the sum over its pixels.
 
     With ``align_corners`` networks (sizes 16k + 1) patches are 17 x 17 and centred on the feature cells; else
-    16 x 16 and side by side.
+    16 x 16 and side by side. ``normalise``: a LayerNorm follows (DeAOT has one, AOT has not).
     """
 
-    def __init__(self, max_objects: int, channels: int, align_corners: bool) -> None:
+    def __init__(self, max_objects: int, channels: int, align_corners: bool, normalise: bool = True) -> None:
         super().__init__()
         patch = 17 if align_corners else 16
         self.patches = nn.Conv2d(
             max_objects + 1, channels, patch, stride=16, padding=8 if align_corners else 0
         )
-        self.norm = nn.LayerNorm(channels)
+        self.norm = nn.LayerNorm(channels) if normalise else nn.Identity()
         nn.init.orthogonal_(self.patches.weight.view(channels, -1), gain=patch**-2)
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
 

@@ -8,13 +8,13 @@ from typing import Literal
 import torch
 
 from limpet.errors import ModelError
-from limpet.models.deaot import DeAOT
+from limpet.models.base import Model
 from limpet.models.frozen_norm import fold_frozen_norms
 
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def for_inference(model: DeAOT, device: torch.device, precision: Precision = "auto") -> DeAOT:
+def for_inference(model: Model, device: torch.device, precision: Precision = "auto") -> Model:
     """A copy of ``model`` on ``device``, in evaluation mode and without gradients.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from limpet.errors import ModelError, WeightsError
-from limpet.models import DeAOT
+from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
@@ -45,7 +45,7 @@ def load(
         raise WeightsError(
             f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}"
         )
-    model = DeAOT(entry.config())
+    model = build_model(entry.config())
     load_into(model, content.tensors, str(path))
     return Tracker(
         model, chosen, max_size=max_size, precision=precision, name=name, weights_sha256=sha256(path)
@@ -60,8 +60,14 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise ModelError(f"device {device!r} is not supported; use auto, cpu or cuda")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ModelError(
             "device is cuda, but torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
+        )
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ModelError(
+            f"there is no device {device!r}: the GPUs here go up to cuda:{torch.cuda.device_count() - 1}"
         )
     return chosen

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from limpet.cpu import keep_freed_memory
 from limpet.errors import VideoError
-from limpet.models.deaot import DeAOT, Features, keep_slots
+from limpet.models.base import Features, Model, keep_slots
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, TrackerState
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
@@ -39,7 +39,7 @@ class Tracker:
 
     def __init__(
         self,
-        model: DeAOT,
+        model: Model,
         device: torch.device | str = "cpu",
         *,
         max_size: int | None = 480,
@@ -172,7 +172,7 @@ class Tracker:
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.model.encoder_projector.weight.dtype
+        return self.model.dtype
 
     def _check_size(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
         check_frame(frame)

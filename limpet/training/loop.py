@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from limpet.cpu import keep_freed_memory
 from limpet.data import ClipBatch, DavisFolder, StillsFolder, TrainingClips
 from limpet.errors import DataError, MissingExtraError
-from limpet.models import DeAOT
+from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.config import TrainConfig
@@ -31,13 +31,13 @@ from limpet.training.schedule import (
 )
 
 CHECKPOINT = "checkpoint.safetensors"
-Score = Callable[[DeAOT], float]
+Score = Callable[[Model], float]
 
 
 class ClipLoss(nn.Module):
     """The model and its loss as one forward pass, which is what distributed training wraps."""
 
-    def __init__(self, model: DeAOT) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
@@ -49,7 +49,7 @@ class ClipLoss(nn.Module):
 
 
 def train(
-    model: DeAOT,
+    model: Model,
     config: TrainConfig,
     folder: Path,
     stills: StillsFolder | None,
@@ -60,7 +60,7 @@ def train(
     resume: bool = False,
     score: Score | None = None,
     quiet: bool = False,
-) -> DeAOT:
+) -> Model:
     """Train ``model`` for one stage and return its averaged weights in a model of their own.
 
     Args:
@@ -99,7 +99,7 @@ class Run:
     """The objects of a run, and one step of it."""
 
     def __init__(
-        self, model: DeAOT, config: TrainConfig, folder: Path, fabric: Any, start: Checkpoint | None
+        self, model: Model, config: TrainConfig, folder: Path, fabric: Any, start: Checkpoint | None
     ) -> None:
         self.config, self.folder, self.fabric = config, folder, fabric
         folder.mkdir(parents=True, exist_ok=True)

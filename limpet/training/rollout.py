@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from limpet.models.deaot import DeAOT, Features, keep_slots
+from limpet.models.base import Features, Model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.state import LayerMemory, Memory
 from limpet.training.losses import mask_loss
@@ -47,7 +47,7 @@ class RolloutResult(NamedTuple):
 
 
 def rollout(
-    model: DeAOT,
+    model: Model,
     images: Tensor,
     masks: Tensor,
     object_counts: Sequence[int],
@@ -92,7 +92,7 @@ class _Run:
     """What stays the same along one rollout."""
 
     def __init__(
-        self, model: DeAOT, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
+        self, model: Model, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
     ) -> None:
         self.model, self.object_counts, self.slots, self.config = model, object_counts, slots, config
 
@@ -140,7 +140,7 @@ def _join(kept: Sequence[Memory]) -> Memory:
     )
 
 
-def _check(model: DeAOT, images: Tensor, object_counts: Sequence[int]) -> None:
+def _check(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:
     if images.shape[0] < 2:
         raise ValueError(
             f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict"

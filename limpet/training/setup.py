@@ -6,15 +6,16 @@ import shlex
 import sys
 from pathlib import Path
 
+from limpet import models
 from limpet.errors import DataError
-from limpet.models import DeAOT
+from limpet.models import Model
 from limpet.registry import find
 from limpet.training.config import TrainConfig
 from limpet.training.loop import Score
 from limpet.weights.files import Weights, load_into, read_encoder, read_weights, write_weights
 
 
-def build_model(name: str, encoder: Path | None, start: Path | None) -> DeAOT:
+def build_model(name: str, encoder: Path | None, start: Path | None) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
     Raises:
@@ -24,7 +25,7 @@ def build_model(name: str, encoder: Path | None, start: Path | None) -> DeAOT:
         raise DataError(
             "give --encoder or --from, not both: the earlier stage's weights hold an encoder already"
         )
-    model = DeAOT(find(name).config())
+    model = models.build_model(find(name).config())
     if encoder is not None:
         load_into(model.encoder, read_encoder(encoder), str(encoder))
     if start is not None:
@@ -40,7 +41,7 @@ def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2)
 
     dataset = load_davis(root, split)
 
-    def score(model: DeAOT) -> float:
+    def score(model: Model) -> float:
         tracker = Tracker(model)
         scores = evaluate_tracker(tracker, dataset, max_sequences=max_sequences, stride=stride)
         return 100 * scores.j_and_f
@@ -48,7 +49,7 @@ def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2)
     return score
 
 
-def finish_run(average: DeAOT, config: TrainConfig, folder: Path) -> str:
+def finish_run(average: Model, config: TrainConfig, folder: Path) -> str:
     """Write the averaged weights to ``folder/weights.safetensors`` in fp16; returns their sha256."""
     facts = {"command": shlex.join(["limpet", *sys.argv[1:]]), "steps": str(config.steps)}
     return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))

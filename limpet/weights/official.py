@@ -8,25 +8,28 @@ a name is missing, this one is strict: a file that does not fit is refused with 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from limpet.errors import WeightsError
 
-# Official name -> ours, applied in this order.
-RENAMES: tuple[tuple[str, str], ...] = (
-    (r"^LSTT\.decoder_norms\.0\.gn\.", "output_norm."),
+# Official name -> ours, applied in this order: what both families have, then what each has of its own.
+SHARED_RENAMES: tuple[tuple[str, str], ...] = (
     (r"^LSTT\.layers\.", "layers."),
     (r"^patch_wise_id_bank\.", "id_bank.patches."),
-    (r"^id_norm\.", "id_bank.norm."),
     (r"\.long_term_attn\.", ".long_term."),
     (r"\.short_term_attn\.", ".short_term."),
-    (r"\.self_attn\.", ".self_propagation."),
     (r"\.relative_emb_k\.", ".relative."),
+    (r"^(decoder\..*)\.gn\.", r"\1.norm."),
+)
+DEAOT_RENAMES: tuple[tuple[str, str], ...] = (
+    (r"^LSTT\.decoder_norms\.0\.gn\.", "output_norm."),
+    (r"^id_norm\.", "id_bank.norm."),
+    (r"\.self_attn\.", ".self_propagation."),
     (r"\.dw_conv\.conv\.", ".depthwise."),
     (r"\.linear_QK\.", ".query_key."),
     (r"\.linear_QV\.", ".query_value."),
@@ -41,28 +44,56 @@ RENAMES: tuple[tuple[str, str], ...] = (
     (r"\.norm1\.", ".norm."),
     (r"\.id_norm2\.", ".self_id_norm."),
     (r"\.norm2\.", ".self_norm."),
-    (r"^(decoder\..*)\.gn\.", r"\1.norm."),
 )
+AOT_RENAMES: tuple[tuple[str, str], ...] = (
+    (r"^LSTT\.decoder_norms\.", "output_norms."),
+    (r"\.self_attn\.linear_Q\.", ".self_attention.query."),
+    (r"\.self_attn\.linear_K\.", ".self_attention.key."),
+    (r"\.self_attn\.linear_V\.", ".self_attention.value."),
+    (r"\.self_attn\.", ".self_attention."),
+    (r"\.relative_emb_v$", ".relative.value"),
+    (r"\.linear_Q\.", ".query_key."),
+    (r"\.linear_V\.", ".memory_value."),
+    (r"\.norm1\.", ".self_norm."),
+    (r"\.norm2\.", ".memory_norm."),
+    (r"\.norm3\.", ".feed_forward_norm."),
+    (r"\.linear1\.", ".feed_forward.expand."),
+    (r"\.activation\.gn\.", ".feed_forward.norm."),
+    (r"\.activation\.conv\.", ".feed_forward.depthwise."),
+    (r"\.linear2\.", ".feed_forward.contract."),
+)
+Family = Literal["aot", "deaot"]
+RENAMES: dict[Family, tuple[tuple[str, str], ...]] = {
+    "aot": SHARED_RENAMES + AOT_RENAMES,
+    "deaot": SHARED_RENAMES + DEAOT_RENAMES,
+}
 # Parts of ImageNet checkpoints that official files may carry and no model uses.
 IGNORED = re.compile(r"num_batches_tracked$|^encoder\.(classifier|fc|head)\.")
+# A parameter of AOT that the official code makes and saves but never reads.
+UNUSED = {"aot": "LSTT.mask_token"}
 
 
-def our_name(official: str) -> str:
+def family_of(names: Iterable[str]) -> Family:
+    """The family whose official state dict has these names; only AOT's blocks have a third norm."""
+    return "aot" if any(re.search(r"\bLSTT\.layers\.\d+\.norm3\.", name) for name in names) else "deaot"
+
+
+def our_name(official: str, family: Family = "deaot") -> str:
     """The limpet name of an official parameter, e.g. ``LSTT.layers.0.linear_U.bias`` -> ``layers.0.gate.bias``."""
     name = official.removeprefix("module.")
     if name.startswith("encoder."):
         return name
-    for pattern, replacement in RENAMES:
+    for pattern, replacement in RENAMES[family]:
         name = re.sub(pattern, replacement, name)
     return name
 
 
 def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename an official state dict; 1x1 convolutions that we hold as linear maps lose their last two axes."""
-    renamed = {}
+    renamed, family = {}, family_of(state)
     for official, tensor in state.items():
-        name = our_name(official)
-        if IGNORED.search(name):
+        name = our_name(official, family)
+        if IGNORED.search(name) or name == UNUSED.get(family):
             continue
         renamed[name] = tensor.flatten(1) if name.endswith("short_term.relative.weight") else tensor
     return renamed
