@@ -1,0 +1,105 @@
+"""Scores to masks and back, against the plain formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from limpet.tracking.labels import confidences, label_map, slot_planes
+
+SIZE = (37, 50)
+
+
+def enlarge(scores: Tensor, align_corners: bool = True) -> Tensor:
+    return F.interpolate(scores, size=SIZE, mode="bilinear", align_corners=align_corners)[0]
+
+
+def of_groups(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> Tensor:
+    """The official way: a softmax a group, backgrounds multiplied, clamp, logit, softmax over all."""
+    probabilities = [enlarge(group).softmax(0) for group in scores]
+    background = torch.stack([group[0] for group in probabilities]).prod(0, keepdim=True)
+    together = torch.cat([background, *(group[1:] for group in probabilities)]).clamp(1e-5, 1 - 1e-5)
+    best = torch.logit(together.double()).softmax(0).argmax(0)
+    return torch.tensor([0, *(i for group in ids for i in group)])[best]
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("ids", [(1,), (7, 200), (3, 1, 2, 255, 9, 8, 7, 6, 5, 4)])
+def test_one_group_is_the_argmax_of_the_softmax(ids: tuple[int, ...], align_corners: bool) -> None:
+    scores = torch.randn(1, len(ids) + 1, 10, 13)
+    best = enlarge(scores, align_corners).softmax(0).argmax(0)
+    found = label_map([scores], [ids], SIZE, align_corners)
+    assert found.dtype == torch.uint8
+    assert torch.equal(found, torch.tensor([0, *ids])[best].byte())
+    assert len(found.unique()) == len(ids) + 1
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 30.0])  # at 30 many probabilities meet the clamp
+def test_groups_compete_by_the_official_formula(sharpness: float) -> None:
+    ids = [(4, 9, 2), (200,), (1, 3)]
+    scores = [sharpness * torch.randn(1, len(group) + 1, 10, 13) for group in ids]
+    expected = of_groups(scores, ids)
+    assert torch.equal(label_map(scores, ids, SIZE, align_corners=True), expected.byte())
+    assert len(expected.unique()) == 7
+
+
+def test_two_groups_that_both_see_an_object_and_one_that_is_surer() -> None:
+    first, second = (torch.zeros(1, 2, 2, 2) for _ in range(2))
+    first[:, 1], second[:, 1] = 2.0, 3.0
+    assert (label_map([first, second], [(5,), (6,)], SIZE, align_corners=True) == 6).all()
+    first[:, 1], second[:, 1] = -2.0, -3.0
+    assert (label_map([first, second], [(5,), (6,)], SIZE, align_corners=True) == 0).all()
+
+
+def test_scores_of_the_masks_own_size() -> None:
+    scores = torch.randn(1, 3, *SIZE)
+    kept = scores.clone()
+    assert torch.equal(label_map([scores], [(1, 2)], SIZE, True), scores[0].argmax(0).byte())
+    assert torch.equal(scores, kept)
+
+
+def test_confidence_is_the_mean_probability_where_an_object_wins() -> None:
+    ids = [(8, 3), (90, 4)]
+    scores = [torch.randn(1, 3, 6, 7), torch.randn(1, 3, 6, 7)]
+    scores[1][:, 2] = -50.0  # id 4 wins nowhere
+    expected = {}
+    for group, names in zip(scores, ids, strict=True):
+        wins: dict[int, list[float]] = {name: [] for name in names}
+        for i in range(6):
+            for j in range(7):
+                shares = group[0, :, i, j].softmax(0)
+                if shares.argmax() > 0:
+                    wins[names[int(shares.argmax()) - 1]].append(float(shares.max()))
+        expected |= {name: sum(won) / len(won) if won else 0.0 for name, won in wins.items()}
+    assert confidences(scores, ids) == pytest.approx(expected)
+    assert expected[4] == 0.0
+    assert expected[8] > 1 / 3
+
+
+def test_planes_of_one_group() -> None:
+    mask = torch.tensor([[0, 7, 200], [9, 7, 255]], dtype=torch.uint8)
+    planes = slot_planes(mask, (200, 7), (2, 3), torch.bfloat16)
+    assert planes.dtype == torch.bfloat16
+    assert planes.is_contiguous(memory_format=torch.channels_last)
+    expected = [
+        [[1, 0, 0], [1, 0, 1]],  # background and the ids of other groups
+        [[0, 0, 1], [0, 0, 0]],
+        [[0, 1, 0], [0, 1, 0]],
+    ]
+    assert planes[0].tolist() == expected
+
+
+@pytest.mark.parametrize("size", [(33, 49), (17, 33), (65, 97)])
+def test_planes_are_resized_to_the_nearest_pixel(size: tuple[int, int]) -> None:
+    mask = torch.randint(0, 4, SIZE, dtype=torch.uint8)
+    rows = torch.arange(size[0]) * SIZE[0] // size[0]
+    columns = torch.arange(size[1]) * SIZE[1] // size[1]
+    resized = mask[rows][:, columns]
+    planes = slot_planes(mask, (1, 2, 3), size, torch.float32)
+    assert planes.shape == (1, 4, *size)
+    assert torch.equal(planes[0].argmax(0), resized.long())
+    assert (planes.sum(1) == 1).all()

@@ -1,0 +1,85 @@
+"""Sizes and numbers that the network gets of a frame."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from limpet.errors import VideoError
+from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
+
+CPU = torch.device("cpu")
+
+
+def test_sizes_are_those_of_the_official_transform(shared: Path) -> None:
+    cases = json.loads((shared / "golden" / "test_sizes.json").read_text())
+    assert len(cases) > 50
+    for case in cases:
+        found = [
+            SizeRule(case["max_short_edge"], case["max_long_edge"], case["align_corners"], scale)
+            for scale in case["scales"]
+        ]
+        sizes = [list(rule.network_size(*case["in"])) for rule in found for _ in range(1 + case["flip"])]
+        assert sizes == case["out"], case
+
+
+@pytest.mark.parametrize(
+    ("frame", "network"),
+    [
+        ((480, 854), (481, 849)),
+        ((854, 480), (849, 481)),  # portrait
+        ((2160, 3840), (481, 849)),  # 4K
+        ((1, 1), (17, 17)),
+        ((5, 2000), (17, 1041)),
+    ],
+)
+def test_sizes_at_the_default_limits(frame: tuple[int, int], network: tuple[int, int]) -> None:
+    assert SizeRule().network_size(*frame) == network
+
+
+def test_sizes_without_limits() -> None:
+    assert SizeRule(None, None).network_size(1080, 1920) == (1073, 1921)
+    assert SizeRule(None, None, align_corners=False).network_size(1080, 1920) == (1088, 1920)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (33, 49)])
+def test_normalised_pixel_by_pixel(size: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    kept = frame.copy()
+    image = prepare_image(frame, size, CPU)
+    assert image.shape == (1, 3, *size)
+    assert image.dtype == torch.float32
+    assert image.is_contiguous(memory_format=torch.channels_last)
+    resized = cv2.resize(frame.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
+    for channel, (mean, deviation) in enumerate(((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))):
+        expected = (resized[..., channel] / 255 - mean) / deviation
+        np.testing.assert_allclose(image[0, channel], expected, atol=1e-5)
+    assert np.array_equal(frame, kept)
+
+
+def test_resizing_equals_the_official_transform(shared: Path) -> None:
+    with np.load(shared / "golden" / "clips" / "clip_resize_134x230_3obj.npz") as clip:
+        frames = clip["frames"]
+    with np.load(shared / "golden" / "deaott" / "out_resize.npz") as stored:
+        expected = stored["net_input_first2"]
+    for frame, image in zip(frames, expected, strict=False):
+        np.testing.assert_allclose(prepare_image(frame, (129, 225), CPU)[0], image, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("frame", "came"),
+    [
+        (np.zeros((4, 5), np.uint8), r"uint8 \(4, 5\)"),
+        (np.zeros((4, 5, 4), np.uint8), r"uint8 \(4, 5, 4\)"),
+        (np.zeros((4, 5, 3), np.float32), r"float32 \(4, 5, 3\)"),
+        (torch.zeros(4, 5, 3), "Tensor"),
+    ],
+)
+def test_what_is_no_frame(frame: object, came: str) -> None:
+    with pytest.raises(VideoError, match=f"a frame is {came}; expected a numpy array uint8"):
+        check_frame(frame)  # type: ignore[arg-type]
