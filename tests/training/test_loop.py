@@ -162,7 +162,7 @@ def test_what_cannot_be_resumed_is_refused(tmp_path: Path, stills: StillsFolder)
 
 
 def test_training_on_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="there are neither photos nor videos to make clips of"):
         start(tmp_path, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from golden import normalise
 from networks import frames, lively_model, mask_of, small_config, tokens_of
 from torch import Tensor
@@ -51,17 +52,17 @@ def test_clips_of_a_batch_do_not_touch(model: DeAOT) -> None:
 
 
 def test_the_loss_is_that_of_the_scores_by_id(model: DeAOT) -> None:
-    """The auxiliary loss, computed anew from the model's parts."""
-    from limpet.models.deaot import keep_slots
-    from limpet.models.identity import one_hot
-
+    """The auxiliary loss, computed anew from the model's parts, one clip after the other."""
     images, masks = example()
     result = rollout(model, images, masks, COUNTS, RolloutConfig(hard_share=0.3))
-    features = model.encode(images[0])
-    tokens, _, _ = model.refer(features, model.identify(one_hot(masks[0], 11)))
-    scores = keep_slots(model.decode(tokens, features), COUNTS)
-    large = torch.nn.functional.interpolate(scores, size=(65, 97), mode="bilinear", align_corners=True)
-    torch.testing.assert_close(result.frame_losses[0], mask_loss(large, masks[0], 0.3).detach())
+    for b, count in enumerate(COUNTS):
+        features = model.encode(images[0, b : b + 1])
+        planes = F.one_hot(masks[0, b : b + 1], 11).permute(0, 3, 1, 2).float()
+        tokens, _, _ = model.refer(features, model.identify(planes))
+        scores = model.decode(tokens, features)[:, : count + 1]
+        large = F.interpolate(scores, size=(65, 97), mode="bilinear", align_corners=True)
+        expected = mask_loss(large, masks[0, b : b + 1], 0.3).item()
+        assert result.frame_losses[0, b].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_own_predictions_take_the_place_of_the_truth(model: DeAOT) -> None:
