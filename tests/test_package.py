@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import limpet
 from limpet.errors import ModelError, WeightsError
@@ -50,3 +51,12 @@ def test_loading_from_a_missing_file_says_so() -> None:
 def test_an_unknown_device_is_named() -> None:
     with pytest.raises(ModelError, match="there is no device 'gpu'; use auto, cpu or cuda"):
         limpet.load("deaot-t", device="gpu")
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(ModelError, match="device 'meta' is not supported; use auto, cpu or cuda"):
+        limpet.load("deaot-t", device="meta")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(ModelError, match="device is cuda, but torch finds no GPU here; use --device cpu"):
+        limpet.load("deaot-t", device="cuda")
