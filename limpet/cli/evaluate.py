@@ -75,9 +75,9 @@ def davis(
         bool, typer.Option("--overwrite", help="Write into a folder that has files.")
     ] = False,
 ) -> None:
-    """Measure J and F on a data set in DAVIS layout, as DAVIS defines them.
+    """Measure J and F on a folder in DAVIS layout.
 
-    The first mask is given; the first and the last frame are not scored.
+    Both are defined as DAVIS does. The first mask is given; the first and the last frame are not scored.
     """
     import limpet
     from limpet.evaluation.davis import load_davis

@@ -6,7 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-CAPTION = "size: parameters; ships: weights are in the package, others are named with --weights"
+from limpet.cli.say import say
+
+LEGEND = "size: parameters; ships: weights are in the package (others: --weights FILE)"
 
 
 def models_command() -> None:
@@ -18,14 +20,15 @@ def models_command() -> None:
     from limpet.weights.store import bundled_weights
 
     # Narrow enough for 80 columns.
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left"
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for heading in ("model", "what it is", "size", "ships"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
+        table.add_column(
+            heading, no_wrap=heading != "what it is", justify="right" if heading == "size" else "left"
+        )
     for entry in entries():
         with torch.device("meta"):
             size = sum(parameter.numel() for parameter in build_model(entry.config()).parameters())
         ships = "yes" if bundled_weights(entry.name) else "-"
         table.add_row(entry.name, entry.summary, f"{size / 1e6:.1f} M", ships)
     Console().print(table)
+    say(LEGEND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,9 @@ def train_command(
     notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
     network = build_model(model, encoder, start)
     judge = davis_score(*root_and_split(score)) if score else None
+    _make(out)
+    # Fabric's remarks on what was asked for ("Using bfloat16 …") say nothing new.
+    logging.getLogger("lightning.fabric.utilities.rank_zero").setLevel(logging.WARNING)
     with _words_when_stopped(out):
         average = train(
             network, config, out, photos, videos, device=device, processes=processes, resume=resume, score=judge
@@ -132,12 +136,14 @@ def root_and_split(text: str) -> tuple[Path, str]:
 
 
 def _check_place(out: Path, resume: bool) -> None:
-    """Before anything slow begins: neither an earlier run nor a bad place is found out about at the end."""
     checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists() and not resume:
         raise DataError(f"{out} holds a run already; go on with --resume, or choose another folder")
     if resume and not checkpoint.exists():
         raise DataError(f"there is no checkpoint in {out} to go on from; start without --resume")
+
+
+def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
