@@ -1,4 +1,4 @@
-"""What commands say: results on stdout, all else on stderr, a sentence a line whatever the terminal's width."""
+"""What commands say: results on stdout, all else on stderr; where no terminal is, a sentence a line."""
 
 from __future__ import annotations
 
@@ -31,5 +31,7 @@ def error(text: str) -> None:
 
 
 def _print(console: Console, text: str, style: str = "") -> None:
-    # Soft: a path that is cut in two cannot be copied. Messages hold brackets and numbers that mean nothing.
-    console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    # A terminal gets lines that end between words; elsewhere a path that is cut in two could not be copied.
+    soft = not console.is_terminal
+    # Messages hold brackets, colons and numbers that mean nothing.
+    console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=soft)

@@ -117,8 +117,8 @@ def train_command(
     network = build_model(model, encoder, start)
     judge = davis_score(*root_and_split(score)) if score else None
     _make(out)
-    # Fabric's remarks on what was asked for ("Using bfloat16 …") say nothing new.
-    logging.getLogger("lightning.fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    for part in ("fabric", "pytorch"):  # "Using bfloat16 …" only repeats what was asked for
+        logging.getLogger(f"lightning.{part}.utilities.rank_zero").setLevel(logging.WARNING)
     with _words_when_stopped(out):
         average = train(
             network, config, out, photos, videos, device=device, processes=processes, resume=resume, score=judge
