@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from limpet.models import DeAOT, DeAOTConfig
+from limpet.models import DeAOTConfig, Model, ModelConfig, build_model
 from limpet.models.gated_propagation import PropagationConfig
 from limpet.state import TrackerState
 from limpet.tracking.tracker import Tracker
@@ -19,10 +19,10 @@ def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:
     return DeAOTConfig(layers=layers, long_term_gap=gap, propagation=NARROW)
 
 
-def lively_model(config: DeAOTConfig | None = None, seed: int = 0) -> DeAOT:
+def lively_model(config: ModelConfig | None = None, seed: int = 0) -> Model:
     """A random network that sees several objects: plain random weights give the same answer everywhere."""
     torch.manual_seed(seed)
-    model = DeAOT(config or small_config())
+    model = build_model(config or small_config())
     with torch.no_grad():
         model.id_bank.patches.weight.mul_(30)
         model.decoder.conv_out.weight.mul_(30)

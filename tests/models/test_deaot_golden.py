@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from forced import ForcedRun, golden_model
-from golden import ATOL, Clip, arrays, clip, golden_folder, normalise
-from torch import Tensor
+from forced import ForcedRun, Inside, compare, golden_model
+from golden import Clip, arrays, clip, golden_folder, normalise
 
-from limpet.tracking.labels import label_map
 from limpet.tracking.prepare import prepare_image
 
 MEMBERS = {
@@ -23,23 +19,6 @@ MEMBERS = {
     "swin-b-deaot-l": "swinb_deaotl",
 }
 LONG_TERM_GAP = 2  # of the reference run of the L models
-NEAR_TIES = 3  # pixels a case in which two scores differ by less than the kernels' noise
-
-
-def compare(run: ForcedRun, expected: dict[str, np.ndarray]) -> None:
-    """Scores within ATOL and masks equal, but for near-ties, in every frame."""
-    different, last_tokens = 0, run.images.shape[0]
-    for frame in run:
-        last_tokens = run.memory_tokens
-        for group, scores in enumerate(frame.scores):
-            stored = expected["logits" if len(frame.scores) == 1 else f"logits_{group}"][frame.index - 1]
-            np.testing.assert_allclose(scores[0], stored[: scores.shape[1]], atol=ATOL, rtol=0)
-        size = expected["mask"].shape[1:]
-        labels = label_map(frame.scores, frame.ids, size, run.model.config.align_corners)
-        if frame.index not in run.enters:  # there the stored mask is the merged one
-            different += int((labels.numpy() != expected["mask"][frame.index]).sum())
-    assert different <= NEAR_TIES
-    assert last_tokens == expected["mem_tokens"][-2]  # what the last frame could read
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -61,7 +40,9 @@ def test_tiny_on_larger_frames_many_objects_and_a_late_one(case: str, source: st
     folder = golden_folder() / "deaott"
     expected = arrays(folder, f"out_{case}")
     enters = [3] if case == "newobj" else []
-    run = ForcedRun(golden_model("deaot-t", folder), normalise(clip(source).frames), expected["mask"], enters=enters)
+    run = ForcedRun(
+        golden_model("deaot-t", folder), normalise(clip(source).frames), expected["mask"], enters=enters
+    )
     compare(run, expected)
 
 
@@ -97,7 +78,11 @@ def test_tensors_inside_the_network(name: str) -> None:
     model = golden_model(name, folder)
     prefix = "ref"
     for index, layer in enumerate(model.layers):
-        for block, stored in (("long_term", "long_term"), ("short_term", "short_term"), ("self_propagation", "self")):
+        for block, stored in (
+            ("long_term", "long_term"),
+            ("short_term", "short_term"),
+            ("self_propagation", "self"),
+        ):
             layer.get_submodule(block).register_forward_hook(
                 lambda _module, _inputs, output, key=f"layer{index}/{stored}_attn": inside.check(
                     f"{prefix}/{key}", output
@@ -119,23 +104,4 @@ def test_tensors_inside_the_network(name: str) -> None:
             inside.check(f"f1/enc{index}", plane)
         inside.check(f"f1/lstt_emb{len(model.layers) - 1}", tokens.flatten(2).transpose(1, 2), optional=True)
         inside.check("f1/logits11", model.decode(tokens, features))
-    assert inside.checked >= 6 + 6 * len(model.layers) + 3
-
-
-class Inside:
-    """The stored tensors of one case, thinned to every n-th channel."""
-
-    def __init__(self, folder: object, name: str) -> None:
-        self.stored = arrays(folder, name)  # type: ignore[arg-type]
-        self.facts = json.loads((folder / f"{name}.json").read_text())  # type: ignore[operator]
-        self.checked = 0
-
-    def check(self, key: str, tensor: Tensor, optional: bool = False) -> None:
-        if optional and key not in self.stored:
-            return
-        stride = self.facts[key]["channel_stride"]
-        thin = tensor[:, ::stride] if tensor.dim() == 4 else tensor[0, :, ::stride]
-        np.testing.assert_allclose(
-            thin.reshape(self.stored[key].shape), self.stored[key], atol=ATOL, rtol=0, err_msg=key
-        )
-        self.checked += 1
+    assert len(inside.seen) >= 6 + 6 * len(model.layers) + 3
