@@ -31,19 +31,19 @@ class DepthwiseConv2d(nn.Conv2d):
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
             x, weight = x.to(dtype), weight.to(dtype)
-        output: Tensor = _ShiftedProducts.apply(x, weight, self.padding[0], self.dilation[0])
+        output: Tensor = _ShiftedProducts.apply(x, weight, self.padding[0], self.dilation[0])  # type: ignore[no-untyped-call]
         return output
 
 
 class _ShiftedProducts(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.padding, ctx.dilation = padding, dilation
         return F.conv2d(x, weight, None, 1, padding, dilation, weight.shape[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         padding, dilation, kernel = ctx.padding, ctx.dilation, weight.shape[-1]
         grad_x = F.conv2d(grad, weight.flip(2, 3), None, 1, padding, dilation, weight.shape[0])

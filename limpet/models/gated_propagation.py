@@ -155,7 +155,8 @@ class GatedPropagationModule(nn.Module):
         source = projection.id_source
         joined = id_embedding if source is None else torch.cat([source, id_embedding], dim=-1)
         id_value = F.silu(self.id_value(joined))
-        return LayerMemory(projection.key, torch.cat([projection.value, id_value], dim=-1))
+        key = projection.key.contiguous()  # a view would keep the whole projection in memory
+        return LayerMemory(key, torch.cat([projection.value, id_value], dim=-1))
 
     def forward(
         self,

@@ -60,7 +60,7 @@ def check_frame(frame: NDArray[np.uint8]) -> None:
 
 def prepare_image(frame: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:
     """Frame (H, W, 3) RGB 0..255 -> (1, 3, h, w) float32 of the network's size, normalised."""
-    values: NDArray[Any] = frame.astype(np.float32)
+    values: NDArray[Any] = np.array(frame, np.float32, order="C")
     if frame.shape[:2] != size:
         values = cv2.resize(values, size[::-1], interpolation=cv2.INTER_CUBIC)
     rows = torch.from_numpy(values).to(device).flatten(1)  # h w*3: long rows are faster than triples

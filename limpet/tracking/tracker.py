@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limpet.cpu import keep_freed_memory
-from limpet.errors import VideoError
+from limpet.errors import ModelError, VideoError
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, TrackerState
@@ -70,11 +70,11 @@ class Tracker:
         check_mask(mask, frame.shape[:2])
         size = self.sizes.network_size(*frame.shape[:2])
         groups = split_into_groups(object_ids(mask), self.config.max_objects)
-        labels = torch.from_numpy(mask).to(self.device)
+        labels = self._on_device(mask)
         features = self._encode(frame, size)
         states = tuple(self._refer(features, labels, ids, size, 0, None) for ids in groups)
         sure = {i: 1.0 for ids in groups for i in ids}
-        return TrackerState(states, 0, labels.clone(), size, sure)
+        return TrackerState(states, 0, labels, size, sure)
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
@@ -85,8 +85,9 @@ class Tracker:
 
         Raises:
             VideoError: wrong shape or dtype, or another size than the first frame.
+            ModelError: the state is of another model, precision or device.
         """
-        self._check_size(frame, state)
+        self._check(frame, state)
         features = self._encode(frame, state.network_size)
         scores, pending = [], []
         for group in state.groups:
@@ -101,7 +102,7 @@ class Tracker:
             embedding = self._identify(labels, group.object_ids, state.network_size)
             groups.append(self._remember(group, self.model.remember(projections, embedding), index))
         after = TrackerState(tuple(groups), index, labels, state.network_size, confidences(scores, ids))
-        return labels.cpu().numpy(), after
+        return labels.cpu().numpy().copy(), after  # on a CPU it would share memory with the state
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
@@ -116,12 +117,11 @@ class Tracker:
             The state to go on from; its ``mask`` is the merged one.
 
         Raises:
-            VideoError, MaskError: as for ``start``.
+            VideoError, MaskError, ModelError: as for ``start`` and ``step``.
         """
-        self._check_size(frame, state)
+        self._check(frame, state)
         check_mask(mask, state.frame_size)
-        given = torch.from_numpy(mask).to(self.device)
-        named = object_ids(mask)
+        given, named = self._on_device(mask), object_ids(mask)
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
         labels = torch.where(given > 0, given, labels)
         new = [i for i in named if i not in state.object_ids]
@@ -130,12 +130,23 @@ class Tracker:
         states: list[GroupState] = []
         for position, ids in enumerate(groups):
             earlier = state.groups[position] if position < len(state.groups) else None
-            if earlier is not None and not set(ids) & set(named):
+            is_named = bool(set(ids) & set(named))
+            lost_none = earlier is not None and torch.equal(_only(labels, ids), _only(state.mask, ids))
+            if earlier is not None and not is_named and lost_none:
                 states.append(earlier)
                 continue
-            states.append(self._refer(features, labels, ids, state.network_size, state.frame_index, earlier))
+            after = self._refer(features, labels, ids, state.network_size, state.frame_index, earlier)
+            if (
+                earlier is not None and not is_named
+            ):  # it lost pixels to others: no reference, but the latest frame
+                after = replace(earlier, short_term=after.short_term)
+            states.append(after)
         sure = state.confidence | dict.fromkeys(named, 1.0)
         return replace(state, groups=tuple(states), mask=labels, confidence=sure)
+
+    def _on_device(self, mask: NDArray[np.uint8]) -> Tensor:
+        """A copy, so that neither side sees the other's later changes; views and read-only arrays are fine."""
+        return torch.from_numpy(np.array(mask)).to(self.device)
 
     def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:
         image = prepare_image(frame, size, self.device)
@@ -174,10 +185,24 @@ class Tracker:
     def _dtype(self) -> torch.dtype:
         return self.model.dtype
 
-    def _check_size(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
+    def _check(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
         check_frame(frame)
         if frame.shape[:2] != state.frame_size:
             raise VideoError(
                 f"the frame is {frame.shape[0]}x{frame.shape[1]} but the first was "
                 f"{state.frame_size[0]}x{state.frame_size[1]}; start again from a frame of the new size"
             )
+        memory = state.groups[0].short_term
+        key = memory[0].key
+        if (len(memory), key.dtype, key.device.type) != (self.config.layers, self._dtype, self.device.type):
+            raise ModelError(
+                f"the state has {len(memory)} layers in {key.dtype} on {key.device.type}, but the tracker has "
+                f"{self.config.layers} in {self._dtype} on {self.device.type}; step it with the model and precision "
+                f"that made it, after state.to(device)"
+            )
+
+
+def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:
+    """(H, W) labels with every id outside ``ids`` taken out."""
+    values = torch.tensor(ids, dtype=labels.dtype, device=labels.device)
+    return labels * torch.isin(labels, values)

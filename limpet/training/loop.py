@@ -31,6 +31,15 @@ from limpet.training.schedule import (
 )
 
 CHECKPOINT = "checkpoint.safetensors"
+MAY_CHANGE = (
+    "steps",
+    "learning_rate",
+    "smallest_rate",
+    "precision",
+    "log_every",
+    "save_every",
+    "score_every",
+)
 Score = Callable[[Model], float]
 
 
@@ -65,7 +74,7 @@ def train(
 
     Args:
         model: with the weights to start from; its parameters are changed.
-        config: see TrainConfig. When resuming, the checkpoint's is used, with ``config.steps``.
+        config: see TrainConfig. When resuming, the checkpoint's is used, but for MAY_CHANGE.
         folder: of the run: checkpoint, log, curves.
         stills, videos: the data; at least one of them.
         device: "auto", "cpu" or "cuda".
@@ -88,7 +97,8 @@ def train(
                 f"the run in {folder} trains {start.config.model!r}, not {config.model!r}; "
                 f"go on with --model {start.config.model}, or choose another folder"
             )
-        config = replace(start.config, steps=config.steps)
+        changed = {name: getattr(config, name) for name in MAY_CHANGE}
+        config = replace(start.config, **changed)
     run = Run(model, config, folder, fabric, start)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
     run.loop(clips, score, quiet)
@@ -118,22 +128,24 @@ class Run:
         """All steps that are left."""
         config, is_main = self.config, self.fabric.is_global_zero
         monitor = Monitor(self.folder, self.first_step) if is_main else None
-        with progress_bar(config.steps, self.first_step, quiet or not is_main) as show:
-            for step, batch in batches_ahead(clips, self.first_step, config.steps):
-                values = self.step(step, batch)
-                done = step + 1
-                show(done, f"loss {values['loss']:.3f}")
-                if monitor is None:
-                    continue
-                if config.log_every > 0 and step % config.log_every == 0:
-                    monitor.record(step, values)
-                if score is not None and _is_due(done, config.score_every, config.steps):
-                    monitor.record(step, {"score": score(self.average)})
-                if _is_due(done, config.save_every, config.steps):
-                    self.save(done)
-                    monitor.draw()
-        if monitor is not None:
-            monitor.close()
+        try:
+            with progress_bar(config.steps, self.first_step, quiet or not is_main) as show:
+                for step, batch in batches_ahead(clips, self.first_step, config.steps):
+                    values = self.step(step, batch)
+                    done = step + 1
+                    show(done, f"loss {values['loss']:.3f}")
+                    if monitor is None:
+                        continue
+                    if config.log_every > 0 and step % config.log_every == 0:
+                        monitor.record(step, values)
+                    if score is not None and _is_due(done, config.score_every, config.steps):
+                        monitor.record(step, {"score": score(self.average)})
+                    if _is_due(done, config.save_every, config.steps):
+                        self.save(done)
+                        monitor.draw()
+        finally:
+            if monitor is not None:
+                monitor.close()
 
     def step(self, step: int, batch: ClipBatch) -> dict[str, float]:
         """One optimizer step; returns what is logged of it."""
@@ -158,8 +170,7 @@ class Run:
         if not (math.isfinite(loss) and math.isfinite(norm)):  # the norm is that of all processes: all stop
             raise DataError(
                 f"the loss is {loss} and the gradient's norm {norm} at step {step}; the last checkpoint is kept. "
-                f"Lower the learning rate "
-                f"(it was {rate:.1e}) or use --precision 32-true, then go on with --resume"
+                f"Go on with --resume and a lower --learning-rate (it was {rate:.1e} here) or --precision 32-true"
             )
         self.optimizer.step()
         self._average(averaging_decay(config, step))
@@ -182,8 +193,8 @@ def batches_ahead(clips: TrainingClips, first: int, steps: int) -> Iterator[tupl
         coming = maker.submit(clips.batch, first, first / steps)
         for step in range(first, steps):
             batch = coming.result()
-            following = min(step + 1, steps - 1)
-            coming = maker.submit(clips.batch, following, following / steps)
+            if step + 1 < steps:
+                coming = maker.submit(clips.batch, step + 1, (step + 1) / steps)
             yield step, batch
 
 

@@ -111,4 +111,4 @@ def _tensorboard(folder: Path, first_step: int) -> Any:
     except ImportError as error:
         raise MissingExtraError("logging a training run", "train", "tensorboard") from error
     # An earlier process's events of the steps that are repeated are hidden.
-    return SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)

@@ -139,11 +139,13 @@ def test_a_finished_run_can_be_resumed_and_prolonged(tmp_path: Path, stills: Sti
     assert load_checkpoint(tmp_path / CHECKPOINT).config.steps == 8
 
 
-def test_the_checkpoints_settings_win_when_resuming(tmp_path: Path, stills: StillsFolder) -> None:
-    start(tmp_path, stills, tiny_run(steps=3, learning_rate=1e-3))
-    start(tmp_path, stills, tiny_run(steps=4, learning_rate=5e-4, log_every=2), resume=True)
+def test_rates_and_length_may_change_when_resuming_and_the_rest_stays(
+    tmp_path: Path, stills: StillsFolder
+) -> None:
+    start(tmp_path, stills, tiny_run(steps=3, learning_rate=1e-3, weight_decay=0.05))
+    start(tmp_path, stills, tiny_run(steps=4, learning_rate=5e-4, weight_decay=0.01), resume=True)
     config = load_checkpoint(tmp_path / CHECKPOINT).config
-    assert (config.steps, config.learning_rate, config.log_every) == (4, 1e-3, 1)
+    assert (config.steps, config.learning_rate, config.weight_decay) == (4, 5e-4, 0.05)
 
 
 def test_what_cannot_be_resumed_is_refused(tmp_path: Path, stills: StillsFolder) -> None:
