@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,6 +85,8 @@ app.add_typer(weights.app, name="weights")
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name that this terminal cannot show ends no run
+        sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_sigterm()
     app()
 

@@ -42,15 +42,16 @@ class FrameProgress:
 
     def __init__(self, what: str = "") -> None:
         self.done = 0
-        self._what = what
+        self._what = _short(what)
         self._task: TaskID | None = None
         console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(bar_width=30),
             MofNCompleteColumn(),
             Speed(),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -59,7 +60,7 @@ class FrameProgress:
     def __call__(self, done: int, total: int | None, what: str | None = None) -> None:
         """Show ``done`` of ``total`` frames (None: unknown), and from now on another description."""
         self.done = done
-        self._what = self._what if what is None else what
+        self._what = self._what if what is None else _short(what)
         total = max(done, total) if total else None
         if self._task is None:
             self._bar.start()
@@ -74,3 +75,8 @@ class FrameProgress:
     ) -> None:
         if self._task is not None:
             self._bar.stop()
+
+
+def _short(name: str, length: int = 20) -> str:
+    """What fits beside the bar in 80 columns; a name's end tells it from its neighbours."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
