@@ -66,19 +66,23 @@ class AOT(Model):
         nn.init.zeros_(self.encoder_projector.bias)  # type: ignore[arg-type]
 
     def encode(self, image: Tensor) -> Features:
-        """As of ``Model``."""
+        """Normalised RGB (B, 3, H, W), H and W = 16k + 1 (16k without align_corners) -> Features."""
         at_4, at_8, at_16, deepest = self.encoder(image)
         return Features(at_4, at_8, at_16, self.encoder_projector(deepest))
 
     def identify(self, planes: Tensor) -> Tensor:
-        """As of ``Model``."""
+        """One-hot masks (B, S, H, W), background first, S <= slots -> identity embedding (B, h*w, C)."""
         embedding: Tensor = self.id_bank(planes)
         return embedding
 
     def refer(
         self, features: Features, id_embedding: Tensor
     ) -> tuple[Tensor, tuple[Observation, ...], Memory]:
-        """As of ``Model``; D = (layers + 1) * C."""
+        """A frame with known masks, which is its own memory.
+
+        Returns:
+            tokens (B, (layers + 1) * C, h, w) for the decoder, the layers' observations, and the memory of the frame.
+        """
         tokens, position = self._begin(features)
         outputs, pending, memory = [], [], []
         for layer in self.layers:
@@ -93,7 +97,11 @@ class AOT(Model):
     def propagate(
         self, features: Features, long_term: Memory, short_term: Memory
     ) -> tuple[Tensor, tuple[Observation, ...]]:
-        """As of ``Model``; D = (layers + 1) * C."""
+        """A frame with unknown masks.
+
+        Returns:
+            tokens (B, (layers + 1) * C, h, w) for the decoder, and the layers' observations for ``remember``.
+        """
         tokens, position = self._begin(features)
         outputs, pending = [], []
         for layer, distant, recent in zip(self.layers, long_term, short_term, strict=True):
@@ -104,14 +112,14 @@ class AOT(Model):
         return self._finish(outputs, features), tuple(pending)
 
     def remember(self, pending: Sequence[Observation], id_embedding: Tensor) -> Memory:
-        """As of ``Model``."""
+        """The memory of a propagated frame, now that its masks are known."""
         return tuple(
             layer.remember(seen, id_embedding)  # type: ignore[operator]
             for layer, seen in zip(self.layers, pending, strict=True)
         )
 
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
-        """As of ``Model``."""
+        """Tokens (B, (layers + 1) * C, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
         scores: Tensor = self.decoder(tokens, features[:3])
         return scores.float()
 
