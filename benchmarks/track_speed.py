@@ -16,8 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from footage import made_up_clip
 from machine import describe, peak_mb, print_machine, resident_mb
+from numpy.typing import NDArray
 
 from limpet.models import build_model
 from limpet.registry import find
@@ -35,25 +35,32 @@ from limpet.tracking.tracker import Tracker
 
 LAYER_PARTS = ("long_term", "short_term", "self_propagation", "self_attention", "feed_forward")
 
+Times = NDArray[np.float64]
+
+
+def times_now() -> Times:
+    """Seconds by the clock, CPU seconds of all threads, CPU seconds of this one."""
+    return np.array([time.perf_counter(), time.process_time(), time.thread_time()])
+
 
 class Stopwatch:
-    """Sums up the time spent in some functions, which may call one another."""
+    """Sums up the times spent in some functions, which may call one another."""
 
     def __init__(self, wait: Callable[[], None]) -> None:
         self.wait = wait
-        self.seconds: dict[str, float] = {}
+        self.spent: dict[str, Times] = {}
 
     def watch(self, owner: Any, name: str, stage: str) -> None:
         """Replace ``owner.name`` by the same function with a clock around it."""
         function = getattr(owner, name)
-        self.seconds.setdefault(stage, 0.0)
+        self.spent.setdefault(stage, np.zeros(3))
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             self.wait()
-            start = time.perf_counter()
+            before = times_now()
             result = function(*args, **kwargs)
             self.wait()
-            self.seconds[stage] += time.perf_counter() - start
+            self.spent[stage] += times_now() - before
             return result
 
         setattr(owner, name, timed)
@@ -86,46 +93,44 @@ def make_tracker(options: argparse.Namespace) -> Tracker:
     return Tracker(build_model(find(options.model).config()), **settings)
 
 
-@contextmanager
-def timed(frames: list[Any], wait: Callable[[], None]) -> Iterator[None]:
-    """Append the seconds that the block took: by the clock, CPU of all threads, CPU of this one."""
-    clocks = (time.perf_counter, time.process_time, time.thread_time)
-    before = [clock() for clock in clocks]
-    yield
-    wait()
-    frames.append([clock() - start for clock, start in zip(clocks, before, strict=True)])
-
-
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures of one run, in ms and MB."""
     clip, mask = made_up_clip(tuple(options.size), options.objects, 16)
-    before = resident_mb()
+    imports_mb = resident_mb()
     tracker = make_tracker(options)
-    wait = torch.cuda.synchronize if tracker.device.type == "cuda" else lambda: None
-    watch = Stopwatch(wait)
+    watch = Stopwatch(torch.cuda.synchronize if tracker.device.type == "cuda" else lambda: None)
     watch_stages(tracker, watch)
-    state, frames = tracker.start(clip[0], mask), []
+    state = tracker.start(clip[0], mask)
+    frames = []
     for index in range(options.warm_up + options.frames):
         if index == options.warm_up:
-            watch.seconds = dict.fromkeys(watch.seconds, 0.0)
+            watch.spent = {stage: np.zeros(3) for stage in watch.spent}
             frames.clear()
-        with timed(frames, wait):
-            _, state = tracker.step(clip[(index + 1) % len(clip)], state)
-    clock, all_threads, main_thread = np.array(frames).T * 1e3
-    stages = {stage: seconds * 1e3 / options.frames for stage, seconds in watch.seconds.items()}
+        before = times_now()
+        _, state = tracker.step(clip[(index + 1) % len(clip)], state)
+        watch.wait()
+        frames.append(times_now() - before)
+    stages = {stage: (spent * 1e3 / options.frames).tolist() for stage, spent in watch.spent.items()}
     return {
         "network_size": state.network_size,
-        "precision": str(next(tracker.model.parameters()).dtype).removeprefix("torch."),
-        "ms": dict(
-            zip(("quartile_1", "median", "quartile_3"), np.percentile(clock, (25, 50, 75)), strict=True)
-        ),
-        "cpu_ms": float(np.median(all_threads)),
-        "cpu_ms_main_thread": float(np.median(main_thread)),
-        "frames_per_second": 1e3 / float(np.median(clock)),
+        "precision": str(tracker.model.dtype).removeprefix("torch."),
+        **summary(np.array(frames) * 1e3),
         "peak_mb": peak_mb(),
-        "peak_mb_above_imports": peak_mb() - before,
+        "peak_mb_above_imports": peak_mb() - imports_mb,
         "state_mb": state.nbytes / 1e6,
         "stages_ms": stages,
+    }
+
+
+def summary(frames: Times) -> dict[str, Any]:
+    """Medians of (frames, 3) ms, and the spread by the clock."""
+    quarter, median, three_quarters = np.percentile(frames[:, 0], (25, 50, 75)).tolist()
+    _, all_threads, main_thread = np.median(frames, axis=0).tolist()
+    return {
+        "ms": {"quartile_1": quarter, "median": median, "quartile_3": three_quarters},
+        "cpu_ms": all_threads,
+        "cpu_ms_main_thread": main_thread,
+        "frames_per_second": 1e3 / median,
     }
 
 
@@ -145,9 +150,9 @@ def print_result(result: dict[str, Any], options: argparse.Namespace) -> None:
     print(f"  memory {result['peak_mb']:8.0f} MB at the peak")
     print(f"         {result['peak_mb_above_imports']:8.0f} MB of it above the interpreter with torch")
     print(f"         {result['state_mb']:8.1f} MB for the state")
-    print("  stages, mean ms by the clock:")
+    print("  stages, mean ms       clock  CPU, all threads  main thread")
     for stage, spent in result["stages_ms"].items():
-        print(f"    {stage:20} {spent:7.1f}")
+        print("    {:18} {:8.1f} {:17.1f} {:12.1f}".format(stage, *spent))
 
 
 def parse() -> argparse.Namespace:
