@@ -39,25 +39,16 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except LimpetError as problem:
-            error(str(problem))
-            _tell_notes(problem)
-            raise typer.Exit(BAD_INPUT) from problem
-        except (MemoryError, RuntimeError) as problem:
-            if not _is_out_of_memory(problem):
-                raise
-            error(OUT_OF_MEMORY)
-            _tell_notes(problem)
-            raise typer.Exit(BAD_INPUT) from problem
-        except OSError as problem:
-            if problem.errno not in NOT_OUR_FAULT:
-                raise
-            error(str(output_error(problem, Path(problem.filename or "a file"))))
-            _tell_notes(problem)
-            raise typer.Exit(BAD_INPUT) from problem
         except KeyboardInterrupt as interrupt:
             _tell_notes(interrupt, otherwise="stopped")
             raise typer.Exit(STOPPED) from interrupt
+        except Exception as problem:
+            sentence = _sentence(problem)
+            if sentence is None:  # a mistake of ours: its traceback is what helps
+                raise
+            error(sentence)
+            _tell_notes(problem)
+            raise typer.Exit(BAD_INPUT) from problem
 
 
 app = typer.Typer(
@@ -89,6 +80,17 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_sigterm()
     app()
+
+
+def _sentence(problem: Exception) -> str | None:
+    """What to tell a person who can mend it; None for any other error."""
+    if isinstance(problem, LimpetError):
+        return str(problem)
+    if _is_out_of_memory(problem):
+        return OUT_OF_MEMORY
+    if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:
+        return str(output_error(problem, Path(problem.filename or "a file")))
+    return None
 
 
 def _tell_notes(problem: BaseException, otherwise: str = "") -> None:

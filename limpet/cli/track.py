@@ -156,7 +156,7 @@ def _tell(result: TrackResult) -> None:
     """The outcome; raises VideoError when a part of what was asked for could not be done."""
     lines = [line for line in (*result.failures, *result.notices) if line not in result.problems]
     notes(lines, rest=f"see {result.folder / 'report.json'}")
-    ids = ", ".join(map(str, result.object_ids))
+    ids = ", ".join(map(str, sorted(result.object_ids)))
     objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
     speed = f"{result.frames_per_second:.1f} frames/s"
     say(f"{_frames(result.frames)}, {objects}, {speed} -> {result.folder}")

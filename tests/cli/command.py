@@ -1,0 +1,67 @@
+"""Runs commands as a person would, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from limpet.cli.main import app
+
+PROGRAM = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, *words: str) -> None:
+        """Assert that bad input was told in one sentence that holds ``words``, with exit code 2."""
+        assert self.code == 2, (self.code, self.out, self.err)
+        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err
+        for word in words:
+            assert word in self.err, f"{word!r} is not in {self.err!r}"
+
+    def succeeded(self) -> None:
+        assert self.code == 0, (self.code, self.out, self.err)
+
+
+class Limpet:
+    """``limpet("track", clip, "--mask", mask)`` in this process."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: object) -> Outcome:
+        self._capture.readouterr()
+        with pytest.raises(SystemExit) as end:
+            app([str(argument) for argument in arguments], prog_name="limpet")
+        said = self._capture.readouterr()
+        assert isinstance(end.value.code, int)
+        return Outcome(end.value.code, said.out, said.err)
+
+
+def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """The command in a process of its own, its output in pipes."""
+    command = [*PROGRAM, *map(str, arguments)]
+    settings = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=cwd, env=settings, stdout=pipe, stderr=pipe, text=True)
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 60) -> Outcome:
+    """Wait for its end."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    return Outcome(process.returncode, out, err)

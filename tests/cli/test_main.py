@@ -1,0 +1,130 @@
+"""The command as a whole: help, usage errors, and what becomes of an exception."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from limpet import __version__
+from limpet.cli import main
+
+from .command import Limpet, finish, start
+
+COMMANDS = ("track", "demo", "eval davis", "train", "models", "weights convert")
+
+
+def test_version(limpet: Limpet) -> None:
+    outcome = limpet("--version")
+    outcome.succeeded()
+    assert outcome.out == f"limpet {__version__}\n"
+
+
+def test_help_lists_every_command(limpet: Limpet) -> None:
+    outcome = limpet("--help")
+    outcome.succeeded()
+    for command in COMMANDS:
+        assert f"  {command.split()[0]}" in outcome.out
+    listed = outcome.out.partition("Commands:")[2]
+    assert "..." not in listed, "a description is too long for one line"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_commands(limpet: Limpet, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    outcome = limpet(*command.split(), "--help")
+    outcome.succeeded()
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert all(word not in outcome.out for word in ("list[", "[default: None]"))
+
+
+def test_the_installed_command_is_this_one() -> None:
+    from importlib.metadata import entry_points
+
+    (script,) = entry_points(group="console_scripts", name="limpet")
+    assert script.load() is main.main
+
+
+def test_no_command_shows_the_help(limpet: Limpet) -> None:
+    outcome = limpet()
+    assert outcome.code == 2 and "Commands:" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trakc",), "No such command 'trakc'"),
+        (("track",), "Missing argument 'VIDEO'"),
+        (("track", "clip.mp4"), "Missing option '--mask'"),
+        (("track", "clip.mp4", "--mask", "m.png", "--maks"), "No such option: --maks"),
+        (("track", "clip.mp4", "--mask", "m.png", "--max-size", "8"), "Invalid value for '--max-size'"),
+        (("track", "clip.mp4", "--mask", "m.png", "--max-size", "large"), "Invalid value for '--max-size'"),
+        (("eval", "davis", "root"), "Missing option '--split'"),
+        (("train",), "Missing option '--out'"),
+        (("weights", "convert", "x.pth"), "Missing option '--model'"),
+    ],
+)
+def test_usage_errors(limpet: Limpet, arguments: tuple[str, ...], words: str) -> None:
+    outcome = limpet(*arguments)
+    assert outcome.code == 2 and words in outcome.err and "Traceback" not in outcome.err
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
+    """Let `limpet models` raise ``problem``."""
+
+    def fail() -> None:
+        raise problem
+
+    monkeypatch.setattr("limpet.registry.entries", fail)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_out_of_memory(limpet: Limpet, monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    fail_with(monkeypatch, problem)
+    limpet("models").refused("there is not enough memory; make less of it necessary (--max-size")
+
+
+def test_the_disk_where_nobody_expected_it(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "log.jsonl"))
+    limpet("models").refused("cannot write log.jsonl: no space left on the disk")
+    fail_with(monkeypatch, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    limpet("models").refused("cannot write a file: no space left on the disk")
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("shapes differ"), FileNotFoundError(2, "none", "x")])
+def test_our_own_mistakes_keep_their_traceback(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    fail_with(monkeypatch, problem)
+    with pytest.raises(type(problem)):
+        main.app(["models"], prog_name="limpet")
+
+
+def test_ctrl_c(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(monkeypatch, KeyboardInterrupt())
+    outcome = limpet("models")
+    assert (outcome.code, outcome.err) == (130, "note: stopped\n")
+
+
+def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:
+    """As in `limpet models | head -1`."""
+    process = start("models", cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    outcome = finish(process)
+    assert "Traceback" not in outcome.err and outcome.code in (0, 1)
+
+
+def test_the_program_runs_as_a_process() -> None:
+    outcome = finish(start("--version"))
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"limpet {__version__}\n", "")
