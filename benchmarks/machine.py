@@ -37,8 +37,9 @@ def print_machine(machine: dict[str, Any]) -> None:
     print(f"torch {machine['torch']}, Python {machine['python']}, commit {machine['commit']}")
     if machine["load"] > 0.5:
         print(
-            f"NOTE: the machine was busy (load {machine['load']}); trust CPU time and ratios, not the clock"
+            f"NOTE: the machine was busy (load {machine['load']}); trust CPU time and ratios, not the clock,"
         )
+        print("and set GOMP_SPINCOUNT=0, or threads that wait hinder those that work")
 
 
 def cpu_model() -> str:
