@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from limpet.errors import LimpetError
 
 if TYPE_CHECKING:
+    from limpet.project import Project
     from limpet.state import TrackerState
     from limpet.tracking.load import load
     from limpet.tracking.run import track
@@ -25,7 +26,7 @@ try:
 except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["LimpetError", "Tracker", "TrackerState", "__version__", "list_models", "load", "track"]
+__all__ = ["LimpetError", "Project", "Tracker", "TrackerState", "__version__", "list_models", "load", "track"]
 
 
 def list_models() -> list[str]:

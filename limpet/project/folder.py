@@ -1,0 +1,194 @@
+"""The folder of a project on disk: its layout, how it is opened when something is wrong, and how an edit is committed.
+
+project.json          the head: which video, which edits, how many of them count
+history/00007.json    the snapshot after edit 7: objects, key frames, locks, pages
+pages/ab/….json       a thousand frames each: which mask, written by which edit
+masks/ab/….png        the masks, indexed PNGs
+
+Only project.json is ever replaced by other content; all else is added under new names. So one os.replace commits an
+edit, and whatever a crash leaves behind is a file that nothing refers to.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from limpet.errors import OutputError
+from limpet.files import atomic_path, output_error
+from limpet.project.errors import ProjectError
+from limpet.project.head import Edit, Head, check_version, read_head, write_head
+from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
+from limpet.project.store import Store
+from limpet.project.video import VideoReference
+
+HEAD = "project.json"
+_UNKNOWN_VIDEO = VideoReference("", 0, "", (0, 0), None, False)
+
+
+class Folder:
+    """An open project folder.
+
+    Attributes:
+        head: the content of project.json.
+        snapshot: the one that counts. table: its frames.
+        problems: what is wrong, one sentence each. When there is any, nothing can be changed.
+    """
+
+    def __init__(self, path: Path, head: Head, text: str) -> None:
+        self.path, self.head, self._text = path, head, text
+        self.masks = Store(path / "masks", ".png")
+        self.pages = Store(path / "pages", ".json")
+        self.problems: list[str] = []
+        self.snapshot = Snapshot()
+        self.table = Table(self.pages, {})
+
+    @classmethod
+    def create(cls, path: Path, video: VideoReference) -> Folder:
+        """Begin a project in a folder that is new or empty.
+
+        Raises:
+            OutputError: there is something in the folder, or it cannot be written.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise OutputError(f"{path} exists and is not empty; choose another folder for the project")
+        except OSError as error:
+            raise output_error(error, path) from error
+        folder = cls(path, Head(video), "")
+        folder._write_head(folder.head)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> Folder:
+        """Open what can be opened; nothing is written.
+
+        Raises:
+            ProjectError: there is no project, or nothing of it can be read.
+        """
+        if not (path / HEAD).is_file() and not (path / "history").is_dir():
+            what = "holds no project (no project.json)" if path.is_dir() else "does not exist"
+            raise ProjectError(f"{path} {what}; make one with: limpet project new {path} VIDEO")
+        try:
+            text = (path / HEAD).read_text(encoding="utf-8")
+            folder = cls(path, read_head(text), text)
+        except (OSError, ValueError) as error:
+            return cls._rescue(path, f"{path / HEAD} cannot be understood: {error}")
+        try:
+            check_version(folder.head)
+        except ProjectError as error:
+            folder.problems.append(str(error))
+        folder._load()
+        return folder
+
+    def check_writable(self) -> None:
+        """Raises ProjectError when the folder is open for reading only, or was changed meanwhile."""
+        if self.problems:
+            raise ProjectError(
+                f"{self.path} is open for reading only: {self.problems[0]}"
+                + (f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else "")
+            )
+        try:
+            text = (self.path / HEAD).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ProjectError(f"{self.path / HEAD} can no longer be read: {error}") from error
+        if text != self._text:
+            raise ProjectError(
+                f"{self.path} was changed by another program since it was opened; open it again"
+            )
+
+    def commit(self, snapshot: Snapshot, edit: Edit) -> None:
+        """Make an edit count; the undone edits are forgotten. Until the last line the earlier state counts.
+
+        Raises:
+            ProjectError, OutputError: nothing was changed.
+        """
+        self.check_writable()
+        self._write_snapshot(snapshot, edit.number)
+        self._write_head(self.head.with_edit(edit))
+        self._use(snapshot)
+
+    def move(self, position: int) -> None:
+        """Undo or redo: let the first ``position`` edits count. Raises ProjectError, OutputError."""
+        self.check_writable()
+        head = replace(self.head, position=position)
+        snapshot = self.read_snapshot(head.current)
+        self._write_head(head)
+        self._use(snapshot)
+
+    def forget(self, edits: tuple[Edit, ...], base: int) -> None:
+        """Drop the oldest edits: ``edits`` remain, and ``base`` is the snapshot before them."""
+        self.check_writable()
+        dropped = len(self.head.edits) - len(edits)
+        self._write_head(replace(self.head, edits=edits, base=base, position=self.head.position - dropped))
+
+    def set_video(self, video: VideoReference) -> None:
+        """Record where the video is or how long; no edit. Raises ProjectError, OutputError."""
+        if video != self.head.video:
+            self.check_writable()
+            self._write_head(replace(self.head, video=video))
+
+    def snapshot_path(self, number: int) -> Path:
+        """Where the snapshot after edit ``number`` lies."""
+        return self.path / "history" / f"{number:05d}.json"
+
+    def read_snapshot(self, number: int) -> Snapshot:
+        """The snapshot after edit ``number``. Raises ProjectError when it is missing or damaged."""
+        if number == 0:
+            return Snapshot()
+        path = self.snapshot_path(number)
+        try:
+            return read_snapshot(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ProjectError(f"{path} is missing: the folder was copied in part; copy it again") from error
+        except (OSError, ValueError) as error:
+            raise ProjectError(f"{path} cannot be understood: {error}") from error
+
+    def _load(self) -> None:
+        """The snapshot that counts, or the nearest earlier one that can be read."""
+        before = [edit.number for edit in self.head.edits[: self.head.position]]
+        for number in [*reversed(before), self.head.base]:
+            try:
+                self._use(self.read_snapshot(number))
+                break
+            except ProjectError as error:
+                self.problems.append(str(error))
+        self.problems += self.table.leave_out_broken()
+
+    @classmethod
+    def _rescue(cls, path: Path, problem: str) -> Folder:
+        """Without a head: the newest snapshot that is whole, for reading only."""
+        folder = cls(path, Head(_UNKNOWN_VIDEO), "")
+        for file in sorted((path / "history").glob("[0-9]*.json"), reverse=True):
+            try:
+                number = int(json.loads(file.read_text(encoding="utf-8"))["edit"])
+                folder._use(folder.read_snapshot(number))
+            except (OSError, ValueError, KeyError, TypeError, ProjectError):
+                continue
+            folder.problems = [
+                f"{problem}; showing the newest snapshot instead ({file.name}); put a whole {HEAD} back to edit"
+            ]
+            folder.problems += folder.table.leave_out_broken()
+            return folder
+        raise ProjectError(f"{problem}; and no snapshot in {path / 'history'} can be read either")
+
+    def _use(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.table = Table(self.pages, snapshot.pages)
+
+    def _write_snapshot(self, snapshot: Snapshot, number: int) -> None:
+        path = self.snapshot_path(number)
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise output_error(error, path) from error
+        with atomic_path(path) as temporary:
+            temporary.write_text(write_snapshot(snapshot, number), encoding="utf-8")
+
+    def _write_head(self, head: Head) -> None:
+        text = write_head(head)
+        with atomic_path(self.path / HEAD) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        self.head, self._text = head, text

@@ -1,0 +1,123 @@
+"""One pass of the tracker from a key frame, in either direction, obeying the key frames on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from limpet.errors import VideoError
+from limpet.project.errors import ProjectError
+from limpet.project.frames import FrameAccess
+from limpet.project.keys import Keys
+from limpet.project.merge import Mask, Predicted, with_given
+
+MAX_REFERENCES = 3
+"""Key frames that a pass knows beside the one it begins at; more make every step slower."""
+
+Image = NDArray[np.uint8]
+
+
+class TrackerLike(Protocol):
+    """What a pass needs of a tracker: ``limpet.Tracker`` or anything of the same behaviour."""
+
+    def start(self, frame: Image, mask: Mask) -> Any: ...
+    def step(self, frame: Image, state: Any) -> tuple[Mask, Any]: ...
+    def add(self, frame: Image, mask: Mask, state: Any) -> Any: ...
+
+
+class Pass:
+    """Follows objects away from a key frame.
+
+    Args:
+        mask: gives the stored mask of a frame, uint8 (H, W); all background where there is none.
+    """
+
+    def __init__(
+        self, tracker: TrackerLike, frames: FrameAccess, keys: Keys, mask: Callable[[int], Mask]
+    ) -> None:
+        self._tracker, self._frames, self._keys, self._mask = tracker, frames, keys, mask
+
+    def run(
+        self, start: int, stop: int | None, objects: Collection[int], beyond: Sequence[int] = ()
+    ) -> Iterator[Predicted]:
+        """Every frame after ``start`` up to and with ``stop`` (None: to the end), backwards if that lies before.
+
+        All objects that ``start`` shows are followed, because they compete for pixels; ``objects`` are those that
+        matter, and they are looked up in other key frames if ``start`` does not show them.
+
+        Args:
+            beyond: key frames that the pass should know whatever their side.
+
+        Raises:
+            ProjectError: there is nothing to follow. VideoError: ``start`` cannot be decoded.
+        """
+        if stop == start:
+            return
+        onward = 1 if stop is None or stop > start else -1
+        labels = self._mask(start)
+        state = self._begin(start, labels, self._references(start, onward, objects, labels, beyond))
+        for frame in self._frames.walk(start + onward, stop):
+            if frame.image is None:
+                yield Predicted(frame.index, labels, {}, decoded=False)
+                continue
+            before = state
+            labels, state = self._tracker.step(frame.image, state)
+            confidence = dict(getattr(state, "confidence", {}))
+            given = self._keys.at(frame.index)
+            if given:
+                labels = with_given(labels, self._mask(frame.index), given)
+                state = self._refer(frame.image, labels, given, state, before)
+            yield Predicted(frame.index, labels, confidence)
+
+    def _references(
+        self, start: int, onward: int, objects: Collection[int], shown: Mask, beyond: Sequence[int]
+    ) -> list[int]:
+        """Key frames to know beside ``start``, the farthest first: the nearest behind it, and one for each object
+        that ``start`` does not show, for it may come back."""
+        keys = sorted({frame for i in objects for frame in self._keys.of(i)}, key=lambda f: abs(f - start))
+        behind = [frame for frame in keys if (start - frame) * onward > 0]
+        found = list(dict.fromkeys([*beyond, *behind]))[:MAX_REFERENCES]
+        for object_id in sorted(set(objects) - set(np.unique(shown).tolist())):
+            showing = (f for f in self._keys.of(object_id) if (self._mask(f) == object_id).any())
+            found += sorted(showing, key=lambda f: abs(f - start))[:1]
+        return sorted(set(found) - {start}, key=lambda f: -abs(f - start))
+
+    def _begin(self, start: int, mask: Mask, references: Sequence[int]) -> Any:
+        """A state after ``start`` that also remembers the references."""
+        frames = self._frames.at([start, *references])
+        if frames[start].image is None:
+            raise VideoError(f"frame {start} cannot be decoded, so nothing can be followed from there")
+        state: Any = None
+        for index in [*references, start]:
+            image, known = frames[index].image, mask if index == start else self._mask(index)
+            if image is None or (state is None and not known.any()):
+                continue
+            if state is None:
+                state = self._tracker.start(image, known)
+                continue
+            _, after = self._tracker.step(image, state)
+            given = tuple(int(i) for i in np.unique(known) if i)
+            state = self._refer(image, known, given, after, state)
+        if state is None:
+            raise ProjectError(
+                f"frame {start} shows no object, so there is nothing to follow; add or correct one there"
+            )
+        return state
+
+    def _refer(self, image: Image, labels: Mask, given: Collection[int], state: Any, before: Any) -> Any:
+        """The state after a step, with ``labels`` as what the frame shows.
+
+        ``add`` takes 0 as "leave the prediction", so that what a person erased must be erased in the state first.
+        """
+        named = np.where(np.isin(labels, list(given)), labels, 0).astype(np.uint8)
+        if not named.any():  # the given objects are out of sight here; the others say what the frame shows
+            named = labels
+        if not named.any():
+            return before  # nothing at all is to be seen: the frame teaches nothing
+        mask = torch.from_numpy(labels.copy()).to(state.mask.device)
+        return self._tracker.add(image, named, replace(state, mask=mask))

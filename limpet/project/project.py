@@ -1,0 +1,172 @@
+"""``limpet.Project``: the editable job. Each method that changes something is one edit, which can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from limpet.errors import VideoError
+from limpet.project.changes import EditableProject
+from limpet.project.edits import Draft
+from limpet.project.errors import ProjectError
+from limpet.project.export import Exported, export
+from limpet.project.folder import Folder
+from limpet.project.passes import TrackerLike
+from limpet.project.propagate import Job, all_jobs, one_way
+from limpet.project.runner import OnFrame, Outcome, run_jobs
+from limpet.project.tidy import Tidied, tidy
+from limpet.project.video import ESTIMATE_MARGIN, VideoReference
+from limpet.project.view import names_of
+
+
+class Project(EditableProject):
+    """A video, its objects, the masks a person gave, and the masks that were followed from them.
+
+    Made by ``create`` and ``open``. Masks are uint8 (H, W) of object ids at the video's own size, frames are
+    counted from 0. All masks are on the disk; memory does not grow with the length of the video.
+
+    Every change is one edit and raises, beside what it says:
+        ProjectError: the folder is open for reading only, or was changed by another program meanwhile.
+        OutputError: it cannot be written. In both cases the project stays as it was.
+    """
+
+    @classmethod
+    def create(cls, folder: str | Path, video: str | Path) -> Self:
+        """Begin a project.
+
+        Args:
+            folder: new or empty.
+            video: a file, a folder of images or a pattern; it is not copied, but referred to by its path from
+                ``folder``. Put it inside to move both together.
+
+        Raises:
+            VideoError: the video cannot be read. OutputError: the folder is not empty or cannot be written.
+        """
+        reference = VideoReference.of(video, Path(folder))
+        return cls(Folder.create(Path(folder), reference))
+
+    def propagate(self, tracker: TrackerLike, on_frame: OnFrame | None = None) -> Outcome:
+        """Bring up to date what is empty or stale: between key frames from both, after the last one forwards.
+
+        Args:
+            tracker: from ``limpet.load``.
+            on_frame: called after each step with the steps done and, if known, all.
+
+        Raises:
+            VideoError: the video is missing, changed or cannot be read to where it is needed. What was done until
+                then stays, as one edit.
+        """
+        frames = self.frame_count if self._folder.head.video.exact else None
+
+        def jobs(draft: Draft) -> list[Job]:
+            return all_jobs(self._keys(), draft, tuple(self.objects), frames)
+
+        return run_jobs(self._folder, tracker, jobs, "what was empty or stale", on_frame)
+
+    def propagate_forwards(
+        self,
+        tracker: TrackerLike,
+        start: int,
+        last: int | None = None,
+        objects: Collection[int] | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> Outcome:
+        """Follow objects from a key frame towards the end.
+
+        Args:
+            start: the key frame.
+            last: the last frame to write. None: each object up to its next key frame, or the video's end.
+            objects: whose pixels may change. None: those whose key frame ``start`` is.
+
+        Raises:
+            ProjectError: ``start`` is no key frame, or there is nothing to follow. VideoError: see ``propagate``.
+        """
+        if last is not None and last <= start:
+            raise ProjectError(f"frame {last} is not after frame {start}; to go back, propagate backwards")
+        ids = self._followed([start], objects)
+        job = one_way(self._keys(), start, False, ids, last)
+        what = f"{names_of(ids)} forwards from frame {start}" + ("" if last is None else f" to {last}")
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+
+    def propagate_backwards(
+        self,
+        tracker: TrackerLike,
+        start: int,
+        first: int | None = None,
+        objects: Collection[int] | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> Outcome:
+        """Follow objects from a key frame towards the beginning; see ``propagate_forwards``.
+
+        Args:
+            first: the first frame to write. None: each object back to the key frame before, or to frame 0.
+        """
+        if first is not None and not 0 <= first < start:
+            raise ProjectError(f"frame {first} is not before frame {start}; to go on, propagate forwards")
+        ids = self._followed([start], objects)
+        job = one_way(self._keys(), start, True, ids, first)
+        what = f"{names_of(ids)} backwards from frame {start}" + ("" if first is None else f" to {first}")
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+
+    def propagate_between(
+        self,
+        tracker: TrackerLike,
+        left: int,
+        right: int,
+        objects: Collection[int] | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> Outcome:
+        """Follow objects from two key frames into the frames between them, and let each frame have the better one.
+
+        Each object is taken whole from the pass of the larger confidence times nearness; nearness falls from 1 at
+        the pass's own key frame to 0 at the other. So both key frames are respected up to the frames beside them.
+
+        Raises:
+            ProjectError: they are no key frames, or nothing lies between them. VideoError: see ``propagate``.
+        """
+        if right - left < 2:
+            raise ProjectError(f"there is no frame between {left} and {right}; name the earlier one first")
+        ids = self._followed([left, right], objects)
+        job = Job(left, right - 1, ids, right)
+        what = f"{names_of(ids)} between frames {left} and {right}"
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+
+    def set_video(self, video: str | Path) -> None:
+        """Say where the video is now; no edit. Raises VideoError when its size or length is another."""
+        reference, old = VideoReference.of(video, self.path), self._folder.head.video
+        far = abs((reference.frames or 0) - (old.frames or 0)) > ESTIMATE_MARGIN
+        if reference.size != old.size or (far and reference.frames is not None and old.frames is not None):
+            raise VideoError(
+                f"{video} is {reference.size[0]}x{reference.size[1]} with {reference.frames} frames, but the "
+                f"project's video is {old.size[0]}x{old.size[1]} with {old.frames}; its masks would not fit"
+            )
+        self._folder.set_video(replace(reference, frames=old.frames, exact=old.exact))
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        overwrite: bool = False,
+        overlay: bool = True,
+        on_frame: OnFrame | None = None,
+    ) -> Exported:
+        """Write the result as ``limpet track`` does; see ``limpet.project.export.export``."""
+        return export(self, out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
+
+    def tidy(self, keep: int | None = None, min_age: float = 3600.0) -> Tidied:
+        """Free what no edit refers to; see ``limpet.project.tidy.tidy``."""
+        return tidy(self._folder, keep, min_age)
+
+    def _followed(self, starts: list[int], objects: Collection[int] | None) -> tuple[int, ...]:
+        keys = self._keys()
+        for start in starts:
+            if not keys.at(start):
+                raise ProjectError(
+                    f"frame {start} is no key frame, so nobody said what is right there; correct or lock it first"
+                )
+        own = sorted({i for start in starts for i in keys.at(start)})
+        ids = tuple(own if objects is None else sorted(set(objects)))
+        self._check_objects(ids)
+        return ids

@@ -1,0 +1,187 @@
+"""A project at one moment: its objects, what a person gave and locked, and where each frame's mask lies.
+
+A snapshot never changes. Each edit makes a new one that shares all pages of frames that stayed the same, so that
+undo, redo and a crash in mid-edit need nothing but the number of the snapshot that counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from limpet.project.errors import ProjectError
+from limpet.project.store import Store
+
+PAGE = 1000
+"""Frames a page: an edit of one frame rewrites one page, however long the video is."""
+_KEPT_PAGES = 8
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One frame.
+
+    mask: sha256 of its PNG.
+    objects: id -> (number of the edit that wrote it here, confidence 0..1), also for objects out of sight.
+    """
+
+    mask: str
+    objects: Mapping[int, tuple[int, float]]
+
+
+Page = dict[int, Entry]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """See the module.
+
+    objects: id -> name, which may be empty.
+    given: frame -> ids whose mask there comes from a person ("key frame of these objects").
+    locked: spans of accepted frames, first and last included; sorted, apart from each other.
+    pages: number of the page (frame // PAGE) -> its sha256.
+    """
+
+    objects: dict[int, str] = field(default_factory=dict)
+    given: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    locked: tuple[tuple[int, int], ...] = ()
+    pages: dict[int, str] = field(default_factory=dict)
+
+    def is_locked(self, frame: int) -> bool:
+        """Whether a person accepted the frame."""
+        position = bisect_right(self.locked, frame, key=lambda span: span[0]) - 1
+        return position >= 0 and frame <= self.locked[position][1]
+
+
+def with_span(
+    spans: tuple[tuple[int, int], ...], first: int, last: int, inside: bool
+) -> tuple[tuple[int, int], ...]:
+    """Spans with the frames ``first`` to ``last`` added (``inside``) or taken out."""
+    rest: list[tuple[int, int]] = []
+    for begin, end in spans:
+        rest += [(begin, min(end, first - 1)), (max(begin, last + 1), end)]
+    rest = sorted([span for span in rest if span[0] <= span[1]] + ([(first, last)] if inside else []))
+    joined: list[tuple[int, int]] = []
+    for begin, end in rest:
+        if joined and begin == joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((begin, end))
+    return tuple(joined)
+
+
+class Table:
+    """The frames of a snapshot; a few pages are in memory at a time.
+
+    Attributes:
+        broken: numbers of pages that were found missing or damaged; their frames count as empty.
+
+    Raises:
+        ProjectError: from all methods, when a page is missing or damaged that is not in ``broken``.
+    """
+
+    def __init__(self, store: Store, pages: Mapping[int, str]) -> None:
+        self._store, self.pages = store, dict(pages)
+        self.broken: set[int] = set()
+        self._cache: OrderedDict[str, Page] = OrderedDict()
+
+    def entry(self, frame: int) -> Entry | None:
+        """What is known of a frame, or None."""
+        return self.page(frame // PAGE).get(frame)
+
+    def entries(self) -> Iterator[tuple[int, Entry]]:
+        """All frames that have a mask, ascending."""
+        for number in sorted(self.pages):
+            page = self.page(number)
+            yield from ((frame, page[frame]) for frame in sorted(page))
+
+    def leave_out_broken(self) -> list[str]:
+        """Read every page once; those that cannot be read become ``broken``. Says what is wrong with them."""
+        problems = []
+        for number in sorted(self.pages):
+            try:
+                self.page(number)
+            except ProjectError as error:
+                self.broken.add(number)
+                problems.append(f"frames {number * PAGE} to {(number + 1) * PAGE - 1}: {error}")
+        return problems
+
+    def page(self, number: int) -> Page:
+        """One page, to be read only."""
+        digest = self.pages.get(number)
+        if digest is None or number in self.broken:
+            return {}
+        if digest not in self._cache:
+            self._cache[digest] = read_page(self._store.get(digest))
+            while len(self._cache) > _KEPT_PAGES:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(digest)
+        return self._cache[digest]
+
+
+def write_page(page: Page) -> bytes:
+    """A page as JSON, one frame a line in their order, so that any tool shows which frames differ."""
+    lines = [f'"{frame}": {json.dumps(_entry_json(page[frame]))}' for frame in sorted(page)]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def read_page(data: bytes) -> Page:
+    """What ``write_page`` wrote. Raises ProjectError for anything else."""
+    try:
+        return {int(frame): _entry(value) for frame, value in json.loads(data).items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ProjectError(f"a page of frames is not understood ({error!r}); update limpet") from error
+
+
+def write_snapshot(snapshot: Snapshot, number: int) -> str:
+    """A snapshot as JSON in a fixed order."""
+    content = {
+        "edit": number,
+        "objects": {str(i): snapshot.objects[i] for i in sorted(snapshot.objects)},
+        "given": {str(frame): list(snapshot.given[frame]) for frame in sorted(snapshot.given)},
+        "locked": [list(span) for span in snapshot.locked],
+        "pages": {str(page): snapshot.pages[page] for page in sorted(snapshot.pages)},
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_snapshot(text: str) -> Snapshot:
+    """What ``write_snapshot`` wrote. Raises ValueError saying what is wrong."""
+    content = json.loads(text)
+    try:
+        objects = {_id(i): str(name) for i, name in content["objects"].items()}
+        given = {int(frame): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}
+        locked = tuple((int(first), int(last)) for first, last in content["locked"])
+        pages = {int(page): _digest(digest) for page, digest in content["pages"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"unexpected content ({error!r})") from error
+    return Snapshot(objects, given, locked, pages)
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    objects = {str(i): [edit, round(sure, 4)] for i, (edit, sure) in sorted(entry.objects.items())}
+    return {"mask": entry.mask, "objects": objects}
+
+
+def _entry(value: Any) -> Entry:
+    objects = {_id(i): (int(edit), float(sure)) for i, (edit, sure) in value["objects"].items()}
+    return Entry(_digest(value["mask"]), objects)
+
+
+def _id(text: Any) -> int:
+    number = int(text)
+    if not 1 <= number <= 255:
+        raise ValueError(f"object id {number} is not between 1 and 255")
+    return number
+
+
+def _digest(text: Any) -> str:
+    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+        raise ValueError(f"{text!r} is not a sha256")
+    return text

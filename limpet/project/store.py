@@ -1,0 +1,96 @@
+"""Files named by the sha256 of their bytes: written once, never changed, and known to be whole when read.
+
+Undo is a change of references because of it: the earlier bytes are still there under their own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from limpet.files import atomic_path, output_error
+from limpet.project.errors import ProjectError
+from limpet.video.masks import davis_palette
+
+_COPY_AGAIN = "copy the project folder again from where it is whole, or propagate these frames again"
+
+
+class Store:
+    """One kind of content: ``root/ab/abcdef….suffix``, spread over 256 folders.
+
+    Args:
+        root: made when the first file is written.
+        suffix: with its dot.
+    """
+
+    def __init__(self, root: Path, suffix: str) -> None:
+        self.root, self.suffix = root, suffix
+
+    def path(self, digest: str) -> Path:
+        """Where the content of this sha256 (64 hex digits) lies."""
+        return self.root / digest[:2] / f"{digest}{self.suffix}"
+
+    def put(self, data: bytes) -> str:
+        """Store ``data`` unless it is there already, whole; returns its sha256.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.path(digest)
+        if path.is_file() and path.read_bytes() == data:
+            return digest
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(error, path) from error
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(data)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes that were stored under ``digest``.
+
+        Raises:
+            ProjectError: the file is missing, cannot be read or holds other bytes than those.
+        """
+        path = self.path(digest)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+            raise ProjectError(f"{path} {reason}; {_COPY_AGAIN}") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ProjectError(
+                f"{path} is damaged or was edited: its bytes are not those of its name; {_COPY_AGAIN}"
+            )
+        return data
+
+    def has(self, digest: str) -> bool:
+        """Whether there is a file of that name; its bytes are checked when it is read."""
+        return self.path(digest).is_file()
+
+    def files(self) -> Iterator[Path]:
+        """All stored files (no temporary ones)."""
+        return (path for path in self.root.glob(f"??/*{self.suffix}") if not path.name.startswith("."))
+
+
+def encode_mask(mask: NDArray[np.uint8]) -> bytes:
+    """``mask`` uint8 (H, W) of ids as an indexed PNG in the DAVIS palette; equal masks give equal bytes."""
+    image = Image.fromarray(mask)
+    image.putpalette(davis_palette().tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=3)  # as `limpet track` writes its masks
+    return buffer.getvalue()
+
+
+def decode_mask(data: bytes) -> NDArray[np.uint8]:
+    """The ids uint8 (H, W) in what ``encode_mask`` wrote; an empty mask is as good as any."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.array(image, dtype=np.uint8)
