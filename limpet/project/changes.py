@@ -34,6 +34,7 @@ class EditableProject(ProjectView):
             MaskError: wrong size or empty. VideoError: no such frame.
             ProjectError: an id exists already, or the frame is locked.
         """
+        self._folder.check_writable()
         given = self._given(mask)
         new = object_ids(given)
         known = [i for i in new if i in self.objects]
@@ -55,8 +56,8 @@ class EditableProject(ProjectView):
         Raises:
             ProjectError: there is no such object; or locked frames show it, unless ``include_locked``.
         """
-        self._check_objects([object_id])
         draft = Draft(self._folder)
+        self._check_objects([object_id])
         if not include_locked:
             self._refuse_locked(object_id)
         snapshot = draft.snapshot
@@ -81,6 +82,7 @@ class EditableProject(ProjectView):
             MaskError: wrong size. VideoError: no such frame.
             ProjectError: an id that is not in the project, or the frame is locked.
         """
+        self._folder.check_writable()
         ids = tuple(sorted(self.objects if objects is None else set(objects)))
         self._check_objects(ids)
         given = np.zeros(self.size, np.uint8) if mask is None else self._given(mask, allow_empty=True)
@@ -120,6 +122,7 @@ class EditableProject(ProjectView):
         Raises:
             ProjectError: there is nothing to undo.
         """
+        self._folder.check_writable()
         if self.position == 0:
             raise ProjectError("there is nothing to undo")
         self._folder.move(self.position - 1)
@@ -127,6 +130,7 @@ class EditableProject(ProjectView):
 
     def redo(self) -> Edit:
         """Do the last undone edit again; returns it. Raises ProjectError when there is none."""
+        self._folder.check_writable()
         if self.position == len(self.edits):
             raise ProjectError("there is nothing to redo; a new edit forgets what was undone before it")
         self._folder.move(self.position + 1)
