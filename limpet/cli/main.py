@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from limpet import __version__
-from limpet.cli import evaluate, weights
+from limpet.cli import evaluate, project, weights
 from limpet.cli.demo import demo_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
@@ -72,6 +72,7 @@ app.add_typer(evaluate.app, name="eval")
 app.command("train")(train_command)
 app.command("models")(models_command)
 app.add_typer(weights.app, name="weights")
+app.add_typer(project.app, name="project")
 
 
 def main() -> None:

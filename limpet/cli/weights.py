@@ -21,7 +21,7 @@ def _group() -> None:
 @app.command()
 def convert(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="An official DeAOT checkpoint (.pth).")
+        Path, typer.Argument(metavar="CHECKPOINT", help="An official AOT or DeAOT checkpoint (.pth).")
     ],
     model: Annotated[str, typer.Option(metavar="NAME", help="Which model it is of; see: limpet models.")],
     out: Annotated[
@@ -42,10 +42,11 @@ def convert(
     from limpet.weights.files import Weights, load_into, sha256, write_weights
     from limpet.weights.official import read_official
 
-    target = out if out is not None else checkpoint.with_name(f"{model}.safetensors")
+    config = find(model).config()
+    target = out if out is not None else checkpoint.parent / f"{model}.safetensors"
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another --out or add --overwrite")
-    network = build_model(find(model).config())
+    network = build_model(config)
     tensors = read_official(checkpoint)
     built = {n: t for n, t in network.state_dict().items() if n.endswith("relative_position_index")}
     load_into(network, built | tensors, str(checkpoint))

@@ -113,7 +113,7 @@ def read_official(path: Path) -> dict[str, Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged or foreign files
-        raise WeightsError(f"{path} is not a checkpoint that can be read safely: {error}") from error
+        raise WeightsError(f"{path} is not a checkpoint that can be read safely: {_reason(error)}") from error
     for part in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(part), dict):
             content = content[part]
@@ -121,3 +121,11 @@ def read_official(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise WeightsError(f"{path} holds no state dict of tensors; expected a checkpoint of AOT or DeAOT")
     return from_official(content)
+
+
+def _reason(error: Exception) -> str:
+    """Why torch refuses a file, in one sentence. Torch's own words tell people to run whatever is in it."""
+    code = re.search(r"GLOBAL (\S+)", str(error))
+    if code:
+        return f"it asks for {code[1]} to be run, which tensors have no need of; ask where it was published"
+    return "it is damaged, or no file of torch.save; copy or download it again"

@@ -1,0 +1,78 @@
+"""`limpet eval davis` with a real, untrained model on a tiny data set (its parts: tests/evaluation)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation.tiny import box, make_sequence, make_split, moving_box
+from PIL import Image
+
+from .command import Limpet
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two sequences, one of them with objects 7 and 200."""
+    pair = [mask + box(14, 2, 8, 8, 200) for mask in moving_box(5, 7)]
+    make_sequence(tmp_path / "davis", "one", moving_box(4))
+    make_sequence(tmp_path / "davis", "pair", pair)
+    make_split(tmp_path / "davis", "val", ["one", "pair"])
+    return tmp_path / "davis"
+
+
+def test_scores_of_a_model(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) -> None:
+    command = ("eval", "davis", root, "--split", "val", "--out", "scores")
+    outcome = limpet(*command, "--weights", weights, "--save-masks")
+    outcome.succeeded()
+    assert outcome.err == ""
+    assert "val: J&F " in outcome.out and "frames/s in the tracker (7 steps)" in outcome.out
+    assert {path.name for path in (tmp_path / "scores").iterdir()} == {
+        "masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"
+    }  # fmt: skip
+    with (tmp_path / "scores/per_object.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["sequence"], row["object"]) for row in rows[:3]] == [
+        ("one", "1"),
+        ("pair", "7"),
+        ("pair", "200"),
+    ]
+    receipt = json.loads((tmp_path / "scores/scores.json").read_text())["receipt"]
+    assert (receipt["model"], receipt["device"]) == ("deaot-t", "cpu") or receipt["device"].startswith("cuda")
+    given = np.array(Image.open(tmp_path / "scores/masks/pair/00000.png"))
+    assert set(np.unique(given)) == {0, 7, 200} and len(list((tmp_path / "scores/masks/pair").iterdir())) == 5
+    limpet(*command, "--weights", weights).refused("scores has files already; choose another folder")
+
+
+def test_scores_of_saved_masks(limpet: Limpet, root: Path) -> None:
+    """The truth scores 100 against itself; no model is needed for it."""
+    outcome = limpet("eval", "davis", root, "--split", "val", "--predictions", root / "Annotations/480p")
+    outcome.succeeded()
+    assert "val: J&F 100.0" in outcome.out and outcome.err == ""
+
+
+def test_bad_input(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) -> None:
+    command = ("eval", "davis", root, "--split")
+    limpet(*command, "test", "--weights", weights).refused(
+        "there is no split 'test' in ", "the splits there are: val"
+    )
+    limpet("eval", "davis", "gone", "--split", "val").refused(
+        "gone is not a DAVIS folder: expected gone/JPEGImages"
+    )
+    limpet(*command, "val", "--weights", "gone.safetensors").refused(
+        "there is no weights file at gone.safetensors"
+    )
+    limpet(*command, "val", "--resolution", "4k").refused("is not a DAVIS folder", "resolutions there: 480p")
+    limpet(*command, "val", "--save-masks").refused("--save-masks keeps the masks", "give --out")
+    limpet(*command, "val", "--predictions", "gone").refused("there is no folder of predictions gone")
+    (tmp_path / "file").write_text("mine")
+    limpet(*command, "val", "--weights", weights, "--out", "file").refused(
+        "cannot write file: a part of the path"
+    )
+    (root / "Annotations/480p/one/00002.png").unlink()
+    limpet(*command, "val", "--weights", weights).refused(
+        "'one' lacks the annotations of 1 of 4 frames", "00002.png"
+    )

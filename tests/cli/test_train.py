@@ -1,0 +1,119 @@
+"""`limpet train` on three photos: what it leaves tracks, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from training.tiny import make_stills
+
+from limpet.training.checkpoint import load_checkpoint
+
+from .clips import masks_of
+from .command import Limpet, finish, start
+from .conftest import FRAMES
+
+SMALL = ("--batch", 1, "--frames", 2, "--size", 65, "--precision", "32-true", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_stills(tmp_path_factory.mktemp("stills")).root
+
+
+def test_trained_weights_track(limpet: Limpet, stills: Path, clip: Path, mask: Path, tmp_path: Path) -> None:
+    command = ("train", "--out", "run", "--stills", stills, *SMALL, "--steps", 3)
+    outcome = limpet(*command)
+    outcome.succeeded()
+    assert "run/weights.safetensors (sha256 " in outcome.out
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "checkpoint.safetensors", "curves.png", "log.jsonl", "tensorboard", "weights.safetensors"
+    }  # fmt: skip
+    limpet("track", clip, "--mask", mask, "--weights", "run/weights.safetensors", "--out", "out").succeeded()
+    assert len(masks_of(tmp_path / "out")) == FRAMES
+    before = (tmp_path / "run/checkpoint.safetensors").read_bytes()
+    limpet(*command).refused("run holds a run already; go on with --resume, or choose another folder")
+    assert (tmp_path / "run/checkpoint.safetensors").read_bytes() == before
+    limpet(*command[:-1], 4, "--resume").succeeded()
+    assert load_checkpoint(tmp_path / "run/checkpoint.safetensors").step == 4
+
+
+def test_photos_that_cannot_be_used_are_named(limpet: Limpet, stills: Path, tmp_path: Path) -> None:
+    shutil.copytree(stills, tmp_path / "stills")
+    (tmp_path / "stills/images/photo1.png").write_bytes(b"torn")
+    (tmp_path / "stills/masks/photo2.png").unlink()
+    outcome = limpet("train", "--out", "run", "--stills", "stills", *SMALL, "--steps", 1)
+    outcome.succeeded()
+    assert "note: skipped photo1.png: unreadable image" in outcome.err
+    assert "note: skipped photo2.png: no mask photo2.png" in outcome.err
+
+
+def test_a_run_that_is_stopped_goes_on(stills: Path, tmp_path: Path) -> None:
+    command = ("train", "--out", "run", "--stills", stills, *SMALL, "--save-every", 1)
+    process = start(*command, "--steps", 10_000, cwd=tmp_path)
+    end = time.monotonic() + 60
+    while not (tmp_path / "run/checkpoint.safetensors").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    outcome = finish(process)
+    assert outcome.code == 130
+    assert outcome.err.endswith("note: stopped; go on from the last checkpoint in run with --resume\n")
+    assert "Traceback" not in outcome.err
+    assert load_checkpoint(tmp_path / "run/checkpoint.safetensors").step >= 1
+    assert not [path for path in (tmp_path / "run").iterdir() if ".tmp" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "there is nothing to train on; give --stills DIR, --video ROOT:SPLIT, or both"),
+        (("--stills", "gone"), "gone/images is not a folder"),
+        (("--stills", "empty"), "no usable photos with masks in empty"),
+        (("--video", "gone:train"), "gone/JPEGImages/480p is not a folder"),
+        (("--video", "gone"), "'gone' names no split; expected ROOT:SPLIT"),
+        (
+            ("--stills", "good", "--encoder", "gone.safetensors"),
+            "there is no weights file at gone.safetensors",
+        ),
+        (("--stills", "good", "--from", "gone.safetensors"), "there is no weights file at gone.safetensors"),
+        (("--stills", "good", "--encoder", "a", "--from", "b"), "give --encoder or --from, not both"),
+        (
+            ("--stills", "good", "--resume"),
+            "there is no checkpoint in run to go on from; start without --resume",
+        ),
+        (("--stills", "good", "--model", "deaot"), "there is no model called 'deaot'"),
+        (("--stills", "good", "--precision", "fp8"), "precision is 'fp8', expected bf16-mixed or 32-true"),
+        (("--stills", "good", "--device", "gpu"), "there is no device 'gpu'"),
+        (("--stills", "good", "--size", "64"), "clip size is 64; use 16k + 1 pixels"),
+        (("--stills", "good", "--score", "gone:dev"), "gone is not a DAVIS folder"),
+        (("--stills", "unlabelled"), "have no object, only 0 (background): photo0.png"),
+    ],
+)
+def test_bad_input(
+    limpet: Limpet, stills: Path, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "good").symlink_to(stills)
+    for name in ("images", "masks"):
+        (tmp_path / "empty" / name).mkdir(parents=True)
+    make_unlabelled(tmp_path / "unlabelled")
+    limpet("train", "--out", "run", *SMALL, "--steps", 1, *options).refused(words)
+    assert not (tmp_path / "run").exists()
+
+
+def make_unlabelled(root: Path) -> None:
+    from PIL import Image
+
+    make_stills(root)
+    for path in (root / "masks").iterdir():
+        Image.new("L", (96, 80)).save(path)
+
+
+def test_a_place_that_cannot_be_written(limpet: Limpet, stills: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    limpet("train", "--out", "file/run", "--stills", stills, *SMALL).refused(
+        "cannot write file/run: a part of the path is a file, not a folder"
+    )
