@@ -37,6 +37,7 @@ def list_models() -> list[str]:
 
 
 _LATER = {
+    "Project": "limpet.project",
     "TrackerState": "limpet.state",
     "Tracker": "limpet.tracking.tracker",
     "load": "limpet.tracking.load",
