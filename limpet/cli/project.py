@@ -142,8 +142,8 @@ def status(folder: Folder) -> None:
     found: dict[str, list[int]] = {}
     for frame, kind in project.statuses():
         found.setdefault(str(kind), []).append(frame)
-    for kind, frames in found.items():
-        say(f"{kind}: {len(frames)} frames: {_spans(frames)}")
+    for word, frames in found.items():
+        say(f"{word}: {_frames(frames)}")
     for number, edit in enumerate(project.edits):
         text = f"{edit.kind} {edit.what}" + ("" if edit.complete else " (stopped)")
         say(f"edit {edit.number}: {text}" + (" [undone]" if number >= project.position else ""))
@@ -204,7 +204,7 @@ def diff(
     for frame, what in one.differences(two):
         differing[what].append(frame)
     for what, frames in differing.items():
-        say(f"{what} differs: {len(frames)} frames" + (f": {_spans(frames)}" if frames else ""))
+        say(f"{what} differs: {_frames(frames)}")
 
 
 def _names(texts: list[str]) -> dict[int, str]:
@@ -217,7 +217,9 @@ def _names(texts: list[str]) -> dict[int, str]:
     return found
 
 
-def _spans(frames: list[int]) -> str:
+def _frames(frames: list[int]) -> str:
+    """``3 frames: 1-2, 7``."""
     from limpet.project.export import spans
 
-    return spans(frames)
+    count = f"{len(frames)} frame" + ("" if len(frames) == 1 else "s")
+    return f"{count}: {spans(frames)}" if frames else count

@@ -48,7 +48,9 @@ def test_a_correction_replaces_all_objects_or_the_named_ones(project: Project) -
     project.correct(0, box(1, 2), objects=[1])
     assert np.array_equal(project.mask(0), boxes((1, 2), (2, 8)))
     project.correct(0, box(1, 3))
-    assert np.array_equal(project.mask(0), box(1, 3)), "object 2 is not in the mask, so it is not in the frame"
+    assert np.array_equal(project.mask(0), box(1, 3)), (
+        "object 2 is not in the mask, so it is not in the frame"
+    )
     project.correct(0, None, objects=[1])
     assert not project.mask(0).any() and project.status(0) == "corrected"
 
@@ -88,7 +90,9 @@ def test_removing_an_object_takes_it_out_of_every_frame_and_nothing_else(project
     project.propagate(Repeats())
     project.remove(1)
     assert project.objects == {2: "", 3: ""}
-    assert np.array_equal(project.mask(2), box(2, 8)) and np.array_equal(project.mask(6), boxes((2, 8), (3, 12)))
+    assert np.array_equal(project.mask(2), box(2, 8)) and np.array_equal(
+        project.mask(6), boxes((2, 8), (3, 12))
+    )
     assert project.key_frames() == (0, 3)
 
 
@@ -194,7 +198,9 @@ def test_ids_that_do_not_fit_are_named(project: Project) -> None:
     with pytest.raises(ProjectError, match="no object 3 in the project \\(it has none\\); add it first"):
         project.correct(0, box(3, 2))
     project.add(0, box(1, 2))
-    with pytest.raises(ProjectError, match="object 1 is in the project already; give the new object another id"):
+    with pytest.raises(
+        ProjectError, match="object 1 is in the project already; give the new object another id"
+    ):
         project.add(4, box(1, 2))
     with pytest.raises(ProjectError, match="there is no object 9 in the project"):
         project.remove(9)

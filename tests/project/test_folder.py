@@ -76,12 +76,16 @@ def test_it_moves_together_with_its_video(filled: Project, tmp_path: Path) -> No
     assert "stale" not in dict(moved.statuses()).values()
 
 
-def test_without_its_video_results_can_be_read_and_corrected(filled: Project, tmp_path: Path, video: Path) -> None:
+def test_without_its_video_results_can_be_read_and_corrected(
+    filled: Project, tmp_path: Path, video: Path
+) -> None:
     video.rename(tmp_path / "other")
     opened = Project.open(filled.path)
     assert np.array_equal(opened.mask(5), boxes((1, 4), (2, 9)))
     opened.correct(6, box(1, 5), objects=[1])
-    with pytest.raises(VideoError, match=r"video of the project cannot be read: there is no .*clip.*limpet project video"):
+    with pytest.raises(
+        VideoError, match=r"video of the project cannot be read: there is no .*clip.*limpet project video"
+    ):
         opened.propagate(Repeats())
     opened.set_video(tmp_path / "other")
     opened.propagate(Repeats())
@@ -90,7 +94,9 @@ def test_without_its_video_results_can_be_read_and_corrected(filled: Project, tm
 def test_another_video_in_its_place_is_noticed(filled: Project, tmp_path: Path, video: Path) -> None:
     shutil.rmtree(video)
     make_video(video, count=COUNT - 1)
-    with pytest.raises(VideoError, match=r"clip is not the video the project was made with \(\d+ bytes, it had \d+\)"):
+    with pytest.raises(
+        VideoError, match=r"clip is not the video the project was made with \(\d+ bytes, it had \d+\)"
+    ):
         filled.propagate(Repeats())
     with pytest.raises(VideoError, match="its masks would not fit"):
         filled.set_video(make_video(tmp_path / "short", count=4))
@@ -98,7 +104,9 @@ def test_another_video_in_its_place_is_noticed(filled: Project, tmp_path: Path, 
 
 def test_a_folder_from_a_newer_version_can_be_read(filled: Project) -> None:
     change_head(filled, version=2, new_thing={"a": 1})
-    opened = refused(filled.path, "made by a newer limpet (layout 2, this one knows 1); update limpet to edit it")
+    opened = refused(
+        filled.path, "made by a newer limpet (layout 2, this one knows 1); update limpet to edit it"
+    )
     assert np.array_equal(opened.mask(5), boxes((1, 4), (2, 9)))
 
 
@@ -180,7 +188,7 @@ def test_two_programs_do_not_overwrite_each_other(filled: Project) -> None:
 
 
 def test_what_is_no_project_says_how_to_make_one(tmp_path: Path, video: Path) -> None:
-    with pytest.raises(ProjectError, match="clip holds no project .*; make one with: limpet project new"):
+    with pytest.raises(ProjectError, match=r"clip holds no project .*; make one with: limpet project new"):
         Project.open(video)
     with pytest.raises(ProjectError, match="nowhere does not exist"):
         Project.open(tmp_path / "nowhere")
@@ -243,7 +251,9 @@ def test_tidy_removes_what_nothing_refers_to_and_keeps_the_result(filled: Projec
     masks = [filled.mask_bytes(frame) for frame in range(COUNT)]
     assert filled.tidy().files == 0, "what is young may belong to an edit that is being made"
     done = filled.tidy(min_age=-10)
-    assert done.files == 4 and done.nbytes > 0 and done.edits == 0  # a mask, a page, a snapshot, a temporary file
+    assert (
+        done.files == 4 and done.nbytes > 0 and done.edits == 0
+    )  # a mask, a page, a snapshot, a temporary file
     assert not (filled.path / "history" / "00003.json").exists()
     assert [filled.mask_bytes(frame) for frame in range(COUNT)] == masks
     filled.undo()

@@ -27,7 +27,12 @@ def changed(before: list[bytes | None], project: Project) -> list[int]:
 def test_forwards_goes_to_the_end_of_the_video(project: Project) -> None:
     project.add(3, box(1, 2))
     outcome = project.propagate_forwards(Repeats(), 3)
-    assert [project.status(frame) for frame in (2, 3, 4, 9)] == ["empty", "corrected", "propagated", "propagated"]
+    assert [project.status(frame) for frame in (2, 3, 4, 9)] == [
+        "empty",
+        "corrected",
+        "propagated",
+        "propagated",
+    ]
     assert outcome.frames == outcome.steps == 6
     assert project.confidence(5)[1] == pytest.approx(0.81)
     assert all(np.array_equal(project.mask(frame), box(1, 2)) for frame in range(3, COUNT))
@@ -124,7 +129,9 @@ def test_a_new_object_changes_only_its_own_pixels(project: Project) -> None:
     for frame in range(1, 5):
         expected = np.where(box(2, 4) > 0, 2, boxes((1, 2), (3, 9)))
         assert np.array_equal(project.mask(frame), expected)
-    assert np.array_equal(project.mask(0), boxes((2, 4), (1, 2), (3, 9))), "what was given there stays in front"
+    assert np.array_equal(project.mask(0), boxes((2, 4), (1, 2), (3, 9))), (
+        "what was given there stays in front"
+    )
 
 
 def test_what_a_person_gave_is_never_painted_over(project: Project) -> None:
@@ -195,7 +202,8 @@ def test_what_is_done_is_saved_while_it_runs(project: Project, monkeypatch: pyte
     project.add(0, box(1, 2))
     seen = []
     project.propagate(
-        Repeats(), on_frame=lambda done, total: seen.append((done, total, Project.open(project.path).status(done)))
+        Repeats(),
+        on_frame=lambda done, total: seen.append((done, total, Project.open(project.path).status(done))),
     )
     assert seen == [(k, 9, "propagated") for k in range(1, COUNT)]
     assert len(project.edits) == 2 and project.edits[-1].complete
@@ -230,7 +238,9 @@ def test_a_real_tracker_there_and_back(tmp_path: Path) -> None:
     project.propagate_backwards(tracker, 3, 0, objects=[200])
     assert set(dict(project.statuses()).values()) <= {"corrected", "locked", "propagated"}
     assert project.mask_bytes(3) == locked
-    assert np.array_equal(project.mask(0) == 7, first == 7) and np.array_equal(project.mask(5) == 7, before == 7)
+    assert np.array_equal(project.mask(0) == 7, first == 7) and np.array_equal(
+        project.mask(5) == 7, before == 7
+    )
     again = [project.mask_bytes(frame) for frame in range(7)]
     project.undo()
     project.undo()

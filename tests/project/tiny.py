@@ -54,7 +54,9 @@ class Repeats:
         fail_at: grey level of the frame in which it breaks down.
     """
 
-    def __init__(self, decay: float = 0.9, fail_at: int | None = None, error: BaseException | None = None) -> None:
+    def __init__(
+        self, decay: float = 0.9, fail_at: int | None = None, error: BaseException | None = None
+    ) -> None:
         self.decay, self.fail_at, self.error = decay, fail_at, error
         self.started: list[int] = []
         self.stepped: list[int] = []
@@ -71,7 +73,7 @@ class Repeats:
         if level == self.fail_at:
             raise self.error or RuntimeError("the tracker broke down")
         self.stepped.append(level)
-        confidence = {i: self.decay ** (state.age + 1) for i in state.object_ids}
+        confidence = dict.fromkeys(state.object_ids, self.decay ** (state.age + 1))
         after = replace(state, confidence=confidence, age=state.age + 1, seen=(*state.seen, level))
         return after.mask.numpy().copy(), after
 
@@ -80,7 +82,9 @@ class Repeats:
         self.added.append(int(frame[0, 0, 0]))
         named = {int(i) for i in np.unique(mask) if i}
         present = state.mask.numpy()
-        merged = np.where(mask > 0, mask, np.where(np.isin(present, list(named)), 0, present)).astype(np.uint8)
+        merged = np.where(mask > 0, mask, np.where(np.isin(present, list(named)), 0, present)).astype(
+            np.uint8
+        )
         ids = tuple(sorted({*state.object_ids, *named}))
         return replace(state, mask=torch.from_numpy(merged), object_ids=ids, age=0)
 
