@@ -23,19 +23,27 @@ from limpet.video.masks import read_mask
 class EditableProject(ProjectView):
     """See ``Project``."""
 
-    def add(self, frame: int, mask: str | Path | Mask, names: Mapping[int, str] | None = None) -> None:
+    def add(
+        self,
+        frame: int,
+        mask: str | Path | Mask,
+        names: Mapping[int, str] | None = None,
+        *,
+        resize_mask: bool = False,
+    ) -> None:
         """Bring in new objects at a frame; what is there of other objects stays where the new ones are not.
 
         Args:
             mask: uint8 (H, W) or an indexed PNG; its ids are the new objects.
             names: id -> name, for people.
+            resize_mask: fit a PNG of another size to the frame instead of refusing it.
 
         Raises:
             MaskError: wrong size or empty. VideoError: no such frame.
             ProjectError: an id exists already, or the frame is locked.
         """
         self._folder.check_writable()
-        given = self._given(mask)
+        given = self._given(mask, resize_mask)
         new = object_ids(given)
         known = [i for i in new if i in self.objects]
         if known:
@@ -69,7 +77,12 @@ class EditableProject(ProjectView):
         draft.commit("remove", names_of([object_id]))
 
     def correct(
-        self, frame: int, mask: str | Path | Mask | None, objects: Collection[int] | None = None
+        self,
+        frame: int,
+        mask: str | Path | Mask | None,
+        objects: Collection[int] | None = None,
+        *,
+        resize_mask: bool = False,
     ) -> None:
         """Say what is right in one frame; it becomes a key frame. No other frame changes before ``propagate``.
 
@@ -77,6 +90,7 @@ class EditableProject(ProjectView):
             mask: uint8 (H, W) or an indexed PNG. None: the objects are not to be seen there.
             objects: ids that are corrected, everything else in the frame stays. None: all objects; then what is
                 not in the mask is not to be seen in the frame.
+            resize_mask: as for ``add``.
 
         Raises:
             MaskError: wrong size. VideoError: no such frame.
@@ -85,7 +99,7 @@ class EditableProject(ProjectView):
         self._folder.check_writable()
         ids = tuple(sorted(self.objects if objects is None else set(objects)))
         self._check_objects(ids)
-        given = np.zeros(self.size, np.uint8) if mask is None else self._given(mask, allow_empty=True)
+        given = self._given(np.zeros(self.size, np.uint8) if mask is None else mask, resize_mask, True)
         if objects is None:
             self._check_objects(object_ids(given))
         if not ids:
@@ -158,9 +172,9 @@ class EditableProject(ProjectView):
         named = tuple(sorted({*given.get(frame, ()), *ids}))
         draft.snapshot = replace(draft.snapshot, given=given | {frame: named})
 
-    def _given(self, mask: str | Path | Mask, allow_empty: bool = False) -> Mask:
+    def _given(self, mask: str | Path | Mask, resize_mask: bool, allow_empty: bool = False) -> Mask:
         if not isinstance(mask, np.ndarray):
-            return read_mask(mask, self.size)
+            return read_mask(mask, self.size, resize_mask=resize_mask)
         check_mask(mask, self.size, allow_empty)
         return mask
 

@@ -50,6 +50,8 @@ def run_jobs(
     """
     draft = Draft(folder)
     jobs = plan(draft)
+    name = getattr(tracker, "name", "")
+    what = f"{what} with {name}" if name else what
     with folder.head.video.open(folder.path) as reader:
         frames = FrameAccess(reader)
         keys = Keys(draft.snapshot, draft.entry)
