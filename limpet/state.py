@@ -9,7 +9,7 @@ Legend: A and V widths of keys and values; M memory tokens; H W pixels of the fr
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from limpet.errors import LimpetError
 from limpet.files import atomic_path
 
-FORMAT = "limpet-state-1"
+FORMAT = "limpet-state-2"
 
 
 class LayerMemory(NamedTuple):
@@ -36,18 +36,41 @@ Memory = tuple[LayerMemory, ...]
 
 
 @dataclass(frozen=True)
+class StoredFrame:
+    """What is known of one frame in a group's long-term memory; memory policies choose by it.
+
+    index: of the frame in the video.
+    given: ids whose masks a person gave in it (a reference); none where the masks are the tracker's own.
+    confidence: mean of the group's objects in it, 0..1; objects that were not seen count as 0, given ones as 1.
+    descriptor: A numbers, the mean key of the first layer; frames that look alike have descriptors near each other.
+    """
+
+    index: int
+    given: tuple[int, ...]
+    confidence: float
+    descriptor: tuple[float, ...]
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether a person gave masks in this frame."""
+        return bool(self.given)
+
+
+@dataclass(frozen=True)
 class GroupState:
     """Up to ten objects that share one pass of the network.
 
     object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
     long_term: all frames kept, the newest first. short_term: the previous frame.
-    last_stored: index of the frame that entered long_term last.
+    last_stored: index of the frame that was offered to long_term last.
+    frames: what is known of each frame in long_term, in the same order.
     """
 
     object_ids: tuple[int, ...]
     long_term: Memory
     short_term: Memory
     last_stored: int
+    frames: tuple[StoredFrame, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +143,9 @@ class TrackerState:
                 f"{path} is not a whole tracker state ({error}); start the tracking again"
             ) from error
         if header.get("format") != FORMAT:
-            raise LimpetError(f"{path} is not a tracker state of this version ({FORMAT})")
+            raise LimpetError(
+                f"{path} is not a tracker state of this version ({FORMAT}); start the tracking again"
+            )
         try:
             return cls._with(tensors, json.loads(header["facts"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -143,7 +168,14 @@ class TrackerState:
             "network_size": self.network_size,
             "confidence": {str(object_id): value for object_id, value in self.confidence.items()},
             "layers": len(self.groups[0].long_term),
-            "groups": [{"ids": group.object_ids, "last_stored": group.last_stored} for group in self.groups],
+            "groups": [
+                {
+                    "ids": group.object_ids,
+                    "last_stored": group.last_stored,
+                    "frames": [asdict(frame) for frame in group.frames],
+                }
+                for group in self.groups
+            ],
         }
 
     @staticmethod
@@ -153,9 +185,20 @@ class TrackerState:
             return tuple(LayerMemory(tensors[f"{n}.key"], tensors[f"{n}.value"]) for n in names)
 
         groups = tuple(
-            GroupState(tuple(group["ids"]), memory(g, "long"), memory(g, "short"), group["last_stored"])
+            GroupState(
+                tuple(group["ids"]),
+                memory(g, "long"),
+                memory(g, "short"),
+                group["last_stored"],
+                tuple(_stored_frame(**frame) for frame in group["frames"]),
+            )
             for g, group in enumerate(facts["groups"])
         )
         height, width = facts["network_size"]
         confidence = {int(object_id): value for object_id, value in facts["confidence"].items()}
         return TrackerState(groups, facts["frame_index"], tensors["mask"], (height, width), confidence)
+
+
+def _stored_frame(index: int, given: list[int], confidence: float, descriptor: list[float]) -> StoredFrame:
+    """JSON knows no tuples."""
+    return StoredFrame(index, tuple(given), confidence, tuple(descriptor))

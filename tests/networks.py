@@ -69,7 +69,7 @@ def same_state(one: TrackerState, other: TrackerState) -> bool:
         (s.object_ids, s.frame_index, s.network_size, s.confidence, [g.object_ids for g in s.groups])
         for s in (one, other)
     ]
-    stored = [[group.last_stored for group in s.groups] for s in (one, other)]
+    stored = [[(group.last_stored, group.frames) for group in s.groups] for s in (one, other)]
     pairs = zip(tensors_of(one), tensors_of(other), strict=True)
     return (
         facts[0] == facts[1]

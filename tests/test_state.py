@@ -12,7 +12,7 @@ from networks import frames, lively_model, mask_of, same_state, small_config, sm
 from safetensors.torch import save_file
 
 from limpet.errors import LimpetError, OutputError
-from limpet.state import FORMAT, GroupState, LayerMemory, TrackerState
+from limpet.state import FORMAT, GroupState, LayerMemory, StoredFrame, TrackerState
 from limpet.tracking.tracker import Tracker
 
 
@@ -21,7 +21,8 @@ def made_state(ids: tuple[int, ...] = (7, 200), dtype: torch.dtype = torch.float
     memory = tuple(
         LayerMemory(torch.randn(1, 6, 4).to(dtype), torch.randn(1, 6, 8).to(dtype)) for _ in range(2)
     )
-    groups = tuple(GroupState((i,), memory, tuple(reversed(memory)), last_stored=3) for i in ids)
+    frames = (StoredFrame(3, (), 0.1, (1 / 3, -2e-30)), StoredFrame(0, (ids[0],), 1.0, (0.5, 7.0)))
+    groups = tuple(GroupState((i,), memory, tuple(reversed(memory)), 3, frames) for i in ids)
     confidence = dict.fromkeys(ids, 0.1)  # 0.1 has no finite binary form: its text must be exact all the same
     return TrackerState(groups, 5, torch.randint(0, 255, (9, 13), dtype=torch.uint8), (17, 33), confidence)
 

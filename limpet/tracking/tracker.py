@@ -19,10 +19,11 @@ from limpet.cpu import keep_freed_memory
 from limpet.errors import ModelError, VideoError
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.inference import Precision, for_inference
-from limpet.state import GroupState, Memory, TrackerState
+from limpet.state import GroupState, Memory, StoredFrame, TrackerState
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
 from limpet.tracking.labels import confidences, label_map, slot_planes
-from limpet.tracking.memory import drop_newest, with_newest
+from limpet.tracking.memory import drop_newest, settle, stored_frame
+from limpet.tracking.policies import MemoryPolicy, default_policy, policy_named
 from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
 
 
@@ -34,6 +35,8 @@ class Tracker:
         device: where to compute.
         max_size: limit on the shorter side of what the network sees, in pixels; masks come back at full size.
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
+        memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
+            None takes what the model was trained for. States may go from one policy to another.
         name, weights_sha256: what reports say of the model.
     """
 
@@ -44,6 +47,7 @@ class Tracker:
         *,
         max_size: int | None = 480,
         precision: Precision = "auto",
+        memory: MemoryPolicy | str | None = None,
         name: str = "",
         weights_sha256: str = "",
     ) -> None:
@@ -52,6 +56,9 @@ class Tracker:
             keep_freed_memory()
         self.model = for_inference(model, self.device, precision)
         self.config = model.config
+        gap = model.config.long_term_gap
+        named = policy_named(memory, gap) if isinstance(memory, str) else memory
+        self.memory = named or default_policy(gap)
         self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
         self.name, self.weights_sha256 = name, weights_sha256
 
@@ -72,9 +79,12 @@ class Tracker:
         groups = split_into_groups(object_ids(mask), self.config.max_objects)
         labels = self._on_device(mask)
         features = self._encode(frame, size)
-        states = tuple(self._refer(features, labels, ids, size, 0, None) for ids in groups)
+        states = [self._refer(features, labels, ids, size, 0, None) for ids in groups]
+        offers = [
+            stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
+        ]
         sure = {i: 1.0 for ids in groups for i in ids}
-        return TrackerState(states, 0, labels, size, sure)
+        return TrackerState(settle(states, offers, self.memory, labels.nbytes), 0, labels, size, sure)
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
@@ -96,13 +106,16 @@ class Tracker:
             pending.append(projections)
         ids = [group.object_ids for group in state.groups]
         labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
-        index = state.frame_index + 1
-        groups = []
+        index, sure = state.frame_index + 1, confidences(scores, ids)
+        groups, offers = [], []
         for group, projections in zip(state.groups, pending, strict=True):
             embedding = self._identify(labels, group.object_ids, state.network_size)
-            groups.append(self._remember(group, self.model.remember(projections, embedding), index))
-        after = TrackerState(tuple(groups), index, labels, state.network_size, confidences(scores, ids))
-        return labels.cpu().numpy().copy(), after  # on a CPU it would share memory with the state
+            after, offer = self._follow(group, self.model.remember(projections, embedding), index, sure)
+            groups.append(after)
+            offers.append(offer)
+        kept = settle(groups, offers, self.memory, labels.nbytes)
+        masks = labels.cpu().numpy().copy()  # on a CPU it would share memory with the state
+        return masks, TrackerState(kept, index, labels, state.network_size, sure)
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
@@ -127,22 +140,30 @@ class Tracker:
         new = [i for i in named if i not in state.object_ids]
         groups = extend_groups([group.object_ids for group in state.groups], new, self.config.max_objects)
         features = self._encode(frame, state.network_size)
+        sure = state.confidence | dict.fromkeys(named, 1.0)
         states: list[GroupState] = []
+        offers: list[StoredFrame | None] = []
         for position, ids in enumerate(groups):
             earlier = state.groups[position] if position < len(state.groups) else None
             is_named = bool(set(ids) & set(named))
             lost_none = earlier is not None and torch.equal(_only(labels, ids), _only(state.mask, ids))
             if earlier is not None and not is_named and lost_none:
                 states.append(earlier)
+                offers.append(None)
                 continue
             after = self._refer(features, labels, ids, state.network_size, state.frame_index, earlier)
-            if (
-                earlier is not None and not is_named
-            ):  # it lost pixels to others: no reference, but the latest frame
+            offer = None
+            if earlier is not None and not is_named:
+                # it lost pixels to others: no reference, but the latest frame
                 after = replace(earlier, short_term=after.short_term)
+            else:
+                given = sorted(set(ids) & {*named, *_given(earlier, state.frame_index)})
+                values = [sure[i] for i in ids]
+                offer = stored_frame(state.frame_index, given, values, after.short_term)
             states.append(after)
-        sure = state.confidence | dict.fromkeys(named, 1.0)
-        return replace(state, groups=tuple(states), mask=labels, confidence=sure)
+            offers.append(offer)
+        kept = settle(states, offers, self.memory, labels.nbytes)
+        return replace(state, groups=kept, mask=labels, confidence=sure)
 
     def _on_device(self, mask: NDArray[np.uint8]) -> Tensor:
         """A copy, so that neither side sees the other's later changes; views and read-only arrays are fine."""
@@ -164,22 +185,24 @@ class Tracker:
         index: int,
         earlier: GroupState | None,
     ) -> GroupState:
-        """A group whose masks in this frame are known."""
+        """A group whose masks in this frame are known; the frame is yet to enter its long-term memory."""
         _, _, memory = self.model.refer(features, self._identify(labels, ids, size))
         if earlier is None:
-            return GroupState(ids, memory, memory, index)
-        kept = earlier.long_term
-        if earlier.last_stored == index:  # the step stored this very frame, with the masks now replaced
-            kept = drop_newest(kept, tokens=features.size[0] * features.size[1])
-        return GroupState(ids, with_newest(kept, memory), memory, index)
+            return GroupState(ids, memory, memory, index, frames=())
+        known, kept = earlier.frames, earlier.long_term
+        if known and known[0].index == index:  # this very frame was stored, with the masks now replaced
+            known, kept = known[1:], drop_newest(kept, tokens=features.size[0] * features.size[1])
+        return GroupState(ids, kept, memory, index, known)
 
-    def _remember(self, group: GroupState, memory: Memory, index: int) -> GroupState:
-        gap = self.config.long_term_gap
+    def _follow(
+        self, group: GroupState, memory: Memory, index: int, sure: dict[int, float]
+    ) -> tuple[GroupState, StoredFrame | None]:
+        """A group after a frame, and the frame's facts if it is to be offered to the long-term memory."""
+        gap = self.memory.gap
         if gap is None or index - group.last_stored < gap:
-            return replace(group, short_term=memory)
-        return replace(
-            group, short_term=memory, long_term=with_newest(group.long_term, memory), last_stored=index
-        )
+            return replace(group, short_term=memory), None
+        values = [sure[i] for i in group.object_ids]
+        return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -206,3 +229,8 @@ def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:
     """(H, W) labels with every id outside ``ids`` taken out."""
     values = torch.tensor(ids, dtype=labels.dtype, device=labels.device)
     return labels * torch.isin(labels, values)
+
+
+def _given(group: GroupState | None, index: int) -> tuple[int, ...]:
+    """The ids given before in the frame ``index``, if it was stored last."""
+    return group.frames[0].given if group and group.frames and group.frames[0].index == index else ()
