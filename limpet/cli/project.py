@@ -22,7 +22,10 @@ Resize = Annotated[bool, typer.Option("--resize-mask", help="Fit a mask of anoth
 
 @app.callback()
 def _group() -> None:
-    """Edit any frame of a tracked video, follow from there, undo, and lock what is right."""
+    """Edit any frame of a tracked video.
+
+    Follow from there, undo, and lock what is right.
+    """
 
 
 @app.command()

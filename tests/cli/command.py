@@ -58,7 +58,7 @@ def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=cwd, env=settings, stdout=pipe, stderr=pipe, text=True)
 
 
-def finish(process: subprocess.Popen[str], timeout: float = 60) -> Outcome:
+def finish(process: subprocess.Popen[str], timeout: float = 100) -> Outcome:
     """Wait for its end."""
     try:
         out, err = process.communicate(timeout=timeout)

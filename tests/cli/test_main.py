@@ -116,8 +116,8 @@ def test_ctrl_c(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:
-    """As in `limpet models | head -1`."""
-    process = start("models", cwd=tmp_path)
+    """As in `limpet --help | head -1`."""
+    process = start("--help", cwd=tmp_path)
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None

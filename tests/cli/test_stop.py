@@ -25,7 +25,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 100
     while not path.exists():
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.01)
