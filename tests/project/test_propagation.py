@@ -247,3 +247,21 @@ def test_a_real_tracker_there_and_back(tmp_path: Path) -> None:
     project.propagate(tracker)
     project.propagate_backwards(tracker, 3, 0, objects=[200])
     assert [project.mask_bytes(frame) for frame in range(7)] == again, "the same edits give the same bytes"
+
+
+def test_forwards_is_what_tracking_gives(tmp_path: Path) -> None:
+    images = frames(5, 33, 49)
+    (tmp_path / "clip").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / "clip" / f"{index}.png")
+    given = np.zeros((33, 49), np.uint8)
+    given[4:20, 4:20], given[10:30, 25:45] = 7, 200
+    tracker = small_tracker()
+    project = Project.create(tmp_path / "job", tmp_path / "clip")
+    project.add(0, given)
+    project.propagate(tracker)
+    state = tracker.start(images[0], given)
+    for index, image in enumerate(images[1:], 1):
+        expected, state = tracker.step(image, state)
+        assert np.array_equal(project.mask(index), expected)
+        assert project.confidence(index) == pytest.approx(state.confidence, abs=1e-4)
