@@ -65,6 +65,17 @@ def track_command(
     precision: Annotated[
         str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
     ] = "auto",
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="first|official|ring|bounded",
+            help="Which frames to go on reading; bounded suits long video.  [default: as the model was trained]",
+        ),
+    ] = None,
+    memory_budget: Annotated[
+        float | None,
+        typer.Option(metavar="MB", help="What the tracker may hold between frames, all objects together."),
+    ] = None,
     resize_mask: Annotated[
         bool, typer.Option("--resize-mask", help="Fit masks of another size to the frames.")
     ] = False,
@@ -88,6 +99,8 @@ def track_command(
         device=device,
         max_size=max_size,
         precision=precision,  # type: ignore[arg-type]  # it says so itself when it is none of the three
+        memory=memory,
+        memory_budget_mb=memory_budget,
     )
     with frame_by_frame(Path(video).name, folder) as on_frame, _in_words_of_the_command_line():
         result = track(

@@ -10,6 +10,7 @@ from limpet.errors import ModelError, WeightsError
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
+from limpet.tracking.policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
 from limpet.weights.files import load_into, read_weights, sha256
 from limpet.weights.store import find_weights
@@ -24,6 +25,8 @@ def load(
     device: str = "auto",
     max_size: int | None = 480,
     precision: Precision = "auto",
+    memory: MemoryPolicy | str | None = None,
+    memory_budget_mb: float | None = None,
 ) -> Tracker:
     """A tracker with trained weights.
 
@@ -33,11 +36,16 @@ def load(
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" …
         max_size: limit on the shorter side of the network's image in pixels.
         precision: "auto", "fp32" or "bf16".
+        memory: which frames to go on reading: "first", "official", "ring", "bounded" or a policy of your own; None
+            takes what the model was trained for.
+        memory_budget_mb: MB (10^6 bytes) that the tracker may hold between frames, all objects together.
 
     Raises:
-        ModelError: unknown model or device. WeightsError: weights missing, damaged or of another model.
+        ModelError: unknown model, device or memory policy. WeightsError: weights missing, damaged or of another model.
     """
     entry = find(name)
+    config = entry.config()
+    policy = find_policy(memory, config.long_term_gap, budget_bytes(memory_budget_mb))
     chosen = choose_device(device)
     path = find_weights(name, weights)
     content = read_weights(path)
@@ -45,10 +53,16 @@ def load(
         raise WeightsError(
             f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}"
         )
-    model = build_model(entry.config())
+    model = build_model(config)
     load_into(model, content.tensors, str(path))
     return Tracker(
-        model, chosen, max_size=max_size, precision=precision, name=name, weights_sha256=sha256(path)
+        model,
+        chosen,
+        max_size=max_size,
+        precision=precision,
+        memory=policy,
+        name=name,
+        weights_sha256=sha256(path),
     )
 
 

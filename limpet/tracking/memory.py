@@ -26,8 +26,10 @@ def with_newest(memory: Memory, newest: Memory) -> Memory:
 
 
 def drop_newest(memory: Memory, tokens: int) -> Memory:
-    """``memory`` without its first ``tokens`` tokens; an only frame is replaced rather than kept beside."""
-    return tuple(LayerMemory(layer.key[:, tokens:], layer.value[:, tokens:]) for layer in memory)
+    """A copy of ``memory`` without its first ``tokens`` tokens, and so with none where it held one frame."""
+    return tuple(
+        LayerMemory(layer.key[:, tokens:].clone(), layer.value[:, tokens:].clone()) for layer in memory
+    )
 
 
 def stored_frame(

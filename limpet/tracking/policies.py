@@ -7,7 +7,7 @@ the newest first, frames go out in the same order. How to add one: docs/memory.m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -123,27 +123,40 @@ class Bounded(MemoryPolicy):
 POLICIES: dict[str, type[MemoryPolicy]] = {p.name: p for p in (FirstFrame, Official, Ring, Bounded)}
 
 
-def default_policy(long_term_gap: int | None, max_bytes: int | None = None) -> MemoryPolicy:
-    """What a model was trained for: "first" where it has no gap, else "official" with it."""
-    if long_term_gap is None:
-        return FirstFrame(max_bytes=max_bytes)
-    return Official(gap=long_term_gap, max_bytes=max_bytes)
+def find_policy(
+    memory: MemoryPolicy | str | None, long_term_gap: int | None, max_bytes: int | None = None
+) -> MemoryPolicy:
+    """A policy with the gap of a model.
 
-
-def policy_named(name: str, long_term_gap: int | None = None, max_bytes: int | None = None) -> MemoryPolicy:
-    """The policy called ``name``, with the model's own gap where it has one.
+    Args:
+        memory: a name; None for what the model was trained for, "first" where it has no gap, else "official"; a
+            policy is taken as it is, but for the budget.
+        long_term_gap: of the model; where it has none, a policy that needs one takes the official gap.
+        max_bytes: the budget for the whole state, None for none.
 
     Raises:
         ModelError: an unknown name, or a budget of nothing.
     """
-    if name not in POLICIES:
+    if isinstance(memory, MemoryPolicy):
+        return memory if max_bytes is None else replace(memory, max_bytes=max_bytes)
+    if memory is None:
+        memory = FirstFrame.name if long_term_gap is None else Official.name
+    if memory not in POLICIES:
         raise ModelError(
-            f"there is no memory policy called {name!r}; the policies are: {', '.join(POLICIES)}"
+            f"there is no memory policy called {memory!r}; the policies are: {', '.join(POLICIES)}"
         )
-    policy = POLICIES[name]
-    if policy is FirstFrame:
+    if memory == FirstFrame.name:
         return FirstFrame(max_bytes=max_bytes)
-    return policy(gap=long_term_gap or OFFICIAL_GAP, max_bytes=max_bytes)
+    return POLICIES[memory](gap=long_term_gap or OFFICIAL_GAP, max_bytes=max_bytes)
+
+
+def budget_bytes(budget_mb: float | None) -> int | None:
+    """MB (10^6 bytes) -> bytes; None is no limit. Raises ModelError unless it is more than 0."""
+    if budget_mb is None:
+        return None
+    if not 0 < budget_mb < float("inf"):
+        raise ModelError(f"the memory budget is {budget_mb:g} MB; expected a number of MB above 0")
+    return max(1, round(budget_mb * MB))
 
 
 def tracked(frames: Sequence[StoredFrame]) -> Frames:

@@ -23,7 +23,7 @@ from limpet.state import GroupState, Memory, StoredFrame, TrackerState
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
 from limpet.tracking.labels import confidences, label_map, slot_planes
 from limpet.tracking.memory import drop_newest, settle, stored_frame
-from limpet.tracking.policies import MemoryPolicy, default_policy, policy_named
+from limpet.tracking.policies import MemoryPolicy, find_policy
 from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
 
 
@@ -56,9 +56,7 @@ class Tracker:
             keep_freed_memory()
         self.model = for_inference(model, self.device, precision)
         self.config = model.config
-        gap = model.config.long_term_gap
-        named = policy_named(memory, gap) if isinstance(memory, str) else memory
-        self.memory = named or default_policy(gap)
+        self.memory = find_policy(memory, model.config.long_term_gap)
         self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
         self.name, self.weights_sha256 = name, weights_sha256
 
@@ -152,16 +150,15 @@ class Tracker:
                 offers.append(None)
                 continue
             after = self._refer(features, labels, ids, state.network_size, state.frame_index, earlier)
-            offer = None
             if earlier is not None and not is_named:
                 # it lost pixels to others: no reference, but the latest frame
-                after = replace(earlier, short_term=after.short_term)
-            else:
-                given = sorted(set(ids) & {*named, *_given(earlier, state.frame_index)})
-                values = [sure[i] for i in ids]
-                offer = stored_frame(state.frame_index, given, values, after.short_term)
+                states.append(replace(earlier, short_term=after.short_term))
+                offers.append(None)
+                continue
+            drawn = sorted(set(ids) & {*named, *_given(earlier, state.frame_index)})
+            values = [sure[i] for i in ids]
             states.append(after)
-            offers.append(offer)
+            offers.append(stored_frame(state.frame_index, drawn, values, after.short_term))
         kept = settle(states, offers, self.memory, labels.nbytes)
         return replace(state, groups=kept, mask=labels, confidence=sure)
 
