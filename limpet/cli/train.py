@@ -57,6 +57,10 @@ def train_command(
             metavar="X", help="Share of the steps (0 to 1) after which memory is of own predictions."
         ),
     ] = 0.5,
+    slots_fixed_until: Annotated[
+        float, typer.Option(help="Progress up to which objects keep the identity slot of their id.")
+    ] = 0.0,
+    slots_all_from: Annotated[float, typer.Option(help="Progress from which all slots are used.")] = 0.0,
     reference_until: Annotated[
         float,
         typer.Option(
@@ -104,6 +108,7 @@ def train_command(
     config = TrainConfig(
         model=model, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
         weight_decay=weight_decay, frozen_stages=frozen_stages, own_predictions_from=own_predictions_from,
+        slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
         reference_until=reference_until, precision=precision, checkpointing=checkpointing,
         save_every=save_every, score_every=score_every if score else 0,
         clips=ClipConfig(

@@ -20,7 +20,6 @@ from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.config import TrainConfig
-from limpet.training.losses import slot_permutation
 from limpet.training.monitor import Monitor, progress_bar
 from limpet.training.rollout import RolloutConfig, RolloutResult, rollout
 from limpet.training.schedule import (
@@ -29,6 +28,7 @@ from limpet.training.schedule import (
     rollout_config,
     set_learning_rate,
 )
+from limpet.training.slots import slot_permutation, slots_in_use
 
 CHECKPOINT = "checkpoint.safetensors"
 MAY_CHANGE = (
@@ -151,11 +151,8 @@ class Run:
         """One optimizer step; returns what is logged of it."""
         config = self.config
         rate = set_learning_rate(self.optimizer, config, step)
-        generator = torch.Generator().manual_seed(_seed(config, step, self.fabric.global_rank))
         torch.manual_seed(_seed(config, step, self.fabric.global_rank) + 1)  # dropout
-        slots = torch.stack(
-            [slot_permutation(self.model.config.max_objects, generator) for _ in batch.object_counts]
-        ).to(self.fabric.device)
+        slots = self._slots(step, batch.object_counts).to(self.fabric.device)
         gap = None if self.model.config.long_term_gap is None else 2  # at training clips are short
         settings = rollout_config(config, step, gap)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
@@ -175,6 +172,14 @@ class Run:
         self.optimizer.step()
         self._average(averaging_decay(config, step))
         return {"loss": loss, "gradient norm": norm, "learning rate": rate}
+
+    def _slots(self, step: int, object_counts: list[int]) -> Tensor:
+        """(B, slots + 1): the identity slot of each object of each clip."""
+        config, slots = self.config, self.model.config.max_objects
+        generator = torch.Generator().manual_seed(_seed(config, step, self.fabric.global_rank))
+        fixed, every = config.slots_fixed_until, config.slots_all_from
+        used = [slots_in_use(step / config.steps, fixed, every, objects, slots) for objects in object_counts]
+        return torch.stack([slot_permutation(slots, count, generator) for count in used])
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""

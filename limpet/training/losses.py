@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -54,10 +53,3 @@ def hard_pixel_share(progress: float, smallest: float = 0.15) -> float:
     """Share of pixels that count at ``progress`` (0..1 of the stage): 1 at first, ``smallest`` from half-way on."""
     ratio = min(1.0, progress / 0.5)
     return ratio * smallest + (1.0 - ratio)
-
-
-def slot_permutation(object_slots: int, generator: torch.Generator | None = None) -> Tensor:
-    """A random order of the slots, (slots + 1,) int64, that leaves the background first."""
-    return torch.cat(
-        [torch.zeros(1, dtype=torch.long), 1 + torch.randperm(object_slots, generator=generator)]
-    )

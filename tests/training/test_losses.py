@@ -12,7 +12,6 @@ from limpet.training.losses import (
     bootstrapped_cross_entropy,
     hard_pixel_share,
     mask_loss,
-    slot_permutation,
     soft_jaccard,
 )
 
@@ -110,14 +109,3 @@ def test_the_share_of_hard_pixels_falls_until_half_way() -> None:
     assert hard_pixel_share(0.25) == pytest.approx(0.575)
     assert hard_pixel_share(0.5) == hard_pixel_share(0.7) == hard_pixel_share(1.0) == pytest.approx(0.15)
     assert hard_pixel_share(0.25, smallest=0.5) == pytest.approx(0.75)
-
-
-def test_slot_permutations_keep_the_background_and_reach_every_slot() -> None:
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.stack([slot_permutation(10, generator) for _ in range(300)])
-    assert drawn.dtype == torch.int64 and drawn.shape == (300, 11)
-    assert (drawn[:, 0] == 0).all()
-    assert (drawn.sort(dim=1).values == torch.arange(11)).all(), "every slot once"
-    assert all(len(drawn[:, k].unique()) == 10 for k in range(1, 11)), "every id can reach every slot"
-    again = slot_permutation(10, torch.Generator().manual_seed(0))
-    assert torch.equal(again, drawn[0])

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from limpet.models import DeAOT
 from limpet.tracking.tracker import Tracker
-from limpet.training.losses import mask_loss, slot_permutation
+from limpet.training.losses import mask_loss
 from limpet.training.rollout import RolloutConfig, rollout
+from limpet.training.slots import slot_permutation
 
 T, B = 4, 2
 COUNTS = [3, 2]
@@ -119,7 +120,7 @@ def test_slots_only_say_where_an_id_lives() -> None:
     """Ids in other slots of a bank whose slots moved along give the same run."""
     images, masks = example()
     model = lively_model().eval()
-    order = slot_permutation(10, torch.Generator().manual_seed(3))
+    order = slot_permutation(10, 10, torch.Generator().manual_seed(3))
     moved = lively_model().eval()
     with torch.no_grad():
         moved.id_bank.patches.weight[:, order] = model.id_bank.patches.weight
@@ -135,7 +136,7 @@ def test_slots_only_say_where_an_id_lives() -> None:
 
 def test_each_clip_has_slots_of_its_own(model: DeAOT) -> None:
     images, masks = example()
-    identity, other = torch.arange(11), slot_permutation(10)
+    identity, other = torch.arange(11), slot_permutation(10, 10)
     plain = rollout(model, images, masks, COUNTS, RolloutConfig())
     mixed = rollout(model, images, masks, COUNTS, RolloutConfig(), torch.stack([identity, other]))
     torch.testing.assert_close(mixed.frame_losses[:, 0], plain.frame_losses[:, 0])
@@ -151,7 +152,7 @@ def test_checkpointing_gives_the_same_gradients(own: bool) -> None:
         settings = RolloutConfig(own, 0.5, 0.5, long_term_gap=2, checkpointing=checkpointing)
         torch.manual_seed(5)  # dropout is part of what must be repeated
         model.zero_grad()
-        result = rollout(model, images, masks, COUNTS, settings, slot_permutation(10).expand(B, -1))
+        result = rollout(model, images, masks, COUNTS, settings, slot_permutation(10, 10).expand(B, -1))
         result.loss.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
