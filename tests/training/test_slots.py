@@ -31,7 +31,7 @@ def test_nothing_in_use_leaves_every_object_in_its_own_slot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "expected"), [(0.0, 0), (0.29, 0), (0.3, 3), (0.45, 6), (0.59, 10), (0.6, 10), (1.0, 10)]
+    ("progress", "expected"), [(0.0, 0), (0.29, 0), (0.3, 3), (0.4, 5), (0.59, 10), (0.6, 10), (1.0, 10)]
 )
 def test_the_slots_in_use_widen_from_the_objects_to_all(progress: float, expected: int) -> None:
     assert slots_in_use(progress, fixed_until=0.3, all_from=0.6, objects=3, slots=10) == expected
