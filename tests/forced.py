@@ -17,10 +17,9 @@ from torch import Tensor
 
 from limpet.models import Features, Model, build_model, keep_slots
 from limpet.registry import find
-from limpet.state import Memory
+from limpet.state import LayerMemory, Memory
 from limpet.tracking.groups import object_ids, split_into_groups
 from limpet.tracking.labels import label_map, slot_planes
-from limpet.tracking.memory import with_newest
 from limpet.weights.official import from_official
 
 NEAR_TIES = 3  # pixels a case in which two scores differ by less than the kernels' noise
@@ -33,6 +32,14 @@ class ForcedFrame(NamedTuple):
     scores: list[Tensor]
     ids: list[tuple[int, ...]]
     memory_tokens: int
+
+
+def with_newest(memory: Memory, newest: Memory) -> Memory:
+    """``newest`` in front of ``memory``, in every layer."""
+    return tuple(
+        LayerMemory(torch.cat([new.key, old.key], dim=1), torch.cat([new.value, old.value], dim=1))
+        for new, old in zip(newest, memory, strict=True)
+    )
 
 
 def golden_model(name: str, folder: Path) -> Model:

@@ -1,7 +1,8 @@
 """What happens to the long-term memory when a frame enters or leaves it. New frames are put in front.
 
 States are values that never change, so that every change makes a new memory: one copy, and only at frames that are
-offered. That costs about a hundredth of what attention to the same memory costs (docs/memory.md has figures).
+offered. Attention to the same memory takes a hundred times as long (docs/memory.md has figures), so that no buffer is
+shared between states to save it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,6 @@ from torch import Tensor
 from limpet.errors import ModelError
 from limpet.state import GroupState, LayerMemory, Memory, StoredFrame
 from limpet.tracking.policies import MB, Frames, MemoryPolicy, tracked, without
-
-
-def with_newest(memory: Memory, newest: Memory) -> Memory:
-    """``newest`` in front of ``memory``, in every layer."""
-    return tuple(
-        LayerMemory(torch.cat([new.key, old.key], dim=1), torch.cat([new.value, old.value], dim=1))
-        for new, old in zip(newest, memory, strict=True)
-    )
 
 
 def drop_newest(memory: Memory, tokens: int) -> Memory:
