@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -65,9 +66,17 @@ def _step_of(line: str) -> float:
 
 @contextmanager
 def progress_bar(total: int, done: int, quiet: bool) -> Iterator[Any]:
-    """A bar whose ``update(step, text)`` the loop calls; nothing is shown when ``quiet``."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), disable=quiet, refresh_per_second=2) as progress:
+    """A bar on stderr whose ``update(step, text)`` the loop calls; nothing is shown when ``quiet``."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=quiet, transient=True, refresh_per_second=2) as progress:
         task = progress.add_task("training", total=total, completed=done)
         yield lambda step, text: progress.update(task, completed=step, description=text)
 

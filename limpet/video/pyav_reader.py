@@ -25,11 +25,16 @@ from limpet.video.slots import FrameSlots
 _TEXT_FORMATS = {"tty"}  # FFmpeg draws any .txt file as a video of a terminal
 _BT709 = 1
 _CUT_OFF_FRAMES = 2
-"""A file counts as cut off when more frames than this are missing at its end: durations are rounded up."""
+_CUT_OFF_SECONDS = 0.5
+"""A file counts as cut off when more than this is missing at its end: counts and durations are rounded up."""
 
 
 class PyAVReader(VideoReader):
     """A video file through FFmpeg.
+
+    Attributes:
+        packet_count: how many pictures the file says it holds, shown or not; None where it does not.
+        seconds: how long it says it is, or None.
 
     Raises:
         VideoError: when it is no video, has no video track, or not one frame can be decoded.
@@ -40,7 +45,8 @@ class PyAVReader(VideoReader):
         with _open(path) as container:
             stream = _video_stream(container, path)
             self.frame_rate = stream.average_rate or stream.guessed_rate or None
-            self._seconds = _duration(container, stream)
+            self.seconds = _duration(container, stream)
+            self.packet_count = stream.frames or None
             self.frame_count = stream.frames or self._estimate()
         for frame in self._frames():
             if frame.image is not None:
@@ -51,7 +57,7 @@ class PyAVReader(VideoReader):
         self.failures.clear()
 
     def _estimate(self) -> int | None:
-        return round(self._seconds * self.frame_rate) if self._seconds and self.frame_rate else None
+        return round(self.seconds * self.frame_rate) if self.seconds and self.frame_rate else None
 
     def _frames(self) -> Generator[Frame, None, None]:
         with _open(self.path) as container:
@@ -71,11 +77,12 @@ class _Decoding:
         self._orientation: Orientation | None = None
         self._origin: float | None = None
         self._next, self._last_time = 0, -self._step
+        self._packets_seen, self._packets_end = 0, 0.0
 
     def frames(self, container: InputContainer) -> Generator[Frame, None, None]:
         for packet in self._packets(container):
-            if packet is not None and packet.pts is not None and packet.size and not packet.is_discard:
-                self._slots.expect(packet.pts)
+            if packet is not None and packet.size:
+                self._expect(packet)
             try:
                 decoded = self._stream.decode(packet)
             except FFmpegError:
@@ -85,6 +92,14 @@ class _Decoding:
             for raw in decoded:
                 yield from self._delivered(raw)
         yield from self._end()
+
+    def _expect(self, packet: av.Packet[Any]) -> None:
+        self._packets_seen += 1
+        if packet.pts is None:
+            return
+        self._packets_end = max(self._packets_end, self._seconds(packet.pts + (packet.duration or 0)))
+        if not packet.is_discard:  # a video that was trimmed keeps packets from before its beginning
+            self._slots.expect(packet.pts)
 
     def _packets(self, container: InputContainer) -> Iterator[av.Packet[Any] | None]:
         """All packets, then an empty one (or None), which makes the decoder give what it still holds."""
@@ -123,12 +138,23 @@ class _Decoding:
         for pts in lost:
             if pts != self._cut_packet:
                 yield self._lost(self._seconds(pts))
-        expected = self._reader.frame_count
-        if expected and expected - self._next > _CUT_OFF_FRAMES:
+        if self._is_cut_off():
+            expected = self._reader.frame_count
             self._reader.failures.append(
                 f"the video ends after {self._next} of about {expected} frames: the file is cut off or "
                 "damaged"
             )
+
+    def _is_cut_off(self) -> bool:
+        """Whether packets are missing at the end.
+
+        Where the file says how many there are, they are counted. Elsewhere only its length in seconds is known: at a
+        variable rate the number of frames follows from nothing.
+        """
+        if self._reader.packet_count is not None:
+            return self._reader.packet_count - self._packets_seen > _CUT_OFF_FRAMES
+        slack = max(_CUT_OFF_SECONDS, _CUT_OFF_FRAMES * self._step)
+        return self._reader.seconds is not None and self._reader.seconds - self._packets_end > slack
 
     def _frame(self, image: NDArray[np.uint8] | None, time: float) -> Frame:
         if self._origin is None:
