@@ -76,7 +76,7 @@ def progress_bar(total: int, done: int, quiet: bool) -> Iterator[Any]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=quiet, transient=True, refresh_per_second=2) as progress:
+    with Progress(*columns, console=console, disable=quiet, refresh_per_second=2) as progress:
         task = progress.add_task("training", total=total, completed=done)
         yield lambda step, text: progress.update(task, completed=step, description=text)
 

@@ -71,8 +71,8 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_bar_tells_the_step_and_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar(10, 4, quiet=False) as show:
         show(5, "loss 0.250")
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     assert "loss 0.250" in shown and "5/10" in shown
     with progress_bar(10, 0, quiet=True) as show:
         show(1, "loss 0.250")
-    assert capsys.readouterr().out.strip() == ""
+    assert capsys.readouterr().err.strip() == ""
