@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
 from limpet.cli.say import notes, say
 from limpet.cli.track import frame_by_frame
 
@@ -19,13 +20,9 @@ if TYPE_CHECKING:
 
 def demo_command(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")] = Path("demo-result"),
-    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
-    ] = "auto",
+    model: ModelName = MODEL,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
 ) -> None:
     """Follow the objects of the demo clip, and score that.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.errors import OutputError
@@ -45,16 +46,10 @@ def davis(
             metavar="NAME", help="A list under ImageSets (val, 2017/val), all, or the name of one sequence."
         ),
     ],
-    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
-    ] = "auto",
-    max_size: Annotated[
-        int, typer.Option(metavar="PIXELS", min=16, help="Shorter side of what the network sees.")
-    ] = 480,
+    model: ModelName = MODEL,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    max_size: ShorterSide = 480,
     predictions: Annotated[
         Path | None,
         typer.Option(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
 from limpet.cli.progress import FrameProgress
 from limpet.cli.project_edit import Folder, Objects, opened, tell_edit
 from limpet.cli.say import notes, say
@@ -29,16 +29,10 @@ def propagate_command(
         int | None, typer.Option(metavar="FRAME", help="Last frame of --forwards or --backwards.")
     ] = None,
     objects: Objects = None,
-    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
-    ] = "auto",
-    max_size: Annotated[
-        int, typer.Option(metavar="PIXELS", min=16, help="Shorter side of what the network sees.")
-    ] = 480,
+    model: ModelName = MODEL,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    max_size: ShorterSide = 480,
 ) -> None:
     """Follow the objects. Without --forwards, --backwards or --between: all that is empty or stale."""
     import limpet

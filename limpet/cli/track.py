@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.cli.stop import StopBetweenFrames
@@ -46,22 +47,10 @@ def track_command(
             "May be repeated.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME", help="Which model; see: limpet models.")] = "deaot-t",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of the model.  [default: those that ship]")
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one.")
-    ] = "auto",
-    max_size: Annotated[
-        int,
-        typer.Option(
-            metavar="PIXELS",
-            min=16,
-            help="Shorter side of what the network sees; larger frames are reduced for it. Masks always have "
-            "the frames' own size.",
-        ),
-    ] = 480,
+    model: ModelName = MODEL,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+    max_size: ShorterSide = 480,
     precision: Annotated[
         str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
     ] = "auto",
