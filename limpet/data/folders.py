@@ -81,7 +81,7 @@ class DavisFolder:
 
     Args:
         root: the folder that holds JPEGImages and Annotations.
-        split: the names to use, from ``ImageSets/<split>.txt`` (or ``2017/train``); None takes every video.
+        split: the names to use, from ``ImageSets/<split>.txt`` (or ``2017/train``); None or "all" takes every one.
         resolution: the folder between JPEGImages and the names.
 
     Attributes:
@@ -180,15 +180,14 @@ def _images_in(folder: Path, reason: str) -> list[Path]:
 
 
 def _split_names(root: Path, split: str | None, frames_root: Path) -> list[str]:
-    if split is None:
+    if split is None or split == "all":
         return sorted(path.name for path in frames_root.iterdir() if path.is_dir())
     listing = root / "ImageSets" / f"{split}.txt"
     if not listing.is_file():
         folder = root / "ImageSets"
         there = sorted(str(p.relative_to(folder).with_suffix("")) for p in folder.rglob("*.txt"))
-        choice = (
-            f"choose one of {', '.join(there)}" if there else "ImageSets has no .txt file; use split=None"
-        )
+        every = "ImageSets has no .txt file; the split 'all' takes every video"
+        choice = f"choose one of {', '.join(there)}" if there else every
         raise DataError(f"no split '{split}': {listing} does not exist; {choice}")
     names = []
     for line in listing.read_text().splitlines():

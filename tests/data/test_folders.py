@@ -126,3 +126,17 @@ def test_255_is_the_object_alone_and_void_among_others(tmp_path: Path) -> None:
     for values, expected in (([0, 255], [0, 1]), ([0, 2, 255], [0, 2, 0])):
         Image.fromarray(np.array([values], np.uint8)).save(tmp_path / "mask.png")
         assert read_mask(tmp_path / "mask.png").tolist() == [expected]
+
+
+def test_all_takes_every_video_and_is_named_where_no_split_exists(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for folder, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+            target = tmp_path / folder / "480p" / name
+            target.mkdir(parents=True)
+            pixels = np.full((8, 8), 1, np.uint8)
+            Image.fromarray(pixels).save(target / f"00000.{suffix}")
+            Image.fromarray(pixels).save(target / f"00001.{suffix}")
+    found = DavisFolder(tmp_path, "all")
+    assert [sequence.name for sequence in found.sequences] == ["one", "two"]
+    with pytest.raises(DataError, match="the split 'all' takes every video"):
+        DavisFolder(tmp_path, "train")
