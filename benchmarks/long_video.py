@@ -19,11 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from footage import made_up_clip
-from machine import describe, print_machine, resident_mb
+from machine import begin, resident_mb
 
 from limpet.models import build_model
 from limpet.registry import find
@@ -123,10 +122,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    machine = describe()
-    print_machine(machine)
+    machine = begin(options.threads)
     result = measure(options)
     print(f"\n{summary(result, options.budget)}")
     if options.json:

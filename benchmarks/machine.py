@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 # the instruction sets that decide how fast matrices are multiplied
@@ -28,6 +29,15 @@ def describe() -> dict[str, Any]:
         "torch": torch.__version__,
         "commit": commit(),
     }
+
+
+def begin(threads: int) -> dict[str, Any]:
+    """Set the threads of torch and OpenCV, print the machine, and return its description."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    machine = describe()
+    print_machine(machine)
+    return machine
 
 
 def print_machine(machine: dict[str, Any]) -> None:

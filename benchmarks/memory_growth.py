@@ -18,10 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
-from machine import describe, peak_mb, print_machine, resident_mb
+from machine import begin, peak_mb, resident_mb
 from numpy.typing import NDArray
 from track_speed import make_tracker
 
@@ -92,10 +90,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    machine = describe()
-    print_machine(machine)
+    machine = begin(options.threads)
     result = measure(options)
     first, last = result["rows"][0], result["rows"][-1]
     print(f"\npeak memory grew by {result['peak_growth_mb']:.2f} MB after the first {WARM_UP} frames")

@@ -20,11 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from footage import made_up_clip
-from machine import describe, peak_mb, print_machine, resident_mb
+from machine import begin, peak_mb, resident_mb
 from numpy.typing import NDArray
 
 from limpet.models import build_model
@@ -177,10 +176,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
-    machine = describe()
-    print_machine(machine)
+    machine = begin(options.threads)
     result = measure(options)
     print_result(result, options)
     if options.json:

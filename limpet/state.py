@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
 from limpet.errors import LimpetError
 from limpet.files import atomic_path
+from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-state-2"
 
@@ -135,9 +136,7 @@ class TrackerState:
             LimpetError: the file is missing, damaged, or not a state of this version.
         """
         try:
-            with safe_open(path, "pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+            header, tensors = read_tensors(path)
         except (SafetensorError, OSError) as error:
             raise LimpetError(
                 f"{path} is not a whole tracker state ({error}); start the tracking again"

@@ -57,10 +57,6 @@ class Features(NamedTuple):
         height, width = self.tokens.shape[-2:]
         return height, width
 
-    def expand(self, batch: int) -> Features:
-        """The same single frame for ``batch`` groups of objects, without copying."""
-        return Features(*(plane.expand(batch, -1, -1, -1) for plane in self))
-
 
 class Model(nn.Module, ABC):
     """The interface; it holds nothing of its own. D is the width of what the decoder reads."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import DataError
 from limpet.files import atomic_path
+from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 
 
@@ -54,9 +55,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise DataError(f"there is no checkpoint at {path}; start without --resume, or name the run's folder")
     try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+        header, tensors = read_tensors(path)
     except SafetensorError as error:
         raise DataError(
             f"{path} is damaged and cannot be resumed from ({error}); use an older checkpoint"

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.errors import WeightsError
 from limpet.files import atomic_path
+from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-weights-1"
 
@@ -123,9 +124,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"there is no weights file at {path}")
     try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+        header, tensors = read_tensors(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{path} is not a whole safetensors file ({error}); it may be truncated: copy or download it again"
