@@ -11,12 +11,15 @@ from limpet.errors import DataError
 from limpet.models import Model
 from limpet.registry import find
 from limpet.training.config import TrainConfig
+from limpet.training.grow import grow_layers
 from limpet.training.loop import Score
 from limpet.weights.files import Weights, load_into, read_encoder, read_weights, write_weights
 
 
 def build_model(name: str, encoder: Path | None, start: Path | None) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
+
+    Those may be of a sibling with fewer layers, see ``grow_layers``.
 
     Raises:
         ModelError: unknown name. WeightsError: a file does not fit. DataError: both files were given.
@@ -29,7 +32,7 @@ def build_model(name: str, encoder: Path | None, start: Path | None) -> Model:
     if encoder is not None:
         load_into(model.encoder, read_encoder(encoder), str(encoder))
     if start is not None:
-        load_into(model, read_weights(start).tensors, str(start))
+        load_into(model, grow_layers(read_weights(start).tensors, model), str(start))
     return model
 
 
