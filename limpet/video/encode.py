@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import zlib
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +19,6 @@ from limpet.video.base import ASSUMED_RATE
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
-    from av.video.stream import VideoStream
 
 MAX_SIDE = 1920
 """Longer pictures are reduced to this: every player's hardware decodes it."""
@@ -24,8 +27,14 @@ _ENCODERS = {  # the first that this FFmpeg has, with its settings
     "libopenh264": {},
     "h264_videotoolbox": {},
 }
-_GROUP_SECONDS = 1  # a key frame, and so a readable fragment, at least this often
-_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+PIECE_FRAMES = 24
+"""A piece begins with a key frame, leans on no other piece, and reaches the disk when it is whole: about a second."""
+_FRAGMENTED = {
+    # Each piece is a fragment that says at which time it begins; so pieces can be put one after another.
+    "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer",
+    "avoid_negative_ts": "disabled",
+    "use_editlist": "0",
+}
 _BT709 = 1
 
 
@@ -33,72 +42,69 @@ class EncoderMissingError(Exception):
     """No h264 encoder is installed; the message says what to install."""
 
 
-class H264Writer:
-    """An mp4 that grows frame by frame: yuv420p, sides padded to even, at most ``MAX_SIDE`` long.
+@dataclass(frozen=True)
+class Written:
+    """How far a growing mp4 has come in whole pieces; enough to cut it there and go on.
 
-    The file is fragmented, so it plays up to the last second even if the process is killed or the disk is
-    full; ``defragment`` makes an ordinary mp4 of it, which more players can search in.
+    frames, nbytes: in these pieces. crc32: of the bytes. last_pts: time stamp of the last frame.
+    """
+
+    frames: int = 0
+    nbytes: int = 0
+    crc32: int = 0
+    last_pts: int = -1
+
+
+class H264Writer:
+    """An mp4 that grows piece by piece: yuv420p, sides padded to even, at most ``MAX_SIDE`` long.
+
+    The file is fragmented, so it plays up to the last whole piece even if the process is killed or the disk is
+    full; ``defragment`` makes an ordinary mp4 of it, which more players can search in. Each piece of
+    ``PIECE_FRAMES`` frames has an encoder of its own, so that the bytes are the same whether the file was written in
+    one go or cut after a piece and gone on with.
 
     Args:
         path: where to write; the caller moves it to its final name.
         size: (H, W) of the frames in pixels.
         frame_rate: what the time stamps are counted in; frames may lie at any time (variable rates are kept).
+        after: go on with a file that holds this much; what comes behind it is cut off.
+
+    Attributes:
+        written: how much lies in whole pieces.
 
     Raises:
         EncoderMissingError: when PyAV or an h264 encoder is absent.
         OSError: when the file cannot be written.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], frame_rate: Fraction | None = None) -> None:
-        name, options = _find_encoder()
-        rate = frame_rate or ASSUMED_RATE
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        frame_rate: Fraction | None = None,
+        after: Written | None = None,
+    ) -> None:
+        self._codec = find_encoder()
+        self._rate = frame_rate or ASSUMED_RATE
         self._shape = _reduced(size)
-        self._last_pts = -1
         # Whole ticks per frame at a constant rate, and at least 10,000 a second for any other time stamp.
-        self._tick = 1 / (Fraction(rate.numerator) * -(-10_000 // rate.numerator))
-        self._default_ticks = int(1 / rate / self._tick)
-        group = {"g": str(max(1, round(rate * _GROUP_SECONDS)))}
-        self._container, self._stream = self._open(path, name, options | group, rate)
-
-    def _open(
-        self, path: Path, name: str, options: dict[str, str], rate: Fraction
-    ) -> tuple[OutputContainer, VideoStream]:
-        import av
-
-        container = av.open(str(path), "w", format="mp4", options=_FRAGMENTED)
-        try:
-            stream = self._stream_of(container, name, options, rate)
-            container.start_encoding()
-        except BaseException:
-            container.close()
-            raise
-        return container, stream
-
-    def _stream_of(
-        self, container: OutputContainer, name: str, options: dict[str, str], rate: Fraction
-    ) -> Any:
-        stream: Any = container.add_stream(name, rate=rate)
-        stream.height, stream.width = (side + side % 2 for side in self._shape)
-        stream.pix_fmt = "yuv420p"
-        stream.options = options
-        context = stream.codec_context
-        context.time_base = stream.time_base = self._tick
-        context.thread_count = 4  # each thread holds a frame; more do not help at these sizes
-        context.colorspace = context.color_primaries = context.color_trc = context.color_range = _BT709
-        return stream
+        self._tick = 1 / (Fraction(self._rate.numerator) * -(-10_000 // self._rate.numerator))
+        self._piece: _Piece | None = None
+        self.written = after or Written()
+        self._last_pts = self.written.last_pts
+        self._file = path.open("wb" if after is None else "r+b", buffering=0)
+        if after is not None:
+            self._file.truncate(after.nbytes)
+            self._file.seek(after.nbytes)
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        """Add ``image`` uint8 (H, W, 3) RGB, shown at ``time`` seconds (made to grow if need be)."""
-        import av
-
-        frame = av.VideoFrame.from_ndarray(self._prepared(image), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-        frame.pts = max(round(time / self._tick), self._last_pts + 1)
-        frame.time_base = self._tick
-        with suppress(AttributeError):  # PyAV before 14.1 leaves the last frame's duration to the muxer
-            frame.duration = self._default_ticks
-        self._last_pts = frame.pts
-        self._container.mux(self._stream.encode(frame))
+        """Append ``image`` uint8 (H, W, 3) RGB, shown at ``time`` seconds (made to grow if need be)."""
+        if self._piece is None:
+            self._piece = _Piece(self._codec, self._shape, self._rate, self._tick)
+        self._last_pts = max(round(time / self._tick), self._last_pts + 1)
+        self._piece.write(self._prepared(image), self._last_pts)
+        if self._piece.frames == PIECE_FRAMES:
+            self._end_piece(self._piece)
 
     def close(self) -> None:
         """Write what the encoder still holds and end the file.
@@ -107,9 +113,27 @@ class H264Writer:
             OSError: when that fails; what was written before stays readable.
         """
         try:
-            self._container.mux(self._stream.encode(None))
+            if self._piece is not None:
+                self._end_piece(self._piece)
         finally:
-            self._container.close()
+            self._file.close()
+
+    def _end_piece(self, piece: _Piece) -> None:
+        self._piece = None
+        data, done = piece.end(with_header=self.written.frames == 0), self.written
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(done.nbytes)
+            raise
+        self.written = Written(
+            done.frames + piece.frames,
+            done.nbytes + len(data),
+            zlib.crc32(data, done.crc32),
+            self._last_pts,
+        )
 
     def _prepared(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = self._shape
@@ -118,6 +142,48 @@ class H264Writer:
         if height % 2 or width % 2:
             image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         return np.ascontiguousarray(image)
+
+
+class _Piece:
+    """Some frames in an mp4 in memory."""
+
+    def __init__(self, codec: str, shape: tuple[int, int], rate: Fraction, tick: Fraction) -> None:
+        import av
+
+        self.frames = 0
+        self._tick, self._ticks = tick, int(1 / rate / tick)
+        self._memory = io.BytesIO()
+        self._container: OutputContainer = av.open(self._memory, "w", format="mp4", options=_FRAGMENTED)
+        stream: Any = self._container.add_stream(codec, rate=rate)
+        stream.height, stream.width = (side + side % 2 for side in shape)
+        stream.pix_fmt = "yuv420p"
+        stream.options = _ENCODERS[codec] | {"g": str(PIECE_FRAMES)}
+        context = stream.codec_context
+        context.time_base = stream.time_base = tick
+        context.thread_count = 4  # each thread holds a frame; more do not help at these sizes
+        context.max_b_frames = 0  # no packet has to be decoded before its turn: pieces fit at any frame rate
+        context.colorspace = context.color_primaries = context.color_trc = context.color_range = _BT709
+        self._stream = stream
+
+    def write(self, image: NDArray[np.uint8], pts: int) -> None:
+        import av
+
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame.pts, frame.time_base = pts, self._tick
+        with suppress(AttributeError):  # PyAV before 14.1 leaves the last frame's duration to the muxer
+            frame.duration = self._ticks
+        self._container.mux(self._stream.encode(frame))
+        self.frames += 1
+
+    def end(self, with_header: bool) -> bytes:
+        """Its bytes; without the header, which is the same for all, they are to stand behind another piece."""
+        try:
+            self._container.mux(self._stream.encode(None))
+        finally:
+            self._container.close()
+        data = self._memory.getvalue()
+        return data if with_header else data[_first_box(data, b"moof") :]
 
 
 def defragment(source: Path, target: Path) -> None:
@@ -144,15 +210,28 @@ def _reduced(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _find_encoder() -> tuple[str, dict[str, str]]:
+def find_encoder() -> str:
+    """The h264 encoder that will be used.
+
+    Raises:
+        EncoderMissingError: there is none; says what to install.
+    """
     try:
         import av
     except ImportError:
         raise EncoderMissingError("PyAV is not installed; install it with: pip install av") from None
-    for name, options in _ENCODERS.items():
+    for name in _ENCODERS:
         with suppress(av.codec.codec.UnknownCodecError):
             av.codec.Codec(name, "w")
-            return name, options
+            return name
     raise EncoderMissingError(
         "this PyAV has no h264 encoder; install the wheel: pip install --force-reinstall av"
     )
+
+
+def _first_box(data: bytes, kind: bytes) -> int:
+    """Where the first box of a kind begins in an mp4; its end if there is none. Boxes begin with size and kind."""
+    place = 0
+    while place < len(data) and data[place + 4 : place + 8] != kind:
+        place += int.from_bytes(data[place : place + 4], "big")
+    return place
