@@ -16,6 +16,7 @@ from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
 from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.identity import IdBank
+from limpet.models.maps import AttentionMap, MapKind, check_request
 from limpet.models.position import sine_position
 from limpet.models.transformer import LongShortTermBlock, Observation, TransformerConfig
 from limpet.registry import register
@@ -122,6 +123,19 @@ class AOT(Model):
         """Tokens (B, (layers + 1) * C, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
         scores: Tensor = self.decoder(tokens, features[:3])
         return scores.float()
+
+    def attention_map(
+        self,
+        pending: Sequence[Observation],
+        long_term: Memory,
+        size: tuple[int, int],
+        layer: int = -1,
+        kind: MapKind = "long-term",
+    ) -> AttentionMap:
+        """The mean of the heads' long-term maps in one layer; arguments as of DeAOT's. Raises ModelError."""
+        check_request(layer, kind, self.config.layers, ("long-term",))
+        module = cast(LongShortTermBlock, self.layers[layer])
+        return AttentionMap(module.long_term.weights(pending[layer].key, long_term[layer].key), size, None)
 
     def _begin(self, features: Features) -> tuple[Tensor, Tensor]:
         """Tokens (B, h*w, C) and their positions (h*w, C)."""

@@ -30,7 +30,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     Returns:
         (B, h*w, V), each row a convex combination of the rows of ``value``.
     """
-    return torch.softmax(query @ key.transpose(1, 2), dim=-1) @ value
+    return attention_weights(query, key) @ value
+
+
+def attention_weights(query: Tensor, key: Tensor) -> Tensor:
+    """The map of ``attend``: query (B, h*w, C) divided by sqrt(C), key (B, M, C) -> (B, h*w, M), rows add up to 1."""
+    return torch.softmax(query @ key.transpose(1, 2), dim=-1)
 
 
 def skew(relative: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from limpet.errors import ModelError
 from limpet.models.encoders import find_encoder
+from limpet.models.maps import AttentionMap, MapKind
 from limpet.state import Memory
 
 NEVER = -1e10  # the score of a slot that holds no object; softmax turns it into zero
@@ -95,6 +97,21 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
         """Tokens (B, D, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
+
+    def attention_map(
+        self,
+        pending: Pending,
+        long_term: Memory,
+        size: tuple[int, int],
+        layer: int = -1,
+        kind: MapKind = "long-term",
+    ) -> AttentionMap:
+        """Which keys of ``long_term``, or of the frame itself, each place read in the step that gave ``pending``.
+
+        Raises:
+            ModelError: the model has no such layer, or no such map.
+        """
+        raise ModelError(f"{type(self).__name__} has no attention maps")
 
     @property
     def dtype(self) -> torch.dtype:

@@ -6,7 +6,7 @@ The order of calls is told in ``limpet.models.base``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
+from limpet.models.deformable import DeformableConfig, OffsetNetwork, grid_size
 from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.gated_propagation import (
     GatedPropagationModule,
@@ -21,6 +22,7 @@ from limpet.models.gated_propagation import (
     PropagationConfig,
 )
 from limpet.models.identity import IdBank
+from limpet.models.maps import AttentionMap, MapKind, check_request
 from limpet.registry import register
 from limpet.state import Memory
 
@@ -66,6 +68,9 @@ class DeAOT(Model):
         for parameter in [*self.layers.parameters(), self.encoder_projector.weight]:
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
+        for module in self.layers.modules():
+            if isinstance(module, OffsetNetwork):
+                module.rest()
         nn.init.zeros_(self.encoder_projector.bias)  # type: ignore[arg-type]
 
     def encode(self, image: Tensor) -> Features:
@@ -91,8 +96,8 @@ class DeAOT(Model):
         for layer in self.layers:
             projection = layer.project(visual, identity)  # type: ignore[operator]
             own = layer.remember(projection, id_embedding)  # type: ignore[operator]
-            visual, identity = layer(visual, identity, projection, own, own, features.size)
-            pending.append(projection)
+            visual, identity, seen = layer(visual, identity, projection, own, own, features.size)
+            pending.append(seen)
             memory.append(own)
         return self._finish(visual, identity, features.size), tuple(pending), tuple(memory)
 
@@ -108,8 +113,8 @@ class DeAOT(Model):
         pending = []
         for layer, distant, recent in zip(self.layers, long_term, short_term, strict=True):
             projection = layer.project(visual, identity)  # type: ignore[operator]
-            visual, identity = layer(visual, identity, projection, distant, recent, features.size)
-            pending.append(projection)
+            visual, identity, seen = layer(visual, identity, projection, distant, recent, features.size)
+            pending.append(seen)
         return self._finish(visual, identity, features.size), tuple(pending)
 
     def remember(self, pending: Sequence[Projection], id_embedding: Tensor) -> Memory:
@@ -123,6 +128,35 @@ class DeAOT(Model):
         """Tokens (B, 2C, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
         scores: Tensor = self.decoder(tokens, features[:3])
         return scores.float()
+
+    def attention_map(
+        self,
+        pending: Sequence[Projection],
+        long_term: Memory,
+        size: tuple[int, int],
+        layer: int = -1,
+        kind: MapKind = "long-term",
+    ) -> AttentionMap:
+        """The map of one layer, shared by its two branches, for a frame that ``propagate`` has just seen.
+
+        Args:
+            pending: from ``propagate``. long_term: what it was given. size: (h, w) of the features.
+            layer: counted from 0; -1 is the last.
+            kind: of the long-term or the self-propagation.
+
+        Raises:
+            ModelError: no such layer or kind.
+        """
+        check_request(layer, kind, self.config.layers)
+        module = cast(GatedPropagationModule, self.layers[layer])
+        seen = pending[layer]
+        if kind == "self":
+            assert seen.own is not None  # propagate sets it
+            weights, places = module.self_propagation.weights(seen.own, size)
+        else:
+            weights, places = module.long_term.weights(seen.key, long_term[layer], size)
+        grid = size if module.deformable is None else grid_size(size, module.deformable.grid_factor)
+        return AttentionMap(weights, grid, places)
 
     def _finish(self, visual: Tensor, identity: Tensor | None, size: tuple[int, int]) -> Tensor:
         assert identity is not None  # every layer returns one
@@ -159,3 +193,27 @@ def r50_deaot_l() -> DeAOTConfig:
 @register("swin-b-deaot-l", summary="large: Swin-B, 3 layers, memory every 5 frames")
 def swin_b_deaot_l() -> DeAOTConfig:
     return DeAOTConfig(encoder="swin-b", layers=3, long_term_gap=5)
+
+
+@register("deaot-t-deformable", summary="tiny, deformable long-term and self propagation")
+def deaot_t_deformable() -> DeAOTConfig:
+    return _deformable(deaot_t())
+
+
+@register("deaot-s-deformable", summary="small, deformable long-term and self propagation")
+def deaot_s_deformable() -> DeAOTConfig:
+    return _deformable(deaot_s())
+
+
+@register("deaot-b-deformable", summary="base, deformable long-term and self propagation")
+def deaot_b_deformable() -> DeAOTConfig:
+    return _deformable(deaot_b())
+
+
+@register("deaot-l-deformable", summary="large, deformable long-term and self propagation")
+def deaot_l_deformable() -> DeAOTConfig:
+    return _deformable(deaot_l())
+
+
+def _deformable(config: DeAOTConfig) -> DeAOTConfig:
+    return replace(config, propagation=replace(config.propagation, deformable=DeformableConfig()))

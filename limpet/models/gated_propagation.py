@@ -2,6 +2,9 @@
 
 The order inside a module is: long-term and short-term propagation together, then self-propagation. The branches
 travel side by side: values are (visual, identity) concatenated, gates too.
+
+With ``PropagationConfig.deformable`` it is the gated deformable propagation module (GDPM): long-term and
+self-propagation read at moved reference points instead of at every token (see ``limpet.models.deformable``).
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.models.attention import attend, attend_locally
+from limpet.models.attention import attend, attend_locally, attention_weights
+from limpet.models.deformable import DeformableConfig, DeformableSampling, sample_memory, sample_tokens
 from limpet.models.depthwise import DepthwiseConv2d
 from limpet.models.drop_path import DropPath
 from limpet.state import LayerMemory
@@ -23,18 +27,23 @@ class Projection(NamedTuple):
     """The current frame as one layer sees it, before any identity is known.
 
     key (B, M, A) is query and key at once; value (B, M, E) the visual value; gate (B, M, 2E); id_source (B, M, C)
-    is what the identity value is made from besides the id embedding, None in the first layer.
+    is what the identity value is made from besides the id embedding, None in the first layer. own (B, M, 2C) is what
+    self-propagation reads, known once the layer has run.
     """
 
     key: Tensor
     value: Tensor
     gate: Tensor
     id_source: Tensor | None
+    own: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class PropagationConfig:
-    """Widths of the gated propagation: C, A, E and the reach of the short-term window in feature cells."""
+    """Widths of the gated propagation: C, A, E and the reach of the short-term window in feature cells.
+
+    deformable: how long-term and self-propagation lay and move their reference points; None reads every token.
+    """
 
     channels: int = 256
     attention_channels: int = 128
@@ -42,10 +51,23 @@ class PropagationConfig:
     window_reach: int = 7
     output_dropout: float = 0.1
     drop_path: float = 0.1
+    deformable: DeformableConfig | None = None
 
     def __post_init__(self) -> None:
         if min(self.channels, self.attention_channels, self.value_channels) < 1 or self.window_reach < 0:
             raise ValueError(f"widths must be positive and the window's reach not negative: {self}")
+        groups = self.deformable.groups if self.deformable is not None else 1
+        if any(width % groups for width in (self.channels, self.attention_channels, self.value_channels)):
+            raise ValueError(f"every width must be a multiple of the {groups} groups: {self}")
+
+
+class Reading(NamedTuple):
+    """What an attention reads: key (B, K, A) and value (B, K, 2E); places float32 (B, S, n, 2), (row, column) in
+    cells, are where keys were sampled, None where K counts every token of the memory."""
+
+    key: Tensor
+    value: Tensor
+    places: Tensor | None
 
 
 class GatedOutput(nn.Module):
@@ -67,17 +89,43 @@ class GatedOutput(nn.Module):
 
 
 class LongTermPropagation(GatedOutput):
-    """Reads every token of the long-term memory."""
+    """Reads the long-term memory: every token, or re-sampled keys and values (eqs. 5 and 6).
+
+    A memory holds keys and activated values, and these are re-sampled: for keys the same as projecting re-sampled
+    features, since sampling and a linear map commute; for values it differs in the activation, and stays cheap.
+    """
 
     def __init__(self, config: PropagationConfig) -> None:
         super().__init__(config)
         self.scale = config.attention_channels**-0.5
+        self.sampling = _sampling(config)
 
     def forward(  # type: ignore[override]
         self, query: Tensor, memory: LayerMemory, gate: Tensor, size: tuple[int, int]
     ) -> Tensor:
         """Query (B, h*w, A) -> (B, h*w, 2C)."""
-        return super().forward(attend(query * self.scale, memory.key, memory.value), gate, size)
+        seen = self.read(query, memory, size)
+        return super().forward(attend(query * self.scale, seen.key, seen.value), gate, size)
+
+    def read(self, query: Tensor, memory: LayerMemory, size: tuple[int, int]) -> Reading:
+        """The keys and values that a query of the current frame meets."""
+        if self.sampling is None:
+            return Reading(memory.key, memory.value, None)
+        places = self.sampling.places(query, size)
+        key, value = (
+            sample_memory(memory.key, places, size),
+            sample_memory(memory.value, places, size, parts=2),
+        )
+        return Reading(key, value, places)
+
+    def weights(
+        self, query: Tensor, memory: LayerMemory, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """The attention map (B, h*w, K) and the places of its keys, as of Reading."""
+        if self.sampling is None:
+            return attention_weights(query * self.scale, memory.key), None
+        places = self.sampling.places(query, size)
+        return attention_weights(query * self.scale, sample_memory(memory.key, places, size)), places
 
 
 class ShortTermPropagation(GatedOutput):
@@ -108,13 +156,39 @@ class SelfPropagation(GatedOutput):
         self.id_value = nn.Linear(config.channels, config.value_channels)
         self.visual_gate = nn.Linear(config.channels, config.value_channels)
         self.id_gate = nn.Linear(config.channels, config.value_channels)
+        self.sampling = _sampling(config)
 
-    def forward(self, visual: Tensor, identity: Tensor, size: tuple[int, int]) -> Tensor:
-        """Normalised branches (B, M, C) each -> (B, M, 2C)."""
-        key = self.query_key(torch.cat([visual, identity], dim=-1))
-        value = F.silu(torch.cat([self.visual_value(visual), self.id_value(identity)], dim=-1))
+    def forward(self, own: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
+        """Normalised branches side by side (B, M, 2C) -> (B, M, 2C)."""
+        query, key, source, _ = self._query_and_key(own, size)
+        visual, identity = own.chunk(2, dim=-1)
         gate = F.silu(torch.cat([self.visual_gate(visual), self.id_gate(identity)], dim=-1))
-        return super().forward(attend(key * self.scale, key, value), gate, size)
+        visual, identity = source.chunk(2, dim=-1)
+        value = F.silu(torch.cat([self.visual_value(visual), self.id_value(identity)], dim=-1))
+        return super().forward(attend(query * self.scale, key, value), gate, size)
+
+    def weights(self, own: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """The attention map (B, h*w, K) and the places of its keys, as of Reading."""
+        query, key, _, places = self._query_and_key(own, size)
+        return attention_weights(query * self.scale, key), places
+
+    def _query_and_key(
+        self, own: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Query (B, M, A), key (B, K, A), the features (B, K, 2C) that values are made from, and their places."""
+        query = self.query_key(own)
+        if self.sampling is None:
+            return query, query, own, None
+        places = self.sampling.places(query, size)
+        # Each branch is cut into groups: features are re-sampled first and projected then (eq. 5).
+        source = sample_tokens(own, places.repeat(1, 2, 1, 1), size)
+        return query, self.query_key(source), source, places
+
+
+def _sampling(config: PropagationConfig) -> DeformableSampling | None:
+    if config.deformable is None:
+        return None
+    return DeformableSampling(config.attention_channels, config.deformable)
 
 
 class GatedPropagationModule(nn.Module):
@@ -124,6 +198,7 @@ class GatedPropagationModule(nn.Module):
         super().__init__()
         channels, values = config.channels, config.value_channels
         self.first = first
+        self.deformable = config.deformable
         self.widths = (config.attention_channels, values)
         self.norm = nn.LayerNorm(channels)
         self.query_value = nn.Linear(channels, config.attention_channels + values)
@@ -166,13 +241,13 @@ class GatedPropagationModule(nn.Module):
         long_term: LayerMemory,
         short_term: LayerMemory,
         size: tuple[int, int],
-    ) -> tuple[Tensor, Tensor]:
-        """Branches (B, h*w, C) before the layer -> branches after it."""
+    ) -> tuple[Tensor, Tensor, Projection]:
+        """Branches (B, h*w, C) before the layer -> branches after it, and the projection with its ``own``."""
         read = self.long_term(projection.key, long_term, projection.gate, size)
         read = read + self.short_term(projection.key, short_term, projection.gate, size)
         visual_read, id_read = read.chunk(2, dim=-1)
         visual = visual + visual_read
         identity = id_read if identity is None else identity + id_read
-        own = self.self_propagation(self.self_norm(visual), self.self_id_norm(identity), size)
-        visual_own, id_own = self.drop_path(own).chunk(2, dim=-1)
-        return visual + visual_own, identity + id_own
+        own = torch.cat([self.self_norm(visual), self.self_id_norm(identity)], dim=-1)
+        visual_own, id_own = self.drop_path(self.self_propagation(own, size)).chunk(2, dim=-1)
+        return visual + visual_own, identity + id_own, projection._replace(own=own)

@@ -41,6 +41,13 @@ class MultiHeadAttention(nn.Module):
         output: Tensor = self.projection(join_heads(F.scaled_dot_product_attention(query, key, value)))
         return output
 
+    def weights(self, query: Tensor, key: Tensor) -> Tensor:
+        """The mean over the heads of where they look: query (B, h*w, C), key (B, M, C) -> (B, h*w, M)."""
+        query, key = (split_heads(tokens, self.heads) for tokens in (query, key))
+        scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
+        mean: Tensor = scores.softmax(dim=-1).mean(dim=1)
+        return mean
+
 
 class SelfAttention(MultiHeadAttention):
     """Attention of a frame to itself; positions take part in where to look, not in what is read."""

@@ -17,11 +17,11 @@ import torch
 from networks import frames, lively_model, mask_of, same_state
 from torch import Tensor
 
-from limpet.errors import WeightsError
+from limpet.errors import ModelError, WeightsError
 from limpet.models import Model, ModelConfig, build_model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.registry import find
-from limpet.state import Memory, TrackerState
+from limpet.state import LayerMemory, Memory, TrackerState
 from limpet.tracking.tracker import Tracker
 from limpet.training.rollout import RolloutConfig, rollout
 from limpet.weights.files import Weights, load_into, read_weights, write_weights
@@ -122,6 +122,26 @@ class ModelTester:
         scores, _ = self.one_step(model, images, later, self.masks())
         others, _ = self.one_step(model, images, later, self.masks(seed=3))
         assert (scores - others).abs().max() > 1e-2 * scores.std()
+
+    @torch.no_grad()
+    def test_attention_maps_are_shares_of_the_keys(self, model: Model) -> None:
+        if type(model).attention_map is Model.attention_map:
+            pytest.skip(f"{type(model).__name__} has no attention maps")
+        planes = one_hot(self.masks(2), OBJECTS + 1)
+        features = model.encode(self.images(2))
+        _, _, memory = model.refer(features, model.identify(planes))
+        two = tuple(LayerMemory(torch.cat([m.key] * 2, 1), torch.cat([m.value] * 2, 1)) for m in memory)
+        _, pending = model.propagate(features, two, memory)
+        for layer in range(self.config.layers):
+            seen = model.attention_map(pending, two, features.size, layer)
+            tokens, keys = features.size[0] * features.size[1], seen.grid[0] * seen.grid[1]
+            assert seen.weights.shape == (2, tokens, 2 * keys)
+            torch.testing.assert_close(seen.weights.sum(-1), torch.ones(2, tokens))
+            assert seen.places is None or seen.places.shape[2:] == (keys, 2)
+            same = seen.weights.unflatten(-1, (2, keys))  # both frames of the memory are the same one
+            torch.testing.assert_close(same[:, :, 0], same[:, :, 1])
+        with pytest.raises(ModelError, match="no layer 9"):
+            model.attention_map(pending, two, features.size, layer=9)
 
     @torch.no_grad()
     def test_bf16_comes_close(self, model: Model) -> None:

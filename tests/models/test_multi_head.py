@@ -115,3 +115,15 @@ def test_offsets_begin_without_values() -> None:
 def test_tiles_are_put_together_again(size: tuple[int, int]) -> None:
     x = torch.randn(2, HEADS, size[0] * size[1], 4)
     assert torch.equal(from_tiles(into_tiles(x, size), size), x)
+
+
+def test_the_map_is_the_mean_of_the_heads() -> None:
+    module = MultiHeadAttention(8, heads=2)
+    query, key = torch.randn(1, 3, 8), torch.randn(1, 5, 8)
+    found = module.weights(query, key)[0]
+    for q in range(3):
+        heads = []
+        for channels in (slice(0, 4), slice(4, 8)):
+            scores = [query[0, q, channels] @ key[0, k, channels] / 2 for k in range(5)]
+            heads.append(torch.stack(scores).softmax(dim=0))
+        torch.testing.assert_close(found[q], (heads[0] + heads[1]) / 2)
