@@ -1,21 +1,22 @@
-"""``limpet weights convert``: official checkpoints into limpet's own files."""
+"""``limpet weights``: official checkpoints into limpet's own files, and what a file is."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from limpet.cli.say import say
-from limpet.errors import OutputError
+from limpet.cli.say import notes, say
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Convert weights."""
+    """Convert weights, or see what a file is."""
 
 
 @app.command()
@@ -23,7 +24,10 @@ def convert(
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="An official AOT or DeAOT checkpoint (.pth).")
     ],
-    model: Annotated[str, typer.Option(metavar="NAME", help="Which model it is of; see: limpet models.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which model it is of.  [default: what its tensors tell]"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What to write.  [default: NAME.safetensors beside CHECKPOINT]"),
@@ -33,24 +37,27 @@ def convert(
 ) -> None:
     """Turn an official checkpoint into a weights file of limpet.
 
-    Every name and shape is checked; no code in the checkpoint is run.
+    Every name and shape is checked; no code in the checkpoint is run. For files see: limpet models NAME.
     """
     import torch
 
-    from limpet.models import build_model
-    from limpet.registry import find
-    from limpet.weights.files import Weights, load_into, sha256, write_weights
-    from limpet.weights.official import read_official
+    from limpet.weights.convert import convert as convert_checkpoint
 
-    config = find(model).config()
-    target = out if out is not None else checkpoint.parent / f"{model}.safetensors"
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already; choose another --out or add --overwrite")
-    network = build_model(config)
-    tensors = read_official(checkpoint)
-    built = {n: t for n, t in network.state_dict().items() if n.endswith("relative_position_index")}
-    load_into(network, built | tensors, str(checkpoint))
-    facts = {"origin": checkpoint.name, "origin_sha256": sha256(checkpoint)}
     dtype = torch.float16 if half else torch.float32
-    digest = write_weights(target, Weights(model, network.state_dict(), facts), dtype)
-    say(f"{target} (sha256 {digest})")
+    command = shlex.join(["limpet", *sys.argv[1:]])
+    done = convert_checkpoint(checkpoint, model, out, dtype=dtype, overwrite=overwrite, command=command)
+    notes([f"{checkpoint.name}: {line}" for line in done.notes], rest="")
+    if model is None:
+        say(f"{checkpoint.name} is of {done.model}")
+    say(f"{done.path} (sha256 {done.sha256})")
+
+
+@app.command()
+def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A weights file or checkpoint.")]) -> None:
+    """Tell what a file of weights is: model, size, sha256, origin."""
+    from limpet.weights.describe import describe_weights
+
+    rows = describe_weights(file)
+    width = max(len(heading) for heading, _ in rows)
+    for heading, text in rows:
+        say(f"{heading:{width}}  {text}")

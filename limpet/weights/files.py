@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from limpet.errors import WeightsError
 from limpet.files import atomic_path
 from limpet.tensor_files import read_tensors
+from limpet.weights.fit import compare
 
 FORMAT = "limpet-weights-1"
 
@@ -84,23 +85,9 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> Non
     Raises:
         WeightsError: names or shapes do not fit; the message lists them.
     """
-    expected = model.state_dict()
-    missing = [name for name in expected if name not in tensors]
-    surplus = [name for name in tensors if name not in expected]
-    misfits = [
-        f"{name} is {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}"
-        for name, tensor in tensors.items()
-        if name in expected and tensor.shape != expected[name].shape
-    ]
-    problems = [
-        f"{len(names)} {kind} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
-        for kind, names in (("missing", missing), ("unexpected", surplus), ("of another shape", misfits))
-        if names
-    ]
-    if problems:
-        raise WeightsError(
-            f"{what} does not fit the model: {'; '.join(problems)}; is it made for another model?"
-        )
+    fit = compare(model.state_dict(), tensors)
+    if not fit:
+        raise WeightsError(f"{what} does not fit the model: {fit.summary()}; is it made for another model?")
     model.load_state_dict(dict(tensors))
 
 
@@ -121,12 +108,21 @@ def _in_order(data: bytes) -> bytes:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    header, tensors = read_stored(path)
+    return header, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def read_stored(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors of any safetensors file, in the types that were stored.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
     if not path.is_file():
         raise WeightsError(f"there is no weights file at {path}")
     try:
-        header, tensors = read_tensors(path)
+        return read_tensors(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"{path} is not a whole safetensors file ({error}); it may be truncated: copy or download it again"
         ) from error
-    return header, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}

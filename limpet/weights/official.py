@@ -1,14 +1,17 @@
 """Reads the official checkpoints: their names for what we call by the papers' names.
 
 The official layout, as its own code writes and reads it: a dict with ``state_dict`` (else ``model``, else the dict
-itself), names with or without the prefix ``module.``. Unlike the official loader, which leaves initial values where
-a name is missing, this one is strict: a file that does not fit is refused with the names that do not.
+itself), names with or without the prefix ``module.``. The official training keeps averaged weights (EMA) in a folder
+of their own, ``ema_ckpt/``; other code puts them into the same file under a name of their own. Unlike the official
+loader, which leaves initial values where a name is missing, this one is strict: a file that does not fit is refused
+with the names that do not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +65,9 @@ AOT_RENAMES: tuple[tuple[str, str], ...] = (
     (r"\.activation\.conv\.", ".feed_forward.depthwise."),
     (r"\.linear2\.", ".feed_forward.contract."),
 )
+# Where the tensors may lie in a file. Averaged weights come first: they are what one evaluates.
+AVERAGED = ("state_dict_ema", "ema_state_dict", "model_ema", "ema")
+LAST = ("state_dict", "model")
 Family = Literal["aot", "deaot"]
 RENAMES: dict[Family, tuple[tuple[str, str], ...]] = {
     "aot": SHARED_RENAMES + AOT_RENAMES,
@@ -99,11 +105,22 @@ def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def read_official(path: Path) -> dict[str, Tensor]:
-    """Read an official ``.pth`` file without running any code in it.
+@dataclass(frozen=True)
+class Checkpoint:
+    """An official checkpoint, read.
 
-    Returns:
-        limpet's names -> tensors.
+    tensors: by limpet's names.
+    part: where in the file they lay; "" is the file itself.
+    notes: what else to know of the choice, in sentences.
+    """
+
+    tensors: dict[str, Tensor]
+    part: str
+    notes: tuple[str, ...] = ()
+
+
+def read_official(path: Path) -> Checkpoint:
+    """Read an official ``.pth`` file without running any code in it.
 
     Raises:
         WeightsError: the file is missing, damaged, or holds something else than a checkpoint.
@@ -114,13 +131,33 @@ def read_official(path: Path) -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged or foreign files
         raise WeightsError(f"{path} is not a checkpoint that can be read safely: {_reason(error)}") from error
-    for part in ("state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(part), dict):
-            content = content[part]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict):
+        content = {}
+    inside = [name for name in AVERAGED + LAST if isinstance(content.get(name), dict)]
+    found = {name: from_official(content[name]) for name in inside if _is_state(content[name])}
+    if not inside and _is_state(content):
+        found[""] = from_official(content)
+    if not found:
         raise WeightsError(f"{path} holds no state dict of tensors; expected a checkpoint of AOT or DeAOT")
-    return from_official(content)
+    return _choose(found, [name for name in inside if name not in found])
+
+
+def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> Checkpoint:
+    """The first of the state dicts; what an average leaves out (buffers, as a rule) is taken from the last weights."""
+    part, tensors = next(iter(found.items()))
+    notes = [f"its part {name!r} is no state dict of tensors and was not read" for name in unread]
+    last = next((name for name in LAST if name in found), None)
+    if part in AVERAGED:
+        notes.append(f"the averaged weights were taken, its part {part!r}")
+        extra = found[last].keys() - tensors.keys() if last else ()
+        if last and extra:
+            tensors = found[last] | tensors
+            notes.append(f"{len(extra)} tensors that were not averaged come from its part {last!r}")
+    return Checkpoint(tensors, part, tuple(notes))
+
+
+def _is_state(part: Mapping[str, Any]) -> bool:
+    return len(part) > 0 and all(isinstance(value, Tensor) for value in part.values())
 
 
 def _reason(error: Exception) -> str:

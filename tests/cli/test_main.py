@@ -14,7 +14,7 @@ from limpet.cli import main
 
 from .command import Limpet, finish, start
 
-COMMANDS = ("track", "demo", "eval davis", "train", "models", "weights convert")
+COMMANDS = ("track", "demo", "eval davis", "train", "models", "weights convert", "weights show")
 
 
 def test_version(limpet: Limpet) -> None:
@@ -64,7 +64,7 @@ def test_no_command_shows_the_help(limpet: Limpet) -> None:
         (("track", "clip.mp4", "--mask", "m.png", "--max-size", "large"), "Invalid value for '--max-size'"),
         (("eval", "davis", "root"), "Missing option '--split'"),
         (("train",), "Missing option '--out'"),
-        (("weights", "convert", "x.pth"), "Missing option '--model'"),
+        (("weights", "convert"), "Missing argument 'CHECKPOINT'"),
     ],
 )
 def test_usage_errors(limpet: Limpet, arguments: tuple[str, ...], words: str) -> None:

@@ -39,17 +39,51 @@ def test_converted_weights_track(
     assert outcome.out == f"own.safetensors (sha256 {digest})\n"
     weights = read_weights(tmp_path / "own.safetensors")
     assert weights.model == "deaot-t"
-    assert weights.facts == {"origin": "DeAOTT.pth", "origin_sha256": sha256(official)}
+    assert weights.facts.pop("command").startswith("limpet ")
+    assert weights.facts == {
+        "origin": "DeAOTT.pth", "origin_sha256": sha256(official), "origin_part": "state_dict"
+    }  # fmt: skip
     limpet("track", clip, "--mask", mask, "--weights", "own.safetensors", "--out", "out").succeeded()
     assert len(masks_of(tmp_path / "out")) == FRAMES
 
 
+def test_the_model_is_found_out_and_the_file_says_where_it_is_from(
+    limpet: Limpet, official: Path, tmp_path: Path
+) -> None:
+    outcome = limpet("weights", "convert", official, "--out", "own.safetensors")
+    outcome.succeeded()
+    assert outcome.out.startswith("DeAOTT.pth is of deaot-t\nown.safetensors (sha256 ")
+    outcome = limpet("weights", "show", "own.safetensors")
+    outcome.succeeded()
+    rows = dict(line.split("  ", 1) for line in outcome.out.splitlines())
+    found = {heading: text.strip() for heading, text in rows.items()}
+    assert found["what"] == "weights of limpet for deaot-t"
+    assert found["origin"] == "DeAOTT.pth" and found["origin sha256"] == sha256(official)
+    assert found["sha256"] == sha256(tmp_path / "own.safetensors")
+
+
 def test_another_model(limpet: Limpet, official: Path, tmp_path: Path) -> None:
     outcome = limpet("weights", "convert", official, "--model", "deaot-s", "--out", "own.safetensors")
-    outcome.refused(
-        "DeAOTT.pth does not fit the model: ", " missing (layers.1.", "is it made for another model?"
+    assert outcome.code == 2
+    error, *lists = outcome.err.splitlines()
+    assert error.startswith("error: ") and error.endswith(
+        "DeAOTT.pth does not fit deaot-s: 37 tensors missing, 0 unexpected, 0 of another shape; it is deaot-t"
     )
+    assert lists == ["note: missing: layers.1.* (37 tensors)"]
     assert not (tmp_path / "own.safetensors").exists()
+
+
+def test_averaged_weights_are_told(limpet: Limpet, official: Path, tmp_path: Path) -> None:
+    tensors = torch.load(official, weights_only=True)["state_dict"]
+    (tmp_path / "ckpt").mkdir()
+    (tmp_path / "ema_ckpt").mkdir()
+    (tmp_path / "ema_ckpt/save_step_9.pth").touch()
+    torch.save({"state_dict": tensors, "ema": tensors}, tmp_path / "ckpt/save_step_9.pth")
+    outcome = limpet("weights", "convert", "ckpt/save_step_9.pth")
+    outcome.succeeded()
+    assert "note: save_step_9.pth: the averaged weights were taken, its part 'ema'\n" in outcome.err
+    assert "the averaged weights of this step are in " in outcome.err and "ema_ckpt" in outcome.err
+    assert (tmp_path / "ckpt/deaot-t.safetensors").is_file()
 
 
 class Trap:
@@ -75,17 +109,20 @@ def test_bad_files(limpet: Limpet, tmp_path: Path) -> None:
     limpet("weights", "convert", "gone.pth", "--model", "deaot-t").refused(
         "there is no checkpoint at gone.pth"
     )
+    limpet("weights", "show", "notes.pth").refused("notes.pth is not a whole safetensors file")
+    limpet("weights", "show", "gone").refused("there is no weights file at gone")
     limpet("weights", "convert", ".", "--model", "a/b").refused("there is no model called 'a/b'")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.pth"]
 
 
 def test_existing_files_are_kept(limpet: Limpet, tmp_path: Path) -> None:
-    torch.save({}, tmp_path / "official.pth")
+    torch.save({"id_norm.weight": torch.ones(2)}, tmp_path / "official.pth")
     (tmp_path / "deaot-t.safetensors").write_text("mine")
     limpet("weights", "convert", "official.pth", "--model", "deaot-t").refused(
         "deaot-t.safetensors exists already; choose another --out or add --overwrite"
     )
-    limpet("weights", "convert", "official.pth", "--model", "deaot-t", "--overwrite").refused("does not fit")
+    outcome = limpet("weights", "convert", "official.pth", "--model", "deaot-t", "--overwrite")
+    assert outcome.code == 2 and "official.pth does not fit deaot-t" in outcome.err
     assert (tmp_path / "deaot-t.safetensors").read_text() == "mine", (
         "a conversion that fails replaces nothing"
     )

@@ -117,7 +117,39 @@ def test_all_layouts_of_checkpoints(tmp_path: Path, layout: str, prefix: str) ->
     state: dict[str, Any] = OrderedDict((prefix + name, tensor) for name, tensor in official.items())
     rest = {"optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]}, "step": 7}
     torch.save(state if layout == "bare" else {layout: state, **rest}, tmp_path / "official.pth")
-    assert same(read_official(tmp_path / "official.pth"), expected_of(official))
+    found = read_official(tmp_path / "official.pth")
+    assert same(found.tensors, expected_of(official))
+    assert found.part == ("" if layout == "bare" else layout) and found.notes == ()
+
+
+def shifted(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor + 1 for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize("part", ["state_dict_ema", "ema_state_dict", "model_ema", "ema"])
+def test_averaged_weights_are_preferred_and_it_is_said(tmp_path: Path, part: str) -> None:
+    last = small_official()
+    torch.save({"state_dict": last, part: shifted(last)}, tmp_path / "x.pth")
+    found = read_official(tmp_path / "x.pth")
+    assert same(found.tensors, expected_of(shifted(last)))
+    assert found.part == part
+    assert found.notes == (f"the averaged weights were taken, its part {part!r}",)
+
+
+def test_what_was_not_averaged_comes_from_the_last_weights(tmp_path: Path) -> None:
+    last = small_official()
+    average = {"id_norm.weight": last["id_norm.weight"] + 1}
+    torch.save({"model": last, "ema": average}, tmp_path / "x.pth")
+    found = read_official(tmp_path / "x.pth")
+    assert same(found.tensors, expected_of(last | average))
+    assert found.notes[-1] == "2 tensors that were not averaged come from its part 'model'"
+
+
+def test_an_average_of_another_form_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    torch.save({"state_dict": small_official(), "ema": {"decay": 0.9, "shadow": []}}, tmp_path / "x.pth")
+    found = read_official(tmp_path / "x.pth")
+    assert found.part == "state_dict"
+    assert found.notes == ("its part 'ema' is no state dict of tensors and was not read",)
 
 
 def test_counters_and_the_classifier_are_left_out() -> None:
@@ -165,8 +197,9 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
         [torch.zeros(1)],
         {"epoch": 3, "weight": torch.zeros(1)},
         {"state_dict": {"a": 3}},
+        {},
     ],
-    ids=["list", "numbers beside tensors", "numbers in the state dict"],
+    ids=["list", "numbers beside tensors", "numbers in the state dict", "nothing"],
 )
 def test_checkpoints_of_something_else_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pth")
@@ -190,7 +223,7 @@ def test_a_whole_checkpoint_goes_into_the_model(shared: Path, tmp_path: Path) ->
     official = golden_weights(shared / "golden" / "deaott")
     torch.save({"state_dict": {f"module.{name}": t for name, t in official.items()}}, tmp_path / "t.pth")
     model = DeAOT(find("deaot-t").config())
-    load_into(model, read_official(tmp_path / "t.pth"), "t.pth")
+    load_into(model, read_official(tmp_path / "t.pth").tensors, "t.pth")
     assert torch.equal(model.id_bank.patches.weight, official["patch_wise_id_bank.weight"])
     assert torch.equal(model.decoder.conv_out.bias, official["decoder.conv_out.bias"])
     relative = official["LSTT.layers.0.short_term_attn.relative_emb_k.weight"]
