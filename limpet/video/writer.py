@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -11,15 +12,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from limpet.errors import OutputError
-from limpet.files import atomic_path, output_error, temporary_name
+from limpet.files import output_error, temporary_name
 from limpet.video.base import Frame
-from limpet.video.earlier import earlier_files
-from limpet.video.encode import EncoderMissingError, H264Writer, defragment
+from limpet.video.earlier import earlier_files, masks_from
+from limpet.video.encode import EncoderMissingError, Written
 from limpet.video.masks import write_mask
+from limpet.video.overlay_file import OverlayFile
+from limpet.video.row import ROW, Row
+from limpet.video.work import WorkFolder
+from limpet.visual.filmstrip import Still
 from limpet.visual.overlay import draw_overlay
-from limpet.visual.report import Report
+from limpet.visual.report import Report, areas_of
 
 
 class ResultFolder:
@@ -29,10 +35,14 @@ class ResultFolder:
     overlay and the report on leaving, also after Ctrl-C or an error (then the report says it is not
     complete). Nothing on disk changes before the first ``add``, apart from making the folder.
 
+    After ``keep_journal`` a hidden work folder stands beside the results until they are complete, from which
+    ``go_on`` can take up a run that was killed.
+
     Args:
         out_dir: the folder; made if need be. One that is not empty is refused.
         overwrite: replace an earlier result in ``out_dir``: only its own files are removed. A folder with
             things of the same names that are not from limpet is refused all the same.
+        resume: the folder may hold an unfinished run, which is left as it is.
         size: (H, W) of the frames in pixels; taken from the first mask when None.
         frame_rate: the input's; frames keep their own time stamps whatever it is.
         object_ids: objects known at the start; others may appear in any mask later.
@@ -53,6 +63,7 @@ class ResultFolder:
         out_dir: str | Path,
         *,
         overwrite: bool = False,
+        resume: bool = False,
         size: tuple[int, int] | None = None,
         frame_rate: Fraction | None = None,
         object_ids: Sequence[int] = (),
@@ -64,12 +75,15 @@ class ResultFolder:
         self.report = Report(size=size, frame_rate=frame_rate, object_ids=object_ids, info=info)
         self._frame_rate = frame_rate
         self._wants_overlay = overlay
-        self._overlay: _Overlay | None = None
+        self._overlay: OverlayFile | None = None
         self._last_image: NDArray[np.uint8] | None = None
         self._pending: Path | None = None
         self._made: list[Path] = []
         self._started = False
-        self._earlier = earlier_files(self.path, overwrite)
+        self._work: WorkFolder | None = None
+        self._facts: Mapping[str, Any] = {}
+        self._told = (0, 0)
+        self._earlier = earlier_files(self.path, overwrite, resume)
 
     @property
     def failures(self) -> list[str]:
@@ -82,6 +96,16 @@ class ResultFolder:
     @property
     def notices(self) -> list[str]:
         return self.report.notices
+
+    def keep_journal(self, facts: Mapping[str, Any]) -> WorkFolder:
+        """Write down what is done, with the facts of the run, so that it can go on after it was killed.
+
+        An unfinished run in the folder is started again, unless ``go_on`` follows.
+        """
+        self._work, self._facts = WorkFolder(self.path), facts
+        if self._work.exists():
+            self._earlier = earlier_files(self.path, overwrite=True)
+        return self._work
 
     def __enter__(self) -> Self:
         for folder in reversed([self.path, *self.path.parents]):
@@ -111,13 +135,46 @@ class ResultFolder:
             raise ValueError(f"mask is {mask.shape} but the frame is {frame.image.shape[:2]}")
         if not self._started:
             self._start(mask)
-        path = self.path / "masks" / f"{frame.index:05d}.png"
-        self._pending = path
-        write_mask(path, mask)
-        self._draw(frame, mask)
+        self._pending = self._mask_path(frame.index)
+        write_mask(self._pending, mask)
+        still = self._draw(frame, mask)
+        if self._work is not None:
+            self._work.journal.append(ROW, self._row(frame, mask, confidence, still).as_dict())
         self.report.add(frame.index, frame.time, mask, confidence, decoded=frame.image is not None)
         self.frames_written += 1
         self._pending = None
+
+    def go_on(self, rows: Sequence[Row], size: tuple[int, int]) -> None:
+        """Take up the unfinished run in the folder after the last of ``rows``; what it did later is removed.
+
+        ``rows`` are those of all frames from the first one on, ``size`` is the frames' (H, W).
+
+        Raises:
+            OutputError: when the folder cannot be written.
+        """
+        for row in rows:
+            self.report.add_row(row.index, row.time, row.areas, row.confidence, decoded=row.decoded)
+            strip = self.report.strip
+            strip.skip() if row.still is None else strip.keep(Still(row.index, row.time, row.still))
+            self.failures.extend(row.failures)
+            self.notices.extend(row.notices)
+        self._told = (len(self.failures), len(self.notices))
+        self.frames_written, self._started = len(rows), True
+        try:
+            for path in (*earlier_files(self.path, resume=True), *masks_from(self.path, len(rows))):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        if rows[-1].overlay is not None:
+            self._open_overlay(size, rows[-1].overlay)
+
+    def see_again(self, frame: Frame) -> None:
+        """A frame that is done, after ``go_on``: into the overlay, if the piece it was in had not been whole."""
+        self._last_image = frame.image if frame.image is not None else self._last_image
+        if self._overlay is not None and frame.index >= self._overlay.written.frames:
+            with Image.open(self._mask_path(frame.index)) as image:
+                mask = np.array(image, np.uint8)
+            self._overlay.write(self._drawn(mask), frame.time)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -135,9 +192,11 @@ class ResultFolder:
         try:
             try:
                 if self._overlay is not None:
-                    self._overlay.finish()
+                    self._overlay.finish(keep=self._work is not None)
             finally:
                 self.report.write(self.path)
+            if self._work is not None and error is None:
+                self._work.remove()
         except OutputError:
             if error is None:  # never hide what went wrong first
                 raise
@@ -146,6 +205,8 @@ class ResultFolder:
         """Remove the earlier result, leave a report that marks the folder as ours, open the overlay."""
         masks = self.path / "masks"
         self._started = True
+        if self._work is not None:
+            self._work.start(self._facts)
         try:
             for path in self._earlier:
                 path.unlink(missing_ok=True)
@@ -153,28 +214,56 @@ class ResultFolder:
         except OSError as error:
             raise output_error(error, masks) from error
         self.report.write_json(self.path)
+        if self._work is None:
+            WorkFolder(self.path).remove()
         if self._wants_overlay:
             try:
-                self._overlay = _Overlay(
-                    self.path / "overlay.mp4", (mask.shape[0], mask.shape[1]), self._frame_rate
-                )
+                self._open_overlay((mask.shape[0], mask.shape[1]))
             except EncoderMissingError as error:
                 self.notices.append(f"overlay.mp4 was left out: {error}")
 
-    def _draw(self, frame: Frame, mask: NDArray[np.uint8]) -> None:
+    def _open_overlay(self, size: tuple[int, int], after: Written | None = None) -> None:
+        target = self.path / "overlay.mp4"
+        fragments = temporary_name(target) if self._work is None else self._work.overlay
+        self._overlay = OverlayFile(target, fragments, size, self._frame_rate, after)
+
+    def _draw(self, frame: Frame, mask: NDArray[np.uint8]) -> bytes | None:
+        """Into the overlay and the strip; returns the JPEG that the strip keeps, if it does."""
         strip = self.report.strip
         self._last_image = frame.image if frame.image is not None else self._last_image
-        if self._overlay is None and not strip.wants():
-            strip.skip()
-            return
-        image = self._last_image if self._last_image is not None else np.zeros((*mask.shape, 3), np.uint8)
-        drawn = draw_overlay(image, mask)
-        if self._overlay is not None:
+        wanted = strip.wants()
+        drawn = self._drawn(mask) if wanted or self._overlay is not None else None
+        if self._overlay is not None and drawn is not None:
             self._overlay.write(drawn, frame.time)
-        if strip.wants():
-            strip.add(frame.index, frame.time, drawn)
-        else:
-            strip.skip()
+        if wanted and drawn is not None:
+            return strip.add(frame.index, frame.time, drawn).jpeg
+        strip.skip()
+        return None
+
+    def _drawn(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        image = self._last_image if self._last_image is not None else np.zeros((*mask.shape, 3), np.uint8)
+        return draw_overlay(image, mask)
+
+    def _row(
+        self, frame: Frame, mask: NDArray[np.uint8], confidence: Mapping[int, float], still: bytes | None
+    ) -> Row:
+        failures, notices = self._told
+        self._told = (len(self.failures), len(self.notices))
+        return Row(
+            frame.index,
+            frame.time,
+            frame.image is not None,
+            areas_of(mask),
+            {int(number): float(value) for number, value in confidence.items()},
+            zlib.crc32(self._mask_path(frame.index).read_bytes()),
+            still,
+            None if self._overlay is None else self._overlay.written,
+            tuple(self.failures[failures:]),
+            tuple(self.notices[notices:]),
+        )
+
+    def _mask_path(self, index: int) -> Path:
+        return self.path / "masks" / f"{index:05d}.png"
 
     def _check_writable(self) -> None:
         probe = temporary_name(self.path / "report.json")
@@ -193,6 +282,8 @@ class ResultFolder:
             with suppress(OSError):
                 (self.path / "report.json").unlink(missing_ok=True)
                 (self.path / "masks").rmdir()
+                if self._work is not None:
+                    self._work.remove()
         self._remove_made()
 
     def _remove_made(self) -> None:
@@ -200,49 +291,6 @@ class ResultFolder:
             with suppress(OSError):  # somebody else put a file there meanwhile
                 folder.rmdir()
         self._made.clear()
-
-
-class _Overlay:
-    """overlay.mp4 under a temporary name until it is finished."""
-
-    def __init__(self, target: Path, size: tuple[int, int], frame_rate: Fraction | None) -> None:
-        self._target, self._temporary = target, temporary_name(target)
-        try:
-            self._writer = H264Writer(self._temporary, size, frame_rate)
-        except OSError as error:
-            self.discard()
-            raise output_error(error, target) from error
-
-    def write(self, image: NDArray[np.uint8], time: float) -> None:
-        try:
-            self._writer.write(image, time)
-        except OSError as error:
-            raise output_error(error, self._target) from error
-
-    def finish(self) -> None:
-        """Close the video and give it its name; on a full disk it keeps what it has, which still plays."""
-        try:
-            try:
-                self._writer.close()
-                self._make_whole()
-            finally:
-                if self._temporary.exists():
-                    self._temporary.replace(self._target)
-        except OSError as error:
-            raise output_error(error, self._target) from error
-
-    def _make_whole(self) -> None:
-        # Whatever stands against it (two copies need room for a moment): the fragments play too.
-        with suppress(Exception), atomic_path(self._target) as whole:
-            defragment(self._temporary, whole)
-        if self._target.exists():
-            self._temporary.unlink()
-
-    def discard(self) -> None:
-        with suppress(OSError, AttributeError):
-            self._writer.close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
 
 
 def _stopped_by(error: BaseException | None) -> str | None:

@@ -45,14 +45,20 @@ class Filmstrip:
         """Count a frame that ``wants`` did not ask for."""
         self._seen += 1
 
-    def add(self, index: int, time: float, image: NDArray[np.uint8]) -> None:
-        """Keep ``image`` uint8 (H, W, 3) RGB, made small."""
+    def add(self, index: int, time: float, image: NDArray[np.uint8]) -> Still:
+        """Keep ``image`` uint8 (H, W, 3) RGB, made small, and return what was kept."""
         scale = min(1.0, self._width / max(image.shape[:2]))
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(small).save(buffer, format="JPEG", quality=85)
-        self._kept.append(Still(index, time, buffer.getvalue()))
+        still = Still(index, time, buffer.getvalue())
+        self.keep(still)
+        return still
+
+    def keep(self, still: Still) -> None:
+        """Keep a picture of which there is a still already."""
+        self._kept.append(still)
         self._seen += 1
         if len(self._kept) >= 4 * self._count:
             self._kept = self._kept[::2]

@@ -52,7 +52,6 @@ def _facts(report: dict[str, Any]) -> str:
         "duration": f"{report['times'][-1]:.2f} s" if report["times"] else "-",
         "size": f"{width} x {height}",
         "objects": f"{len(report['objects'])}",
-        "tracked at": f"{report['frames_per_second'] or 0:.1f} frames/s",
         "model": str(report["model"] or "-"),
     }
     if report["weights_sha256"]:

@@ -49,8 +49,8 @@ def _title(report: dict[str, Any]) -> str:
 
 def _summary(report: dict[str, Any]) -> str:
     height, width = report["size"] or (0, 0)
-    speed = f"{report['frames_per_second'] or 0:.1f} frames/s"
-    return f"{report['frames']} frames, {width} x {height}, {report['model'] or 'tracked'} at {speed}"
+    model = f", {report['model']}" if report["model"] else ""
+    return f"{report['frames']} frames, {width} x {height}{model}"
 
 
 def _axis(report: dict[str, Any]) -> str:

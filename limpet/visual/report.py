@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import time
 from array import array
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -20,7 +19,7 @@ from limpet.visual.filmstrip import Filmstrip
 from limpet.visual.overlay import object_colour
 from limpet.visual.track import LostRule, ObjectTrack
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MADE_BY = "limpet"
 """Value of ``made_by`` in report.json: by it a folder is known to be a result of ours."""
 REPORT_FILES = ("report.json", "report.html", "report.png")
@@ -59,7 +58,6 @@ class Report:
         self.strip = Filmstrip()
         self.complete = False
         self.stopped_by: str | None = None
-        self._clock = time.monotonic()
 
     @property
     def frames(self) -> int:
@@ -75,12 +73,25 @@ class Report:
         *,
         decoded: bool = True,
     ) -> None:
+        """Record one frame by its mask, uint8 (H, W) of object ids; the rest is as for ``add_row``."""
+        self.size = self.size or (mask.shape[0], mask.shape[1])
+        self.add_row(index, frame_time, areas_of(mask), confidence, decoded=decoded)
+
+    def add_row(
+        self,
+        index: int,
+        frame_time: float,
+        areas: Mapping[int, int],
+        confidence: Mapping[int, float],
+        *,
+        decoded: bool = True,
+    ) -> None:
         """Record one frame.
 
         Args:
             index: the frame's position in the video; the first may be any, then one after another.
             frame_time: seconds since the first frame.
-            mask: uint8 (H, W) of object ids.
+            areas: pixels of each object that is seen.
             confidence: 0..1 for each object; objects that are missing count as unknown.
             decoded: False when the frame had no picture and the mask repeats the previous one.
 
@@ -93,19 +104,19 @@ class Report:
             raise ValueError(
                 f"expected frame {self.first_index + self.frames}, got {index}; add every frame in order"
             )
-        areas = np.bincount(mask.ravel(), minlength=256)
-        known = {*self.tracks, *(int(number) for number in confidence), *np.flatnonzero(areas).tolist()} - {0}
+        known = {*self.tracks, *(int(number) for number in confidence), *areas}
         for number in sorted(known):
             track = self.tracks.setdefault(number, ObjectTrack(number, self.frames))
-            track.add(int(areas[number]), confidence.get(number) if decoded else None)
+            track.add(areas.get(number, 0), confidence.get(number) if decoded else None)
         if not decoded:
             self.undecoded.append(index)
-        self.size = self.size or (mask.shape[0], mask.shape[1])
         self.times.append(frame_time)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as plain data (the layout of report.json)."""
-        elapsed = time.monotonic() - self._clock
+        """The report as plain data (the layout of report.json).
+
+        It says nothing of when and how fast it was made: the same input gives the same bytes.
+        """
         return {
             "made_by": MADE_BY,
             "schema_version": SCHEMA_VERSION,
@@ -118,8 +129,6 @@ class Report:
             "frame_rate": float(self.frame_rate) if self.frame_rate else None,
             "frames": self.frames,
             "first_frame": self.first_index,
-            "elapsed_seconds": round(elapsed, 3),
-            "frames_per_second": round(self.frames / elapsed, 3) if elapsed > 0 else None,
             "lost_rule": {"confidence_below": self.rule.confidence, "frames_in_a_row": self.rule.frames},
             "times": [round(moment, 6) for moment in self.times],
             "undecoded_frames": self.undecoded,
@@ -180,6 +189,12 @@ class Report:
 
 
 _NAMED = ("source", "model", "weights_sha256")
+
+
+def areas_of(mask: NDArray[np.uint8]) -> dict[int, int]:
+    """Pixels of each object in a mask (H, W); those without any are left out."""
+    counts = np.bincount(mask.ravel(), minlength=256)
+    return {number: int(counts[number]) for number in np.flatnonzero(counts).tolist() if number > 0}
 
 
 def _version() -> str:

@@ -153,7 +153,7 @@ def test_missing_encoder_leaves_the_overlay_out_and_says_so(
     def no_encoder() -> None:
         raise encode.EncoderMissingError("no h264 encoder here")
 
-    monkeypatch.setattr(encode, "_find_encoder", no_encoder)
+    monkeypatch.setattr(encode, "find_encoder", no_encoder)
     result = run_demo(tmp_path / "out", exact)
     assert result.overlay is None and result.scores.j_and_f == 1.0
     assert any("no h264 encoder here" in notice for notice in result.notices)
