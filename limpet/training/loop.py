@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from limpet.cpu import keep_freed_memory
 from limpet.data import ClipBatch, DavisFolder, StillsFolder, TrainingClips
@@ -21,7 +21,7 @@ from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.config import TrainConfig
 from limpet.training.monitor import Monitor, progress_bar
-from limpet.training.rollout import RolloutConfig, RolloutResult, rollout
+from limpet.training.objective import ClipLoss, Objective, save_batch
 from limpet.training.schedule import (
     averaging_decay,
     build_optimizer,
@@ -43,20 +43,6 @@ MAY_CHANGE = (
 Score = Callable[[Model], float]
 
 
-class ClipLoss(nn.Module):
-    """The model and its loss as one forward pass, which is what distributed training wraps."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(
-        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
-    ) -> RolloutResult:
-        """See ``rollout``."""
-        return rollout(self.model, images, masks, object_counts, config, slots)
-
-
 def train(
     model: Model,
     config: TrainConfig,
@@ -68,6 +54,7 @@ def train(
     processes: int = 1,
     resume: bool = False,
     score: Score | None = None,
+    objective: Callable[[Model], Objective] = ClipLoss,
     quiet: bool = False,
 ) -> Model:
     """Train ``model`` for one stage and return its averaged weights in a model of their own.
@@ -81,6 +68,7 @@ def train(
         processes: devices to train on; each makes its own clips.
         resume: go on from the folder's checkpoint.
         score: scores the averaged model every ``config.score_every`` steps, higher is better.
+        objective: makes the loss around the model; the default compares it with the clips' masks.
         quiet: show no progress.
 
     Raises:
@@ -99,7 +87,7 @@ def train(
             )
         changed = {name: getattr(config, name) for name in MAY_CHANGE}
         config = replace(start.config, **changed)
-    run = Run(model, config, folder, fabric, start)
+    run = Run(model, config, folder, fabric, start, objective)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
     run.loop(clips, score, quiet)
     return run.average
@@ -109,14 +97,20 @@ class Run:
     """The objects of a run, and one step of it."""
 
     def __init__(
-        self, model: Model, config: TrainConfig, folder: Path, fabric: Any, start: Checkpoint | None
+        self,
+        model: Model,
+        config: TrainConfig,
+        folder: Path,
+        fabric: Any,
+        start: Checkpoint | None,
+        objective: Callable[[Model], Objective] = ClipLoss,
     ) -> None:
         self.config, self.folder, self.fabric = config, folder, fabric
         folder.mkdir(parents=True, exist_ok=True)
         freeze(model.encoder, config.frozen_stages)  # type: ignore[arg-type]
         model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.model = model
-        self.clip_loss, self.optimizer = fabric.setup(ClipLoss(model), build_optimizer(model, config))
+        self.clip_loss, self.optimizer = fabric.setup(objective(model), build_optimizer(model, config))
         # From here on the parameters are on the device, and all processes have those of the first.
         self.average = copy.deepcopy(model).requires_grad_(False).eval()
         self.first_step = 0
@@ -165,13 +159,16 @@ class Run:
         )
         loss = float(result.loss.detach())
         if not (math.isfinite(loss) and math.isfinite(norm)):  # the norm is that of all processes: all stop
+            saved = save_batch(self.folder, step, batch)
             raise DataError(
-                f"the loss is {loss} and the gradient's norm {norm} at step {step}; the last checkpoint is kept. "
-                f"Go on with --resume and a lower --learning-rate (it was {rate:.1e} here) or --precision 32-true"
+                f"the loss is {loss} and the gradient's norm {norm} at step {step}; the last checkpoint is kept, and "
+                f"the clips are in {saved}. Go on with --resume and a lower --learning-rate (it was {rate:.1e} "
+                f"here) or --precision 32-true"
             )
         self.optimizer.step()
         self._average(averaging_decay(config, step))
-        return {"loss": loss, "gradient norm": norm, "learning rate": rate}
+        terms = {name: float(value) for name, value in result.terms.items()}
+        return {"loss": loss, **terms, "gradient norm": norm, "learning rate": rate}
 
     def _slots(self, step: int, object_counts: list[int]) -> Tensor:
         """(B, slots + 1): the identity slot of each object of each clip."""

@@ -39,11 +39,12 @@ class RolloutConfig(NamedTuple):
 
 class RolloutResult(NamedTuple):
     """loss: scalar to minimise; frame_losses: (T, B) without gradient, frame 0 being the auxiliary loss;
-    masks: (T, B, H, W) what was predicted."""
+    masks: (T, B, H, W) what was predicted; terms: parts of the loss by name, scalars without gradient, to be logged."""
 
     loss: Tensor
     frame_losses: Tensor
     masks: Tensor
+    terms: dict[str, Tensor]
 
 
 def rollout(
@@ -67,29 +68,34 @@ def rollout(
     Raises:
         ValueError: a clip has fewer than two frames, or more objects than the model has slots.
     """
-    _check(model, images, object_counts)
-    frames, batch = images.shape[:2]
-    run = _Run(model, object_counts, slots, config)
-    everything = model.encode(images.flatten(0, 1))
-    features = [Features(*parts) for parts in zip(*(plane.split(batch) for plane in everything), strict=True)]
+    check_clips(model, images, object_counts)
+    frames = images.shape[0]
+    run = ClipRun(model, object_counts, slots, config)
+    features = encode_clip(model, images)
 
     tokens, _, short_term = model.refer(features[0], run.identify(masks[0]))
     kept, last_kept = [short_term], 0
     scores = run.decode(tokens, features[0], masks.shape[-2:])
     losses, predicted = [mask_loss(scores, masks[0], config.hard_share)], [scores.argmax(dim=1)]
     for step in range(1, frames):
-        scores, short_term = run.step(features[step], masks[step], _join(kept), short_term)
+        scores, short_term = run.step(features[step], masks[step], join(kept), short_term)
         if config.long_term_gap is not None and step - last_kept >= config.long_term_gap:
             kept, last_kept = [short_term, *kept], step
         losses.append(mask_loss(scores, masks[step], config.hard_share))
         predicted.append(scores.argmax(dim=1))
     each = torch.stack(losses)  # T B
     loss = (config.reference_weight * each[0] + each[1:].mean(dim=0)).mean()
-    return RolloutResult(loss, each.detach(), torch.stack(predicted))
+    return RolloutResult(loss, each.detach(), torch.stack(predicted), {})
 
 
-class _Run:
-    """What stays the same along one rollout."""
+def encode_clip(model: Model, images: Tensor) -> list[Features]:
+    """All frames of the clips (T, B, 3, H, W) in one pass; a list of T Features."""
+    planes = model.encode(images.flatten(0, 1))
+    return [Features(*parts) for parts in zip(*(p.split(images.shape[1]) for p in planes), strict=True)]
+
+
+class ClipRun:
+    """What stays the same along one rollout: the model, and which object sits in which slot."""
 
     def __init__(
         self, model: Model, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
@@ -99,17 +105,24 @@ class _Run:
     def identify(self, masks: Tensor) -> Tensor:
         """Masks (B, H, W) by id -> identity embedding, each id in its slot."""
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
-        planes = one_hot(in_slots, self.model.config.max_objects + 1)
+        planes = one_hot(in_slots, self.model.config.max_objects + 1, self.model.dtype)
         embedding = self.model.identify(planes)
         return embedding.detach() if self.config.own_predictions else embedding
 
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""
+        return self.enlarge(self.scores(tokens, features), size)
+
+    def scores(self, tokens: Tensor, features: Features) -> Tensor:
+        """Scores (B, N+1, H/4, W/4) by id."""
         scores = self.model.decode(tokens, features)
         if self.slots is not None:
             index = self.slots[:, :, None, None].expand(-1, -1, *scores.shape[-2:])
             scores = scores.gather(1, index)
-        scores = keep_slots(scores, self.object_counts)
+        return keep_slots(scores, self.object_counts)
+
+    def enlarge(self, scores: Tensor, size: Sequence[int]) -> Tensor:
+        """Scores at stride 4 -> scores of every pixel."""
         corners = self.model.config.align_corners
         return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=corners)
 
@@ -130,7 +143,7 @@ class _Run:
         return cast(tuple[Tensor, Memory], again)
 
 
-def _join(kept: Sequence[Memory]) -> Memory:
+def join(kept: Sequence[Memory]) -> Memory:
     """Several frames' memories as one; the newest comes first."""
     if len(kept) == 1:
         return kept[0]
@@ -140,7 +153,8 @@ def _join(kept: Sequence[Memory]) -> Memory:
     )
 
 
-def _check(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:
+def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:
+    """Raises ValueError for clips of one frame, or with more objects than the model has slots."""
     if images.shape[0] < 2:
         raise ValueError(
             f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict"

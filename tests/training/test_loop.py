@@ -17,7 +17,8 @@ from torch import Tensor
 from limpet.data import ClipBatch, StillsFolder
 from limpet.errors import DataError
 from limpet.models import DeAOT
-from limpet.training import loop
+from limpet.tensor_files import read_tensors
+from limpet.training import loop, objective
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.config import TrainConfig
 from limpet.training.loop import CHECKPOINT, Run, batches_ahead, train
@@ -201,6 +202,9 @@ def test_a_number_that_is_none_stops_the_run_and_keeps_the_checkpoint(
     mend()
     kept = load_checkpoint(tmp_path / CHECKPOINT)
     assert kept.step == 3
+    _, clips = read_tensors(tmp_path / "clips-of-step-4.safetensors")
+    assert clips["images"].shape == (2, 1, 3, 65, 65), "the clips are kept to be looked at"
+    assert clips["masks"].any()
     assert all(tensor.isfinite().all() for part in (kept.model, kept.average) for tensor in part.values())
     model, _ = start(tmp_path, stills, resume=True)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
@@ -252,7 +256,7 @@ def test_own_predictions_begin_where_the_settings_say(
     tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, float, int | None]] = []
-    rollout = loop.rollout
+    rollout = objective.rollout
 
     def watched(
         model: DeAOT, images: Tensor, masks: Tensor, counts: list[int], config: Any, slots: Tensor
@@ -261,7 +265,7 @@ def test_own_predictions_begin_where_the_settings_say(
         assert sorted(slots[0].tolist()) == list(range(11)), "each clip's ids get random slots"
         return rollout(model, images, masks, counts, config, slots)
 
-    monkeypatch.setattr(loop, "rollout", watched)
+    monkeypatch.setattr(objective, "rollout", watched)
     start(tmp_path, stills, tiny_run(steps=4, own_predictions_from=0.5, reference_until=0.5))
     assert seen == [(False, 1.0, None), (False, 0.5, None), (True, 0.0, None), (True, 0.0, None)]
 

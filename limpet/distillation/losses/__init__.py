@@ -2,7 +2,6 @@
 
 from limpet.distillation.losses.cka import cka_loss
 from limpet.distillation.losses.combined import (
-    AttentionMap,
     DistillationLoss,
     DistillationLossConfig,
     distillation_loss,
@@ -14,7 +13,6 @@ from limpet.distillation.losses.pefd import ProjectorEnsembleLoss
 from limpet.distillation.losses.representation import representation_loss
 
 __all__ = [
-    "AttentionMap",
     "DistillationLoss",
     "DistillationLossConfig",
     "HintLoss",

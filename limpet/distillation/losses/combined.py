@@ -18,6 +18,7 @@ from limpet.distillation.losses.cka import cka_loss
 from limpet.distillation.losses.dist import SLOTS, dist_losses, inter_object_loss, intra_object_loss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
 from limpet.errors import DataError
+from limpet.models.maps import AttentionMap
 
 LOGITS = ("dist", "inter", "intra", "kl", "none")
 ATTENTION = ("cka", "kl", "none")
@@ -54,13 +55,6 @@ class DistillationLossConfig:
             raise DataError(
                 f"slots is {self.slots}, expected at least 3 (ten objects and the background are 11)"
             )
-
-
-class AttentionMap(NamedTuple):
-    """weights: (B, M, F*h*w) after the softmax, M queries, keys frame by frame; grid: (h, w) of one frame's keys."""
-
-    weights: Tensor
-    grid: tuple[int, int]
 
 
 class DistillationLoss(NamedTuple):

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from limpet.distillation.losses import (
-    AttentionMap,
     DistillationLossConfig,
     cka_loss,
     distillation_loss,
@@ -19,6 +18,7 @@ from limpet.distillation.losses import (
     kl_logits_loss,
 )
 from limpet.errors import DataError
+from limpet.models.maps import AttentionMap
 
 B, S, M = 2, 4, 6
 
@@ -29,7 +29,7 @@ def scores() -> Tensor:
 
 def attention(frames: int, grid: tuple[int, int]) -> AttentionMap:
     weights = torch.softmax(2 * torch.randn(B, M, frames * grid[0] * grid[1]), dim=-1)
-    return AttentionMap(weights.requires_grad_(), grid)
+    return AttentionMap(weights.requires_grad_(), grid, None)
 
 
 def terms_of(student: Tensor, teacher: Tensor, ours: AttentionMap, theirs: AttentionMap) -> dict[str, float]:
