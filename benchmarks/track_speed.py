@@ -76,7 +76,7 @@ def watch_stages(tracker: Tracker, watch: Stopwatch) -> None:
                 watch.watch(getattr(layer, part), "forward", f"  {part}")
     watch.watch(tracker.model, "decode", "decode")
     watch.watch(tracking, "label_map", "labels")
-    watch.watch(tracking, "confidences", "confidences")
+    watch.watch(tracking, "soft_ious", "confidences")
     watch.watch(tracking, "slot_planes", "identify")
     watch.watch(tracker.model, "identify", "identify")
     watch.watch(tracker.model, "remember", "remember")

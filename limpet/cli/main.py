@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from limpet import __version__
 from limpet.cli import evaluate, project, weights
+from limpet.cli.calibrate import calibrate_command
 from limpet.cli.demo import demo_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
@@ -70,6 +71,7 @@ app.command("track")(track_command)
 app.command("demo")(demo_command)
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train_command)
+app.command("calibrate")(calibrate_command)
 app.command("models")(models_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(project.app, name="project")

@@ -30,6 +30,13 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
     return (images - mean).div_(deviation)
 
 
+def denormalise(images: torch.Tensor) -> torch.Tensor:
+    """What ``normalise`` was given, (..., 3, H, W)."""
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
+    deviation = torch.tensor(IMAGENET_DEVIATION, device=images.device).view(3, 1, 1)
+    return images * deviation + mean
+
+
 def change_colour(images: torch.Tensor, colour: np.ndarray) -> torch.Tensor:
     """Affine map of RGB for each frame: images (T, 3, H, W), colour (T, 3, 4)."""
     frames, channels, height, width = images.shape

@@ -69,20 +69,6 @@ def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corne
     return torch.where(best > background.clamp(MARGIN, 1 - MARGIN), index, torch.zeros_like(index))
 
 
-def confidences(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
-    """For each id the mean probability over the places where it wins within its group; 0 where it wins none."""
-    found: dict[int, float] = {}
-    for group, group_ids in zip(scores, ids, strict=True):
-        probability, slot = group[0].softmax(dim=0).flatten(1).max(dim=0)
-        count = torch.zeros(len(group_ids) + 1, device=group.device).index_add_(
-            0, slot, torch.ones_like(probability)
-        )
-        total = torch.zeros_like(count).index_add_(0, slot, probability)
-        mean = (total / count.clamp_min(1)).tolist()
-        found.update(zip(group_ids, mean[1:], strict=True))
-    return found
-
-
 def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype) -> Tensor:
     """What the identity bank reads of a mask.
 

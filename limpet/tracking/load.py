@@ -10,9 +10,10 @@ from limpet.errors import ModelError, WeightsError
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
+from limpet.tracking.confidence import FACT, Calibration
 from limpet.tracking.policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
-from limpet.weights.files import load_into, read_weights, sha256
+from limpet.weights.files import Weights, load_into, read_weights, sha256
 from limpet.weights.store import find_weights
 
 DEFAULT_MODEL = "deaot-t"
@@ -61,9 +62,16 @@ def load(
         max_size=max_size,
         precision=precision,
         memory=policy,
+        calibration=calibration_of(content, path),
         name=name,
         weights_sha256=sha256(path),
     )
+
+
+def calibration_of(weights: Weights, path: Path) -> Calibration | None:
+    """How to read the confidence with these weights; None where nobody has measured it. Raises WeightsError."""
+    text = weights.facts.get(FACT)
+    return None if text is None else Calibration.from_text(text, str(path))
 
 
 def choose_device(device: str) -> torch.device:

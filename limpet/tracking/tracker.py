@@ -20,8 +20,9 @@ from limpet.errors import ModelError, VideoError
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
+from limpet.tracking.confidence import Calibration, soft_ious
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
-from limpet.tracking.labels import confidences, label_map, slot_planes
+from limpet.tracking.labels import label_map, slot_planes
 from limpet.tracking.memory import drop_newest, settle, stored_frame
 from limpet.tracking.policies import MemoryPolicy, find_policy
 from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
@@ -37,6 +38,7 @@ class Tracker:
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
         memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
             None takes what the model was trained for. States may go from one policy to another.
+        calibration: makes confidences of soft IoUs, see limpet/tracking/confidence.py; None leaves them as they are.
         name, weights_sha256: what reports say of the model.
     """
 
@@ -48,6 +50,7 @@ class Tracker:
         max_size: int | None = 480,
         precision: Precision = "auto",
         memory: MemoryPolicy | str | None = None,
+        calibration: Calibration | None = None,
         name: str = "",
         weights_sha256: str = "",
     ) -> None:
@@ -58,6 +61,7 @@ class Tracker:
         self.config = model.config
         self.memory = find_policy(memory, model.config.long_term_gap)
         self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
+        self.calibration = calibration
         self.name, self.weights_sha256 = name, weights_sha256
 
     @torch.inference_mode()
@@ -104,7 +108,7 @@ class Tracker:
             pending.append(projections)
         ids = [group.object_ids for group in state.groups]
         labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
-        index, sure = state.frame_index + 1, confidences(scores, ids)
+        index, sure = state.frame_index + 1, self._confidences(scores, ids)
         groups, offers = [], []
         for group, projections in zip(state.groups, pending, strict=True):
             embedding = self._identify(labels, group.object_ids, state.network_size)
@@ -200,6 +204,10 @@ class Tracker:
             return replace(group, short_term=memory), None
         values = [sure[i] for i in group.object_ids]
         return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
+
+    def _confidences(self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
+        found = soft_ious(scores, ids)
+        return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -54,6 +55,23 @@ def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float
     return sha256(path)
 
 
+def write_facts(path: Path, facts: Mapping[str, str], out: Path) -> str:
+    """Write ``path`` again as ``out`` with these facts added to its own; returns the new sha256.
+
+    No byte of a tensor changes: what the model does stays the same, though the file's hash is another.
+
+    Raises:
+        WeightsError: ``path`` is missing, damaged, or not one of ours. OutputError: ``out`` cannot be written.
+    """
+    known = read_weights(path).facts
+    data = path.read_bytes()
+    start, header = _header(data)
+    header["__metadata__"]["facts"] = json.dumps(known | dict(facts))
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(_with_header(header, data[start:]))
+    return sha256(out)
+
+
 def read_weights(path: Path) -> Weights:
     """Read a limpet weights file; tensors come back in float32.
 
@@ -99,12 +117,21 @@ def sha256(path: Path) -> str:
 
 def _in_order(data: bytes) -> bytes:
     """The same safetensors file with its header's facts sorted: equal weights then have equal hashes."""
+    start, header = _header(data)
+    return _with_header(header, data[start:])
+
+
+def _header(data: bytes) -> tuple[int, dict[str, Any]]:
+    """Where the tensors of a safetensors file begin, and its header."""
     start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    return start, json.loads(data[8:start])
+
+
+def _with_header(header: dict[str, Any], tensors: bytes) -> bytes:
+    header = header | {"__metadata__": dict(sorted(header["__metadata__"].items()))}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
-    return len(text).to_bytes(8, "little") + text + data[start:]
+    return len(text).to_bytes(8, "little") + text + tensors
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

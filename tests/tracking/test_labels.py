@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limpet.tracking.labels import confidences, label_map, slot_planes
+from limpet.tracking.labels import label_map, slot_planes
 
 SIZE = (37, 50)
 
@@ -60,24 +60,6 @@ def test_scores_of_the_masks_own_size() -> None:
     kept = scores.clone()
     assert torch.equal(label_map([scores], [(1, 2)], SIZE, True), scores[0].argmax(0).byte())
     assert torch.equal(scores, kept)
-
-
-def test_confidence_is_the_mean_probability_where_an_object_wins() -> None:
-    ids = [(8, 3), (90, 4)]
-    scores = [torch.randn(1, 3, 6, 7), torch.randn(1, 3, 6, 7)]
-    scores[1][:, 2] = -50.0  # id 4 wins nowhere
-    expected = {}
-    for group, names in zip(scores, ids, strict=True):
-        wins: dict[int, list[float]] = {name: [] for name in names}
-        for i in range(6):
-            for j in range(7):
-                shares = group[0, :, i, j].softmax(0)
-                if shares.argmax() > 0:
-                    wins[names[int(shares.argmax()) - 1]].append(float(shares.max()))
-        expected |= {name: sum(won) / len(won) if won else 0.0 for name, won in wins.items()}
-    assert confidences(scores, ids) == pytest.approx(expected)
-    assert expected[4] == 0.0
-    assert expected[8] > 1 / 3
 
 
 def test_planes_of_one_group() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from limpet.errors import MaskError, ModelError, VideoError
 from limpet.state import TrackerState
+from limpet.tracking.confidence import Calibration
 from limpet.tracking.tracker import Tracker
 
 Frame = NDArray[np.uint8]
@@ -60,9 +61,18 @@ def test_confidence_is_a_probability_for_every_object() -> None:
     mask, state = tracker.step(images[1], state)
     assert set(state.confidence) == {7, 200}
     for object_id, value in state.confidence.items():
-        assert 1 / 3 <= value <= 1 if (mask == object_id).any() else value == 0, (
-            "the winner of three has at least a third"
-        )
+        assert 0 < value <= 1 if (mask == object_id).any() else value == 0
+
+
+def test_a_calibration_changes_confidences_and_no_mask() -> None:
+    raw, images = small_tracker(), frames(2)
+    calibration = Calibration(slope=2.0, offset=-1.0)
+    calibrated = Tracker(raw.model, precision="fp32", calibration=calibration)
+    (mask, before), (same, after) = (
+        t.step(images[1], t.start(images[0], mask_of(7))) for t in (raw, calibrated)
+    )
+    assert np.array_equal(mask, same)
+    assert after.confidence == {7: calibration(before.confidence[7])} != before.confidence
 
 
 def test_twelve_objects_share_one_pass_of_the_encoder() -> None:

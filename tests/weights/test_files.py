@@ -17,7 +17,15 @@ import limpet
 from limpet.errors import WeightsError
 from limpet.models import DeAOT
 from limpet.weights import store
-from limpet.weights.files import Weights, load_into, read_encoder, read_weights, sha256, write_weights
+from limpet.weights.files import (
+    Weights,
+    load_into,
+    read_encoder,
+    read_weights,
+    sha256,
+    write_facts,
+    write_weights,
+)
 from limpet.weights.store import bundled_weights, find_weights
 
 
@@ -38,6 +46,23 @@ def test_half_precision_round_trip(tmp_path: Path) -> None:
     assert torch.equal(found.tensors["counts"], tensors["counts"]), "integers keep their type"
     with safe_open(path, "pt") as file:
         assert file.get_tensor("matrix").dtype == torch.float16
+
+
+def test_new_facts_leave_every_byte_of_the_tensors(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    before = write_weights(old, Weights("deaot-t", some_tensors(), {"origin": "here"}))
+    data = old.read_bytes()
+    after = write_facts(old, {"confidence": "{}"}, new)
+    found = read_weights(new)
+    assert found.facts == {"origin": "here", "confidence": "{}"} and found.model == "deaot-t"
+    assert after == sha256(new) != before == sha256(old)
+    begin = 8 + int.from_bytes(data[:8], "little")
+    assert new.read_bytes().endswith(data[begin:])
+    assert write_facts(new, {"confidence": "{}"}, old) == after, (
+        "in place too, and the same facts give the same file"
+    )
+    with pytest.raises(WeightsError, match="there is no weights file"):
+        write_facts(tmp_path / "none", {}, new)
 
 
 def test_full_precision_keeps_every_bit(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""``limpet calibrate``: what a confidence is worth, measured on labelled video and written into the weights file."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
+from limpet.cli.progress import FrameProgress
+from limpet.cli.say import notes, say
+from limpet.cli.train import root_and_split
+from limpet.errors import DataError, OutputError
+
+if TYPE_CHECKING:
+    from limpet.data import VideoSequence
+    from limpet.evaluation.calibration import Reliability
+    from limpet.tracking.confidence import Calibration
+    from limpet.tracking.tracker import Tracker
+    from limpet.training.calibrate import Clip, Seen
+
+MOST_FRAMES = 200
+"""Of a video that is scored; a longer one is thinned evenly."""
+
+
+def calibrate_command(
+    model: ModelName = MODEL,
+    weights: WeightsFile = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROOT:SPLIT",
+            help="Labelled videos to calibrate on; those of the training will do. May be repeated.",
+        ),
+    ] = None,
+    stills: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Photos to make clips of as well: a folder with images/ and masks/."
+        ),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROOT:SPLIT", help="Labelled videos to measure the calibration on. May be repeated."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights to write.  [default: --weights itself]")
+    ] = None,
+    clips: Annotated[int, typer.Option(metavar="N", min=1, help="Clips of each kind to calibrate on.")] = 40,
+    max_size: Annotated[
+        int,
+        typer.Option("--max-size", metavar="PIXELS", min=16, help="Shorter side of what the network sees."),
+    ] = 240,
+    device: DeviceName = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
+) -> None:
+    """Make the confidence mean what it says: the expected IoU of a mask.
+
+    Tracks labelled clips, fits two numbers and writes them into the header of the weights file; tensors stay as
+    they are. With --score alone the calibration of a file is measured and nothing is written.
+    """
+    import limpet
+    from limpet.data import DavisFolder, StillsFolder
+    from limpet.training.calibrate import calibrate, calibration_clips
+    from limpet.weights.store import find_weights
+
+    fits = bool(video or stills)
+    if not fits and not score:
+        raise DataError("there is nothing to calibrate on; give --video ROOT:SPLIT, --stills DIR, or both")
+    source = find_weights(model, weights)
+    target = _target(source, weights, out, overwrite) if fits else source
+    folders = [DavisFolder(*root_and_split(text)) for text in video or []]
+    judges = [DavisFolder(*root_and_split(text)) for text in score or []]
+    photos = StillsFolder(stills) if stills else None
+    skipped = [line for each in (*folders, *judges, photos) if each for line in each.skipped]
+    notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
+    tracker = limpet.load(model, weights=source, device=device, max_size=max_size)
+    calibration, tracker.calibration = tracker.calibration, None
+    if fits:
+        sequences = [sequence for folder in folders for sequence in folder.sequences]
+        seen = _observe(tracker, calibration_clips(sequences, photos, count=clips), "calibrating")
+        calibration = calibrate(seen)
+        digest = _write(source, target, calibration.to_text())
+        _show("the clips calibrated on", seen, calibration)
+        say(f"slope {calibration.slope:g}, offset {calibration.offset:g} -> {target} (sha256 {digest})")
+    if judges:
+        held = [sequence for folder in judges for sequence in folder.sequences]
+        _show(" ".join(score or []), _observe(tracker, _whole(held), "scoring"), calibration)
+
+
+def _target(source: Path, weights: Path | None, out: Path | None, overwrite: bool) -> Path:
+    """Where to write; known before the work. Raises OutputError."""
+    if out is None and weights is None:
+        raise OutputError("the weights that ship are not changed; name a file to write with --out FILE")
+    if out is not None and out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another --out or add --overwrite")
+    return out or source
+
+
+def _write(source: Path, target: Path, text: str) -> str:
+    from limpet.tracking.confidence import FACT
+    from limpet.weights.files import write_facts
+
+    command = shlex.join(["limpet", *sys.argv[1:]])
+    return write_facts(source, {FACT: text, f"{FACT}_command": command}, target)
+
+
+def _whole(videos: Sequence[VideoSequence]) -> list[Callable[[], Clip]]:
+    from limpet.training.calibrate import plain_clip
+
+    return [partial(plain_clip, video, MOST_FRAMES) for video in videos]
+
+
+def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) -> list[Seen]:
+    from limpet.training.calibrate import observe
+
+    seen: list[Seen] = []
+    with FrameProgress(what) as progress:
+        for done, make in enumerate(makers, start=1):
+            seen += observe(tracker, make())
+            progress(done, len(makers))
+    return seen
+
+
+def _show(title: str, seen: Sequence[Seen], calibration: Calibration | None) -> None:
+    """A reliability table of the confidence, and what it was before."""
+    from limpet.evaluation.calibration import reliability
+
+    ious = [each.iou for each in seen]
+    raw = reliability([each.soft_iou for each in seen], ious)
+    now = reliability([calibration(each.soft_iou) for each in seen], ious) if calibration else raw
+    Console().print(_table(title, now))
+    before = f" (uncalibrated {raw.error:.3f})" if calibration else ", uncalibrated"
+    say(
+        f"{len(seen)} masks, {now.bad:.0%} of them with an IoU below 0.5; calibration error {now.error:.3f}{before}"
+    )
+    say(f"chance that such a mask has less confidence than a better one: {now.detection:.3f}")
+
+
+def _table(title: str, found: Reliability) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("confidence", "masks", "mean confidence", "mean IoU"):
+        table.add_column(heading, justify="right")
+    for each in found.bins:
+        table.add_row(
+            f"{each.low:.1f} to {each.high:.1f}", f"{each.count}", f"{each.confidence:.3f}", f"{each.iou:.3f}"
+        )
+    return table
