@@ -22,7 +22,7 @@ from limpet.errors import LimpetError
 from limpet.files import atomic_path
 from limpet.tensor_files import read_tensors
 
-FORMAT = "limpet-state-2"
+FORMAT = "limpet-state-3"
 
 
 class LayerMemory(NamedTuple):
@@ -83,6 +83,10 @@ class TrackerState:
     mask: (H, W) uint8, ids of the last frame at its own size.
     network_size: (height, width) in pixels of what the network sees.
     confidence: how sure the network is of each object in the last frame, 0..1; 0 where it sees none of it.
+    views: of an augmented tracker (limpet/tracking/augment.py), one state for each way in which it sees the frames,
+        each with groups and masks of its own; the whole then has no groups, and its mask and confidence are the
+        merged ones. Empty otherwise.
+    mirrored: whether this is such a view, of frames with left and right exchanged.
     """
 
     groups: tuple[GroupState, ...]
@@ -90,11 +94,14 @@ class TrackerState:
     mask: Tensor
     network_size: tuple[int, int]
     confidence: dict[int, float] = field(default_factory=dict)
+    views: tuple[TrackerState, ...] = ()
+    mirrored: bool = False
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """All ids that are tracked, in the order in which they were given."""
-        return tuple(object_id for group in self.groups for object_id in group.object_ids)
+        groups = self.views[0].groups if self.views else self.groups
+        return tuple(object_id for group in groups for object_id in group.object_ids)
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -159,6 +166,8 @@ class TrackerState:
                 for layer, (key, value) in enumerate(memory):
                     named[f"{g}.{kind}.{layer}.key"] = key
                     named[f"{g}.{kind}.{layer}.value"] = value
+        for v, view in enumerate(self.views):
+            named |= {f"view{v}.{name}": tensor for name, tensor in view._tensors().items()}
         return named
 
     def _facts(self) -> dict[str, object]:
@@ -166,7 +175,7 @@ class TrackerState:
             "frame_index": self.frame_index,
             "network_size": self.network_size,
             "confidence": {str(object_id): value for object_id, value in self.confidence.items()},
-            "layers": len(self.groups[0].long_term),
+            "layers": len(self.groups[0].long_term) if self.groups else 0,
             "groups": [
                 {
                     "ids": group.object_ids,
@@ -175,6 +184,8 @@ class TrackerState:
                 }
                 for group in self.groups
             ],
+            "views": [view._facts() for view in self.views],
+            "mirrored": self.mirrored,
         }
 
     @staticmethod
@@ -195,7 +206,23 @@ class TrackerState:
         )
         height, width = facts["network_size"]
         confidence = {int(object_id): value for object_id, value in facts["confidence"].items()}
-        return TrackerState(groups, facts["frame_index"], tensors["mask"], (height, width), confidence)
+        views = tuple(
+            TrackerState._with(_below(f"view{v}.", tensors), view) for v, view in enumerate(facts["views"])
+        )
+        return TrackerState(
+            groups,
+            facts["frame_index"],
+            tensors["mask"],
+            (height, width),
+            confidence,
+            views,
+            facts["mirrored"],
+        )
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose name starts with ``prefix``, by the rest of it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _stored_frame(index: int, given: list[int], confidence: float, descriptor: list[float]) -> StoredFrame:

@@ -69,6 +69,28 @@ def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corne
     return torch.where(best > background.clamp(MARGIN, 1 - MARGIN), index, torch.zeros_like(index))
 
 
+def probabilities(scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
+    """How probable background and every object are in every pixel; their largest is what ``label_map`` finds.
+
+    Groups are merged as the official code does it: a softmax a group, the backgrounds multiplied, everything kept
+    MARGIN from 0 and 1, and a softmax over the logits of all.
+
+    Args:
+        scores: for each group of objects (1, N+1, h, w) float32, background first.
+        size: (H, W) of the result in pixels.
+        align_corners: how scores are enlarged.
+
+    Returns:
+        (1 + all N, H, W) float32: background, then the objects, group after group.
+    """
+    groups = [_enlarge(group, size, align_corners)[0].softmax(dim=0) for group in scores]
+    if len(groups) == 1:
+        return groups[0]
+    background = torch.stack([group[0] for group in groups]).prod(dim=0, keepdim=True)
+    together = torch.cat([background, *(group[1:] for group in groups)]).clamp_(MARGIN, 1 - MARGIN)
+    return together.logit_().softmax(dim=0)
+
+
 def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype) -> Tensor:
     """What the identity bank reads of a mask.
 

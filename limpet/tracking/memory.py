@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from limpet.errors import ModelError
-from limpet.state import GroupState, LayerMemory, Memory, StoredFrame
+from limpet.state import GroupState, LayerMemory, Memory, StoredFrame, TrackerState
 from limpet.tracking.policies import MB, Frames, MemoryPolicy, tracked, without
+
+
+class Unsettled(NamedTuple):
+    """A state after a frame whose long-term memories are still those of before, and for each group what ``settle``
+    takes as ``offered``."""
+
+    state: TrackerState
+    offered: Sequence[StoredFrame | None]
 
 
 def drop_newest(memory: Memory, tokens: int) -> Memory:
@@ -32,6 +42,24 @@ def stored_frame(
     sure = list(confidences)
     descriptor = memory[0].key.float().mean(dim=(0, 1)).tolist()
     return StoredFrame(index, tuple(given), sum(sure) / len(sure), tuple(descriptor))
+
+
+def settle_together(
+    unsettled: Sequence[Unsettled], policy: MemoryPolicy, more_bytes: int = 0
+) -> list[TrackerState]:
+    """Settle states that are held together, under one byte budget.
+
+    Args:
+        more_bytes: what is held besides these states.
+
+    Raises:
+        ModelError: as for ``settle``.
+    """
+    groups = [group for state, _ in unsettled for group in state.groups]
+    offered = [offer for _, offers in unsettled for offer in offers]
+    masks = sum(state.mask.nbytes for state, _ in unsettled)
+    kept = iter(settle(groups, offered, policy, masks + more_bytes))
+    return [replace(state, groups=tuple(islice(kept, len(state.groups)))) for state, _ in unsettled]
 
 
 def settle(
@@ -58,21 +86,26 @@ def settle(
         for group, new in zip(groups, offered, strict=True)
     ]
     room = None if policy.max_bytes is None else _room(groups, policy.max_bytes, mask_bytes)
-    after = choose(policy, before, room)
+    after = choose(policy, before, room, [_nbytes(group.short_term) for group in groups])
     return tuple(
         group if kept == group.frames else _remember(group, kept)
         for group, kept in zip(groups, after, strict=True)
     )
 
 
-def choose(policy: MemoryPolicy, groups: Sequence[Frames], room: int | None) -> list[Frames]:
-    """The frames that stay in each group, ``room`` or fewer in all groups together (None: no limit).
+def choose(
+    policy: MemoryPolicy, groups: Sequence[Frames], room: int | None, sizes: Sequence[int] | None = None
+) -> list[Frames]:
+    """The frames that stay in each group, those of all groups together within ``room`` (None: no limit).
+
+    ``sizes`` says what one frame of each group takes of the room, 1 unless told otherwise.
 
     Where room is short the largest group gives first, and all tracked frames go before any reference. The last
     frame of a group stays.
     """
     kept = [policy.keep(frames) for frames in groups]
-    while room is not None and sum(map(len, kept)) > max(room, len(kept)):
+    each = [1] * len(kept) if sizes is None else sizes
+    while room is not None and _held(kept, each) > max(room, sum(each)):
         largest = max(range(len(kept)), key=lambda g: (bool(tracked(kept[g])), len(kept[g])))
         frames = kept[largest]
         gone = policy.least(frames) if tracked(frames) else least_reference(frames)
@@ -90,13 +123,17 @@ def least_reference(frames: Frames) -> StoredFrame:
     return later[0]
 
 
+def _held(groups: Sequence[Frames], sizes: Sequence[int]) -> int:
+    return sum(len(frames) * size for frames, size in zip(groups, sizes, strict=True))
+
+
 def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
-    """How many frames fit into all long-term memories together, beside one of each group as short-term memory."""
-    frame_bytes = _nbytes(groups[0].short_term)
-    room = (max_bytes - mask_bytes) // frame_bytes - len(groups)
-    if room < len(groups):
-        smallest = mask_bytes + 2 * len(groups) * frame_bytes
-        objects = sum(len(group.object_ids) for group in groups)
+    """Bytes for all long-term memories together, beside one frame of each group as short-term memory."""
+    short_bytes = sum(_nbytes(group.short_term) for group in groups)
+    room = max_bytes - mask_bytes - short_bytes
+    if room < short_bytes:
+        smallest = mask_bytes + 2 * short_bytes
+        objects = len({i for group in groups for i in group.object_ids})
         raise ModelError(
             f"a memory budget of {max_bytes / MB:g} MB is too small for one reference and the previous frame of "
             f"{objects} {'objects' if objects > 1 else 'object'} at this size; the smallest that works is "

@@ -23,7 +23,7 @@ from limpet.state import GroupState, Memory, StoredFrame, TrackerState
 from limpet.tracking.confidence import Calibration, soft_ious
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
 from limpet.tracking.labels import label_map, slot_planes
-from limpet.tracking.memory import drop_newest, settle, stored_frame
+from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stored_frame
 from limpet.tracking.policies import MemoryPolicy, find_policy
 from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
 
@@ -77,16 +77,8 @@ class Tracker:
         """
         check_frame(frame)
         check_mask(mask, frame.shape[:2])
-        size = self.sizes.network_size(*frame.shape[:2])
-        groups = split_into_groups(object_ids(mask), self.config.max_objects)
-        labels = self._on_device(mask)
-        features = self._encode(frame, size)
-        states = [self._refer(features, labels, ids, size, 0, None) for ids in groups]
-        offers = [
-            stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
-        ]
-        sure = {i: 1.0 for ids in groups for i in ids}
-        return TrackerState(settle(states, offers, self.memory, labels.nbytes), 0, labels, size, sure)
+        begun = self._begin(frame, mask, self.sizes.network_size(*frame.shape[:2]))
+        return settle_together([begun], self.memory)[0]
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
@@ -100,24 +92,9 @@ class Tracker:
             ModelError: the state is of another model, precision or device.
         """
         self._check(frame, state)
-        features = self._encode(frame, state.network_size)
-        scores, pending = [], []
-        for group in state.groups:
-            tokens, projections = self.model.propagate(features, group.long_term, group.short_term)
-            scores.append(keep_slots(self.model.decode(tokens, features), [len(group.object_ids)]))
-            pending.append(projections)
-        ids = [group.object_ids for group in state.groups]
-        labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
-        index, sure = state.frame_index + 1, self._confidences(scores, ids)
-        groups, offers = [], []
-        for group, projections in zip(state.groups, pending, strict=True):
-            embedding = self._identify(labels, group.object_ids, state.network_size)
-            after, offer = self._follow(group, self.model.remember(projections, embedding), index, sure)
-            groups.append(after)
-            offers.append(offer)
-        kept = settle(groups, offers, self.memory, labels.nbytes)
-        masks = labels.cpu().numpy().copy()  # on a CPU it would share memory with the state
-        return masks, TrackerState(kept, index, labels, state.network_size, sure)
+        followed, _ = self._follow(frame, state)
+        (after,) = settle_together([followed], self.memory)
+        return _as_numpy(after.mask), after
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
@@ -136,6 +113,42 @@ class Tracker:
         """
         self._check(frame, state)
         check_mask(mask, state.frame_size)
+        return settle_together([self._extend(frame, mask, state)], self.memory)[0]
+
+    def _begin(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> Unsettled:
+        """``start`` with the network's image at ``size``, before the memories are settled."""
+        groups = split_into_groups(object_ids(mask), self.config.max_objects)
+        labels = self._on_device(mask)
+        features = self._encode(frame, size)
+        states = [self._refer(features, labels, ids, size, 0, None) for ids in groups]
+        offers = [
+            stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
+        ]
+        sure = {i: 1.0 for ids in groups for i in ids}
+        return Unsettled(TrackerState(tuple(states), 0, labels, size, sure), offers)
+
+    def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[Unsettled, list[Tensor]]:
+        """``step`` before the memories are settled, and each group's scores (1, N+1, h, w)."""
+        features = self._encode(frame, state.network_size)
+        scores, pending = [], []
+        for group in state.groups:
+            tokens, projections = self.model.propagate(features, group.long_term, group.short_term)
+            scores.append(keep_slots(self.model.decode(tokens, features), [len(group.object_ids)]))
+            pending.append(projections)
+        ids = [group.object_ids for group in state.groups]
+        labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
+        index, sure = state.frame_index + 1, self._confidences(scores, ids)
+        groups, offers = [], []
+        for group, projections in zip(state.groups, pending, strict=True):
+            embedding = self._identify(labels, group.object_ids, state.network_size)
+            renewed, offer = self._renew(group, self.model.remember(projections, embedding), index, sure)
+            groups.append(renewed)
+            offers.append(offer)
+        after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=sure)
+        return Unsettled(after, offers), scores
+
+    def _extend(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> Unsettled:
+        """``add`` before the memories are settled."""
         given, named = self._on_device(mask), object_ids(mask)
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
         labels = torch.where(given > 0, given, labels)
@@ -163,8 +176,7 @@ class Tracker:
             values = [sure[i] for i in ids]
             states.append(after)
             offers.append(stored_frame(state.frame_index, drawn, values, after.short_term))
-        kept = settle(states, offers, self.memory, labels.nbytes)
-        return replace(state, groups=kept, mask=labels, confidence=sure)
+        return Unsettled(replace(state, groups=tuple(states), mask=labels, confidence=sure), offers)
 
     def _on_device(self, mask: NDArray[np.uint8]) -> Tensor:
         """A copy, so that neither side sees the other's later changes; views and read-only arrays are fine."""
@@ -195,7 +207,7 @@ class Tracker:
             known, kept = known[1:], drop_newest(kept, tokens=features.size[0] * features.size[1])
         return GroupState(ids, kept, memory, index, known)
 
-    def _follow(
+    def _renew(
         self, group: GroupState, memory: Memory, index: int, sure: dict[int, float]
     ) -> tuple[GroupState, StoredFrame | None]:
         """A group after a frame, and the frame's facts if it is to be offered to the long-term memory."""
@@ -220,6 +232,11 @@ class Tracker:
                 f"the frame is {frame.shape[0]}x{frame.shape[1]} but the first was "
                 f"{state.frame_size[0]}x{state.frame_size[1]}; start again from a frame of the new size"
             )
+        if state.views:
+            raise ModelError(
+                f"the state has {len(state.views)} views, but the tracker has no augmentation; step it with the "
+                f"flip and scales that made it"
+            )
         memory = state.groups[0].short_term
         key = memory[0].key
         if (len(memory), key.dtype, key.device.type) != (self.config.layers, self._dtype, self.device.type):
@@ -228,6 +245,11 @@ class Tracker:
                 f"{self.config.layers} in {self._dtype} on {self.device.type}; step it with the model and precision "
                 f"that made it, after state.to(device)"
             )
+
+
+def _as_numpy(labels: Tensor) -> NDArray[np.uint8]:
+    """A copy: on a CPU the array would share memory with the state."""
+    return labels.cpu().numpy().copy()
 
 
 def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:

@@ -205,6 +205,6 @@ def test_a_memory_that_does_not_change_is_not_copied() -> None:
 def test_states_of_before_are_refused_with_what_to_do(tmp_path: Path) -> None:
     save_file({"mask": torch.zeros(2, 2)}, tmp_path / "old", metadata={"format": "limpet-state-1"})
     with pytest.raises(
-        LimpetError, match=r"not a tracker state of this version \(limpet-state-2\); start the tracking again"
+        LimpetError, match=r"not a tracker state of this version \(limpet-state-3\); start the tracking again"
     ):
         TrackerState.load(tmp_path / "old")
