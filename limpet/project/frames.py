@@ -1,8 +1,7 @@
 """Frames of a video in any order, with a bounded number of them in memory.
 
-A reader goes from the first frame to the last. Going backwards therefore means: decode a chunk forwards, walk it
-backwards, then take the chunk before it. A reader that can begin anywhere says so with a method
-``frames_from(index)``; images are opened one by one; any other reader decodes from the start for each chunk.
+A reader goes forwards, from any frame. Going backwards therefore means: decode a chunk forwards, walk it backwards,
+then take the chunk before it.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from limpet.errors import VideoError
-from limpet.project.video import image_files
 from limpet.video.base import Frame, VideoReader
 from limpet.video.image_reader import ImageReader
 
 CHUNK_BYTES = 256 << 20
 """Memory for one chunk of a backward walk: 200 frames of 854 x 480, 10 of 4K."""
-_IMAGES_AT_ONCE = 64
+_NEAR = 64
+"""Frames that are rather read past than sought again."""
 
 
 class FrameAccess:
@@ -35,7 +34,6 @@ class FrameAccess:
         height, width = reader.size
         self.chunk = max(2, chunk_bytes // (height * width * 3))
         self.counted: int | None = None
-        self._images = image_files(reader.path) if isinstance(reader, ImageReader) else []
 
     def forwards(self, first: int, last: int | None) -> Iterator[Frame]:
         """Frames ``first`` to ``last`` (included; None: to the end).
@@ -76,32 +74,25 @@ class FrameAccess:
 
     def at(self, indices: Iterable[int]) -> dict[int, Frame]:
         """Single frames. Raises VideoError when the video has no such frame."""
-        wanted = sorted(set(indices))
-        if self._images or hasattr(self.reader, "frames_from"):
-            return {index: next(iter(self.forwards(index, index))) for index in wanted}
         found: dict[int, Frame] = {}
-        if wanted:
-            # One pass for all of them, however far apart.
-            found = {f.index: f for f in self.forwards(0, wanted[-1]) if f.index in wanted}
+        for run in _runs(sorted(set(indices)), 1 if isinstance(self.reader, ImageReader) else _NEAR):
+            found |= {frame.index: frame for frame in self.forwards(run[0], run[-1]) if frame.index in run}
         return found
 
     def _from(self, first: int) -> Iterator[Frame]:
-        if self._images:
-            yield from self._images_from(first)
-            return
-        offered = getattr(self.reader, "frames_from", None)
         count = 0
-        for frame in offered(first) if offered is not None else self.reader:
+        for frame in self.reader.frames_from(first):
             count = frame.index + 1
-            if frame.index >= first:
-                yield frame
-        self.counted = count or self.counted
+            yield frame
+        self.counted = count or sum(1 for _ in self.reader)  # it may end before ``first``
 
-    def _images_from(self, first: int) -> Iterator[Frame]:
-        total = len(self._images)
-        for begin in range(first, total, _IMAGES_AT_ONCE):
-            # The reader compares the sizes of what it opens, so a few at a time are enough to wait for.
-            part = ImageReader(self.reader.path, self._images[begin : begin + _IMAGES_AT_ONCE])
-            for frame in part:
-                yield Frame(begin + frame.index, frame.image, frame.time)
-        self.counted = total
+
+def _runs(indices: list[int], near: int) -> list[list[int]]:
+    """Sorted indices in groups whose neighbours are at most ``near`` apart."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index - runs[-1][-1] <= near:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs

@@ -36,15 +36,16 @@ class Frame:
 class VideoReader(ABC):
     """A source of frames: a context manager that can be iterated, from the start each time.
 
-    One frame is held at a time. As many frames come out as went into the video, in the order shown.
+    One frame is held at a time. As many frames come out as went into the video, in the order shown. Only one
+    iteration runs at a time: beginning another one ends it.
 
     Attributes:
         name: the file's or folder's own name.
         size: (H, W) in pixels, as shown (rotation applied). Pixels are not stretched to be square.
         frame_rate: average frames per second, or None when the source does not say.
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
-        failures: one sentence for each frame that could not be decoded, or was damaged, in the latest
-            iteration; the same list throughout, growing while frames are read.
+        failures: one sentence for each frame that could not be decoded, or was damaged, among those of the
+            latest iteration; the same list throughout, growing while frames are read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,11 +61,39 @@ class VideoReader(ABC):
     def _frames(self) -> Generator[Frame, None, None]:
         """Yield every frame from the first one; release the source when closed."""
 
+    def _frames_from(self, index: int) -> Generator[Frame, None, None]:
+        """Yield the frames from ``index`` on. A reader that can begin anywhere has its own way to."""
+        frames = self._frames()
+        try:
+            for frame in frames:
+                if frame.index >= index:
+                    yield frame
+                else:
+                    self.failures.clear()
+        finally:
+            frames.close()
+
     def __iter__(self) -> Iterator[Frame]:
+        return self._begin(self._frames())
+
+    def frames_from(self, index: int) -> Iterator[Frame]:
+        """The frames from ``index`` on: the very ones (index, image, time) that iterating from the start gives.
+
+        Where the source allows it they come without reading all that is before. ``failures`` tells of these
+        frames only. A video that ends before ``index`` gives none.
+
+        Raises:
+            ValueError: ``index`` is negative.
+        """
+        if index < 0:
+            raise ValueError(f"frames are counted from 0 on, got {index}")
+        return self._begin(self._frames_from(index) if index else self._frames())
+
+    def _begin(self, frames: Generator[Frame, None, None]) -> Iterator[Frame]:
         self.close()
         self.failures.clear()
-        self._running = self._frames()
-        return self._running
+        self._running = frames
+        return frames
 
     def close(self) -> None:
         """Release the file. Iterating again opens it again."""

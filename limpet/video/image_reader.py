@@ -41,8 +41,11 @@ class ImageReader(VideoReader):
         self.size = _common_size(path, images)
 
     def _frames(self) -> Generator[Frame, None, None]:
-        for index, path in enumerate(self._images):
-            yield Frame(index, self._read(index, path), float(index / ASSUMED_RATE))
+        return self._frames_from(0)
+
+    def _frames_from(self, index: int) -> Generator[Frame, None, None]:
+        for k in range(index, len(self._images)):
+            yield Frame(k, self._read(k, self._images[k]), float(k / ASSUMED_RATE))
 
     def _read(self, index: int, path: Path) -> NDArray[np.uint8] | None:
         try:

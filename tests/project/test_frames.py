@@ -109,6 +109,22 @@ def test_a_reader_that_can_begin_anywhere_is_not_read_from_the_start() -> None:
         list(access.forwards(95, 130))
 
 
+def test_frames_that_are_near_are_read_in_one_pass(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_video(clip) as reader:
+        begun: list[int] = []
+        frames_from = reader.frames_from
+        monkeypatch.setattr(reader, "frames_from", lambda index: begun.append(index) or frames_from(index))
+        assert sorted(FrameAccess(reader).at([19, 2, 7])) == [2, 7, 19] and begun == [2]
+        with pytest.raises(VideoError, match=r"clip\.mp4 has no frame 40: it ends after 20 frames, 0 to 19"):
+            FrameAccess(reader).at([40])
+
+
+def test_images_keep_their_times_and_numbers(tmp_path: Path) -> None:
+    with open_video(make_video(tmp_path / "clip", 100)) as reader:
+        expected = [(frame.index, frame.time) for frame in reader]
+        assert [(frame.index, frame.time) for frame in FrameAccess(reader).forwards(70, 99)] == expected[70:]
+
+
 def test_the_end_of_the_video_is_known_once_it_was_reached(clip: Path) -> None:
     with open_video(clip) as reader:
         access = FrameAccess(reader)

@@ -114,6 +114,20 @@ def test_no_frame_stays_in_memory(tmp_path: Path) -> None:
         gc.enable()
 
 
+def test_opening_again_and_again_leaves_no_picture(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 3)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(4):
+            with open_video(path) as video:
+                next(iter(video))
+        sizes = [(item.height, item.width) for item in gc.get_objects() if type(item) is av.VideoFrame]
+        assert SIZE not in sizes, sizes
+    finally:
+        gc.enable()
+
+
 def test_a_damaged_frame_leaves_a_hole_in_its_place(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mov", 20, codec="mjpeg", pixels="yuvj420p")
     damage_packet(path, 7)

@@ -1,0 +1,229 @@
+"""One pass of FFmpeg's decoder over a video track: frames numbered, holes filled, times kept, damage told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from limpet.errors import VideoError
+from limpet.video.base import ASSUMED_RATE, Frame, VideoReader
+from limpet.video.orientation import Orientation, from_display_matrix
+from limpet.video.slots import FrameSlots
+
+_BT709 = 1
+_CUT_OFF_FRAMES = 2
+_CUT_OFF_SECONDS = 0.5
+"""A file counts as cut off when more than this is missing at its end: counts and durations are rounded up."""
+
+
+class FFmpegReader(VideoReader):
+    """What every source that FFmpeg reads tells of itself.
+
+    Attributes:
+        packet_count: how many pictures the source says it holds, shown or not; None where it does not.
+        seconds: how long it says it is, or None.
+        orientation: how its pictures are turned to be shown; known from the first one on.
+    """
+
+    packet_count: int | None = None
+    seconds: float | None = None
+    orientation: Orientation | None = None
+
+    def note_key_frame(self, pts: int, index: int) -> None:
+        """A key frame was decoded; for readers that keep account of it."""
+
+    def _learn(self, container: InputContainer, stream: VideoStream) -> None:
+        """Take over what the headers say."""
+        self.frame_rate = stream.average_rate or stream.guessed_rate or None
+        self.seconds = _duration(container, stream)
+        self.packet_count = stream.frames or None
+        self.frame_count = stream.frames or self._estimate()
+
+    def _estimate(self) -> int | None:
+        return round(self.seconds * self.frame_rate) if self.seconds and self.frame_rate else None
+
+
+class Decoding:
+    """One pass over the stream, from its beginning.
+
+    Args:
+        reader: what is known of the source; its ``failures`` grow.
+        stream: its video track.
+        first: frames before this one are decoded and counted, but not made into pictures and not given.
+    """
+
+    def __init__(self, reader: FFmpegReader, stream: VideoStream, first: int = 0) -> None:
+        self._reader, self._stream, self._first = reader, stream, first
+        # Frame threads report an error with a later packet and lose frames that wait behind it.
+        stream.thread_type = "SLICE"
+        self._step = float(1 / (reader.frame_rate or ASSUMED_RATE))
+        self._slots = FrameSlots()
+        self._cut_packet: int | None = None
+        self._stopped_by: FFmpegError | None = None
+        self._origin: float | None = None
+        self._next, self._last_time = 0, -self._step
+        self._packets_end = 0.0
+        self.packets_seen = 0
+        self.first_pts: int | None = None
+
+    def frames(self, container: InputContainer) -> Iterator[Frame]:
+        """Yield the frames, from ``first`` on."""
+        for packet in self._packets(container):
+            if packet is not None and packet.size:
+                self._expect(packet)
+            try:
+                decoded = self._stream.decode(packet)
+            except FFmpegError as error:
+                if packet is not None:
+                    yield from self._failed(packet, error)
+                continue
+            for raw in decoded:
+                yield from self._delivered(raw)
+        yield from self._end()
+
+    def _expect(self, packet: av.Packet[Any]) -> None:
+        self.packets_seen += 1
+        if packet.pts is None:
+            return
+        self._packets_end = max(self._packets_end, self._seconds(packet.pts + (packet.duration or 0)))
+        if not packet.is_discard:  # a video that was trimmed keeps packets from before its beginning
+            self._slots.expect(packet.pts)
+
+    def _packets(self, container: InputContainer) -> Iterator[av.Packet[Any] | None]:
+        """All packets, then an empty one (or None), which makes the decoder give what it still holds."""
+        try:
+            yield from container.demux(self._stream)
+        except FFmpegError as error:
+            self._stopped_by = error
+            yield None
+
+    def _failed(self, packet: av.Packet[Any], error: FFmpegError) -> Iterator[Frame]:
+        if packet.pts is None:
+            yield from self._lost(self._last_time + self._step)
+            return
+        self._slots.fail(packet.pts)
+        if packet.is_corrupt:
+            self._cut_packet = packet.pts
+
+    def _delivered(self, raw: VideoFrame) -> Iterator[Frame]:
+        if raw.pts is not None:
+            for pts in self._slots.deliver(raw.pts, raw.key_frame):
+                yield from self._lost(self._seconds(pts))
+            if raw.key_frame:
+                self._reader.note_key_frame(raw.pts, self._next)
+        if self.first_pts is None:
+            self.first_pts = raw.pts
+        time = self._seconds(raw.pts) if raw.pts is not None else self._last_time + self._step
+        if raw.is_corrupt:
+            self._reader.failures.append(
+                f"frame {self._next} is damaged; shown as far as it could be decoded"
+            )
+        yield from self._frame(raw, time)
+
+    def _lost(self, time: float) -> Iterator[Frame]:
+        self._reader.failures.append(f"frame {self._next} could not be decoded: damaged data")
+        yield from self._frame(None, time)
+
+    def _end(self) -> Iterator[Frame]:
+        lost = self._slots.rest()
+        # A last packet that is only partly in the file is where it was cut off, not a frame.
+        for pts in lost:
+            if pts != self._cut_packet:
+                yield from self._lost(self._seconds(pts))
+        if self._stopped_by is not None:
+            self._reader.failures.append(
+                f"reading stopped after {self._next} frames: {self._stopped_by.strerror}"
+            )
+        if self._is_cut_off():
+            expected = self._reader.frame_count
+            self._reader.failures.append(
+                f"the video ends after {self._next} of about {expected} frames: the file is cut off or "
+                "damaged"
+            )
+
+    def _is_cut_off(self) -> bool:
+        """Whether packets are missing at the end.
+
+        Where the file says how many there are, they are counted. Elsewhere only its length in seconds is known: at a
+        variable rate the number of frames follows from nothing.
+        """
+        if self._reader.packet_count is not None:
+            return self._reader.packet_count - self.packets_seen > _CUT_OFF_FRAMES
+        slack = max(_CUT_OFF_SECONDS, _CUT_OFF_FRAMES * self._step)
+        return self._reader.seconds is not None and self._reader.seconds - self._packets_end > slack
+
+    def _frame(self, raw: VideoFrame | None, time: float) -> Iterator[Frame]:
+        """The next frame, unless it comes before the first one that is wanted."""
+        if self._origin is None:
+            self._origin = time
+        index, shown = self._next, max(time - self._origin, self._last_time)
+        if index >= self._first:
+            image = self._image(raw) if raw is not None else None
+            self._next, self._last_time = index + 1, shown
+            yield Frame(index, image, shown)
+        else:
+            self._next, self._last_time = index + 1, shown
+            self._reader.failures.clear()
+
+    def _seconds(self, pts: int) -> float:
+        return float(pts * (self._stream.time_base or Fraction(1, 1)))
+
+    def _image(self, raw: VideoFrame) -> NDArray[np.uint8]:
+        reader = self._reader
+        if reader.orientation is None:
+            reader.orientation = _orientation(raw)
+        expected = reader.size
+        if reader.orientation.transposed:
+            expected = (expected[1], expected[0])
+        if expected != (0, 0) and (raw.height, raw.width) != expected:
+            reader.failures.append(
+                f"frame {self._next} is {raw.height}x{raw.width} in a video of "
+                f"{expected[0]}x{expected[1]}; resized"
+            )
+            raw = raw.reformat(width=expected[1], height=expected[0])
+        return reader.orientation.apply(_rgb(raw))
+
+
+def video_track(container: InputContainer, name: object) -> VideoStream:
+    """The first track that is a video. Raises VideoError when there is none."""
+    # The cover art of a sound file is no video; PyAV 14.0 does not tell it apart.
+    cover_art = getattr(getattr(av.stream, "Disposition", None), "attached_pic", 0)
+    for stream in container.streams.video:
+        if not (cover_art and stream.disposition & cover_art):
+            return stream
+    raise VideoError(f"{name} has no video track (only sound or data); expected a video")
+
+
+def _rgb(raw: VideoFrame) -> NDArray[np.uint8]:
+    if raw.colorspace == _BT709:
+        # PyAV before 17 takes every video for BT.601 unless two different spaces are named, which shifts the
+        # colours of HD footage; for an RGB result the second one has no meaning.
+        raw = raw.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601")
+    return np.asarray(raw.to_ndarray(format="rgb24"), np.uint8)
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds the picture lasts; the file's own duration only counts where no other track can be longer."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None
+
+
+def _orientation(raw: VideoFrame) -> Orientation:
+    # A frame that was asked for its side data refers to itself and stays until Python's cycle collector comes
+    # by: a frame for each video that is opened, and 100 MB a minute when each frame is asked. A tiny copy is.
+    side_data: Any = raw.reformat(width=16, height=16, format="gray").side_data
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    return from_display_matrix(bytes(matrix)) if matrix is not None else Orientation()
