@@ -17,7 +17,7 @@ from rich.table import Table
 from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
-from limpet.cli.train import root_and_split
+from limpet.cli.training_run import root_and_split
 from limpet.errors import DataError, OutputError
 
 if TYPE_CHECKING:

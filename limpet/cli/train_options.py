@@ -1,0 +1,94 @@
+"""The options that commands which train share; see ``limpet.training.config.TrainConfig`` for what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of the run: checkpoint, log, curves, weights.")
+]
+StillsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--stills", metavar="DIR", help="Photos to make clips of: a folder with images/ and masks/."
+    ),
+]
+EncoderFile = Annotated[
+    Path | None,
+    typer.Option("--encoder", metavar="FILE", help="ImageNet weights of the encoder (safetensors)."),
+]
+StartFile = Annotated[
+    Path | None, typer.Option("--from", metavar="FILE", help="Weights of an earlier stage.")
+]
+Steps = Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Optimizer steps.")]
+Batch = Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Clips a step and device.")]
+Frames = Annotated[int, typer.Option("--frames", metavar="N", min=2, help="Frames a clip.")]
+ClipSize = Annotated[int, typer.Option("--size", metavar="PIXELS", help="Side of the clips, 16k + 1.")]
+VideoShare = Annotated[
+    tuple[float, float],
+    typer.Option("--video-share", metavar="A B", help="Share of clips from videos, at start and end."),
+]
+MaxGap = Annotated[
+    tuple[int, int],
+    typer.Option("--max-gap", metavar="A B", help="Largest distance of frames, at start and end."),
+]
+LearningRate = Annotated[
+    float, typer.Option("--learning-rate", metavar="X", help="The highest, after warm-up.")
+]
+SmallestRate = Annotated[float, typer.Option("--smallest-rate", metavar="X", help="Where its decay ends.")]
+WeightDecay = Annotated[float, typer.Option("--weight-decay", metavar="X", help="Of matrices; AdamW's.")]
+OwnPredictionsFrom = Annotated[
+    float,
+    typer.Option(
+        "--own-predictions-from",
+        metavar="X",
+        help="Share of the steps (0 to 1) after which memory is of own predictions.",
+    ),
+]
+SlotsFixedUntil = Annotated[
+    float,
+    typer.Option(
+        "--slots-fixed-until", help="Progress up to which objects keep the identity slot of their id."
+    ),
+]
+SlotsAllFrom = Annotated[
+    float, typer.Option("--slots-all-from", help="Progress from which all slots are used.")
+]
+ReferenceUntil = Annotated[
+    float,
+    typer.Option(
+        "--reference-until",
+        metavar="X",
+        help="Share of the steps (0 to 1) at which the first frame's loss is gone.",
+    ),
+]
+FrozenStages = Annotated[
+    int, typer.Option("--frozen-stages", metavar="N", help="Encoder stages that do not learn.")
+]
+TrainPrecision = Annotated[
+    str, typer.Option("--precision", metavar="bf16-mixed|32-true", help="Number format of the computation.")
+]
+Checkpointing = Annotated[bool, typer.Option("--checkpointing", help="Take less memory and more time.")]
+TrainDevice = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one."
+    ),
+]
+Processes = Annotated[int, typer.Option("--processes", metavar="N", min=1, help="Devices to train on.")]
+Threads = Annotated[
+    int, typer.Option("--threads", metavar="N", min=0, help="CPU threads; 0: torch's choice.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of everything random.")]
+SaveEvery = Annotated[
+    int, typer.Option("--save-every", metavar="N", min=0, help="Steps between checkpoints.")
+]
+ScoreSet = Annotated[
+    str | None,
+    typer.Option("--score", metavar="ROOT:SPLIT", help="A small set in DAVIS layout to score now and then."),
+]
+ScoreEvery = Annotated[int, typer.Option("--score-every", metavar="N", min=0, help="Steps between scores.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")]
