@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def timm_entry(name: str) -> EncoderEntry:
     """The entry of the backbone that timm calls ``name``; sizes are 16k, which every backbone divides evenly.
 
     Raises:
-        MissingExtraError: timm is not installed. ModelError: timm knows no such backbone.
+        MissingExtraError: timm is not installed. ModelError: it cannot be loaded, or knows no such backbone.
     """
     timm = _timm()
     if not timm.is_model(name):
@@ -61,17 +62,15 @@ class TimmEncoder(nn.Module):
 
         Where the first map has stride 4, its stage holds the stem, and the stem's own place is empty.
         """
-        ends = getattr(self.body, "return_layers", None)
-        if ends is None:
-            return [self.body]
+        names = self.body.feature_info.module_name()
         found: list[nn.Module] = [] if min(self.strides) < STRIDES[0] else [nn.Sequential()]
         parts: list[nn.Module] = []
-        for name, part in self.body.named_children():
+        for name, part in _parts(self.body, names):
             parts.append(part)
-            if name in ends:
+            if name in names or name in {end.replace(".", "_") for end in names}:
                 found.append(nn.Sequential(*parts))
                 parts = []
-        return found
+        return found if len(found) > len(STRIDES) else [self.body]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Maps with ``channels`` channels at strides 4, 8, 16, 16.
@@ -84,6 +83,15 @@ class TimmEncoder(nn.Module):
             maps[stride].permute(0, 3, 1, 2) if self.channels_last else maps[stride] for stride in STRIDES
         )
         return quarter, eighth, sixteenth, sixteenth
+
+
+def _parts(body: nn.Module, names: Sequence[str]) -> Iterator[tuple[str, nn.Module]]:
+    """The parts of ``body`` in a row; a part that holds one of ``names`` is taken apart."""
+    for name, part in body.named_children():
+        if any(end.startswith(f"{name}.") for end in names):
+            yield from ((f"{name}.{inner}", module) for inner, module in part.named_children())
+        else:
+            yield name, part
 
 
 def _create(name: str, **options: object) -> Any:
@@ -101,3 +109,15 @@ def _timm() -> Any:
         return importlib.import_module("timm")
     except ImportError as error:
         raise MissingExtraError("an encoder of timm", "timm", "timm") from error
+    except (RuntimeError, OSError) as error:  # so says a torchvision whose compiled part is for another torch
+        raise ModelError(
+            f"timm is installed but cannot be loaded ({error}): torch {version('torch')} and torchvision "
+            f"{_torchvision()} are not of one build; install both from the same place in one command"
+        ) from error
+
+
+def _torchvision() -> str:
+    try:
+        return version("torchvision")
+    except PackageNotFoundError:
+        return "(none)"

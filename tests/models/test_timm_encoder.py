@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType, SimpleNamespace
@@ -28,18 +29,19 @@ class StandIn(nn.Module):
             self.add_module(f"down_{index}", nn.Conv2d(channels, 4 * (index + 1), 3, stride // before, 1))
             self.add_module(f"norm_{index}", nn.BatchNorm2d(4 * (index + 1)))
             before, channels = stride, 4 * (index + 1)
-        self.return_layers = {f"norm_{index}": str(index) for index in taken}
+        self.taken = [f"norm_{index}" for index in taken]
         self.output_fmt = output_fmt
         self.feature_info = SimpleNamespace(
             reduction=lambda: [strides[index] for index in taken],
             channels=lambda: [4 * (index + 1) for index in taken],
+            module_name=lambda: [f"norm.{index}" for index in taken],  # timm's name of what is then norm_0
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = []
         for name, part in self.named_children():
             x = part(x)
-            if name in self.return_layers:
+            if name in self.taken:
                 maps.append(x.permute(0, 2, 3, 1) if self.output_fmt == "NHWC" else x)
         return maps
 
@@ -154,13 +156,31 @@ def test_without_timm_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         DeAOTConfig(encoder="timm:convnext_tiny")
 
 
-@pytest.mark.parametrize("name", ["convnext_atto", "resnet18", "mobilenetv3_small_050"])
+def test_a_torchvision_of_another_build_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("limpet.models.timm_encoder.importlib.import_module", fail)
+    with pytest.raises(
+        ModelError,
+        match=r"timm is installed but cannot be loaded \(operator .*\): torch .* and torchvision .* same place",
+    ):
+        DeAOTConfig(encoder="timm:convnext_tiny")
+
+
+@pytest.mark.parametrize(
+    "name", ["convnext_atto", "resnet18", "mobilenetv3_small_050", "swin_tiny_patch4_window7_224"]
+)
 def test_backbones_of_the_real_library(name: str) -> None:
-    pytest.importorskip("timm", reason="timm is not installed here", exc_type=ImportError)
+    try:
+        importlib.import_module("timm")
+    except Exception as error:  # torchvision of another build than torch raises anything but ImportError
+        pytest.skip(f"timm does not import here: {error}")
     encoder = build_encoder(f"timm:{name}").eval()
     maps = encoder(torch.randn(1, 3, 64, 96))
     expected = zip(encoder.channels, [(16, 24), (8, 12), (4, 6), (4, 6)], strict=True)
     assert [tuple(m.shape) for m in maps] == [(1, c, *size) for c, size in expected]
+    assert len(encoder.stages()) == 4
     freeze(encoder, 2)
     assert any(not p.requires_grad for p in encoder.parameters())
     assert any(p.requires_grad for p in encoder.parameters())
