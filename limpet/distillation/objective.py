@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limpet.distillation.lesson import TaughtFrame, teach
 from limpet.distillation.rollout import LessonConfig, learn
-from limpet.models.base import Model
+from limpet.models.base import Model, keep_slots
+from limpet.models.identity import one_hot
 from limpet.training.rollout import RolloutConfig, RolloutResult
 
 
@@ -40,3 +42,32 @@ class OnlineDistillation(nn.Module):
         """What the teacher says of the clips; see ``teach``."""
         choices = [theirs for _, theirs in self.lesson.pairs]
         return teach(self._teacher[0], images, first_mask, object_counts, choices, slots)
+
+
+class CachedDistillation(nn.Module):
+    """The clips' masks are the teacher's own, made beforehand; the student learns them as scores that are certain.
+
+    No teacher runs, so that there are no soft scores and no attention maps to compare.
+    """
+
+    CERTAIN = 10.0  # a score whose softmax leaves less than 1e-3 to all other slots
+
+    def __init__(self, model: Model, lesson: LessonConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.lesson = lesson
+
+    def forward(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult:
+        """See ``learn``; ``masks`` (T, B, H, W) are the teacher's."""
+        quarter = (-(-masks.shape[-2] // 4), -(-masks.shape[-1] // 4))
+        taught = [
+            TaughtFrame(self._scores(labels, quarter, object_counts), labels, ()) for labels in masks[1:]
+        ]
+        return learn(self.model, images, masks[0], taught, object_counts, config, self.lesson, slots)
+
+    def _scores(self, labels: Tensor, size: tuple[int, int], object_counts: list[int]) -> Tensor:
+        """Labels (B, H, W) -> scores (B, N+1, *size)."""
+        planes = one_hot(labels, max(object_counts) + 1)
+        return keep_slots(F.adaptive_avg_pool2d(planes, size) * self.CERTAIN, object_counts)
