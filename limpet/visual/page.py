@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from limpet.visual.filmstrip import Still
+from limpet.visual.moments import LOST, in_words
 from limpet.visual.style import STYLE
 from limpet.visual.timeline import object_timeline
 
@@ -21,6 +22,7 @@ def render_page(report: dict[str, Any], stills: Sequence[Still]) -> str:
         f"<h1>{escape(title)}</h1>",
         _badge(report),
         _facts(report),
+        _look_first(report),
         _notes("Frames that could not be read", report["failures"]),
         _notes("Notices", report["notices"]),
         _strip(stills),
@@ -56,6 +58,8 @@ def _facts(report: dict[str, Any]) -> str:
     }
     if report["weights_sha256"]:
         facts["weights (sha256)"] = f"{report['weights_sha256'][:12]}…"
+    if report["calibrated"] is not None:
+        facts["confidence"] = "calibrated" if report["calibrated"] else "not calibrated"
     if report["undecoded_frames"]:
         facts["frames without a picture"] = str(len(report["undecoded_frames"]))
     return (
@@ -63,6 +67,17 @@ def _facts(report: dict[str, Any]) -> str:
         + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
         + "</dl>"
     )
+
+
+def _look_first(report: dict[str, Any]) -> str:
+    """The moments that a person should see, the worst first."""
+    lines = "".join(
+        f'<li><span class="{"bad" if each["kind"] == LOST else "warn"}">{escape(in_words(each))}</span> '
+        f'<span class="why">{escape(each["why"])}, confidence {each["confidence"]:.2f} over '
+        f"{each['last_frame'] - each['frame'] + 1} frames</span></li>"
+        for each in report["look_first"]
+    )
+    return f'<h2>Where to look first</h2><ol class="look">{lines}</ol>' if lines else ""
 
 
 def _notes(title: str, notes: Sequence[str]) -> str:
@@ -88,16 +103,18 @@ def _strip(stills: Sequence[Still]) -> str:
 
 def _objects(report: dict[str, Any]) -> str:
     items = "".join(_object(item, report) for item in report["objects"])
-    return f"<h2>Objects</h2>{_key(report['lost_rule']['confidence_below'])}{items}"
+    return f"<h2>Objects</h2>{_key(report)}{items}"
 
 
-def _key(threshold: float) -> str:
+def _key(report: dict[str, Any]) -> str:
+    threshold = report["lost_rule"]["confidence_below"]
     line = '<path d="M0 6H26" stroke="currentColor" stroke-width="2"'
     block = '<rect width="26" height="12"'
     samples = {
         "area, as a share of the largest": f'{block} fill="currentColor" fill-opacity=".35"/>',
-        "confidence, 0 to 1": f"{line}/>",
+        f"confidence ({report['confidence_means']}), 0 to 1": f"{line}/>",
         f"confidence {threshold:g}": f'{line} stroke-dasharray="3 3"/>',
+        "unsure": f'{block} class="unsure"/>',
         "lost or out of sight": f'{block} class="lost"/>',
     }
     items = (

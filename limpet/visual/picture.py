@@ -5,41 +5,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from limpet.visual.bars import (
+    AXIS,
+    GAP,
+    HEIGHT,
+    INK,
+    LOST,
+    PAGE,
+    SOFT,
+    UNSURE,
+    Place,
+    draw_axis,
+    draw_bar,
+    font,
+)
 from limpet.visual.filmstrip import Still
+from limpet.visual.moments import in_words
 
 WIDTH = 1280
-_MARGIN, _GAP, _BAR, _LABEL = 24, 8, 44, 150
-_PAGE, _INK, _SOFT, _RULE, _LOST = "#17191c", "#eceef0", "#a0a7ae", "#32373c", "#ff7a6b"
-_MOST_OBJECTS = 20
+_MARGIN, _GAP, _LABEL = 24, 8, 150
+_MOST_OBJECTS, _MOST_MOMENTS = 20, 3
 
 
 def draw_picture(report: dict[str, Any], stills: Sequence[Still]) -> Image.Image:
-    """The picture for ``Report.as_dict()``: title, at most 8 frames in rows of 4, one bar per object (RGB).
+    """The picture for ``Report.as_dict()``: title, where to look first, at most 8 frames, one bar per object (RGB).
 
-    A bar shows the area over time in the object's colour, the confidence as a light line, and red where the
-    object was lost. Only the first 20 objects are drawn; the rest is counted in a line.
+    Only the first 20 objects are drawn; the rest is counted in a line.
     """
-    objects = report["objects"][:_MOST_OBJECTS]
+    objects, moments = report["objects"][:_MOST_OBJECTS], _moments(report)
     rows = _rows(stills)
+    head = 56 + 20 * len(moments)
     film = sum(_row_height(row) for row in rows)
-    height = _MARGIN * 2 + 52 + film + len(objects) * (_BAR + _GAP) + 24
-    picture = Image.new("RGB", (WIDTH, height), _PAGE)
+    bars = len(objects) * (HEIGHT + GAP)
+    left_out = len(report["objects"]) - len(objects)
+    height = 2 * _MARGIN + head + film + bars + AXIS
+    picture = Image.new("RGB", (WIDTH, height), PAGE)
     draw = ImageDraw.Draw(picture, "RGBA")  # colours with an alpha are blended in
-    draw.text((_MARGIN, _MARGIN - 4), _title(report), _INK, _font(22))
-    draw.text((_MARGIN, _MARGIN + 24), _summary(report), _SOFT, _font(14))
-    top = _MARGIN + 52
+    draw.text((_MARGIN, _MARGIN - 4), _title(report), INK, font(22))
+    draw.text((_MARGIN, _MARGIN + 24), _summary(report), SOFT, font(14))
+    for line, (text, colour) in enumerate(moments):
+        draw.text((_MARGIN, _MARGIN + 46 + 20 * line), text, colour, font(14))
+    top = _MARGIN + head
     for row in rows:
         _draw_row(picture, draw, row, top)
         top += _row_height(row)
+    place = Place(_MARGIN + _LABEL, WIDTH - _MARGIN, report["first_frame"], report["frames"])
     for item in objects:
-        _draw_object(draw, item, report, top)
-        top += _BAR + _GAP
-    left_out = len(report["objects"]) - len(objects)
-    more = f"{left_out} more objects in report.json" if left_out else _axis(report)
-    draw.text((_MARGIN + _LABEL, top), more, _SOFT, _font(13))
+        draw_bar(draw, item, report, place, top)
+        top += HEIGHT + GAP
+    draw_axis(draw, report, place, top)
+    if left_out:
+        draw.text((_MARGIN, top - 2), f"{left_out} more objects\nin report.json", SOFT, font(13))
     return picture
+
+
+def _moments(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lines that say where to look first, and their colours."""
+    found = report["look_first"]
+    lines = [(in_words(each), LOST if each["kind"] == "lost" else UNSURE) for each in found[:_MOST_MOMENTS]]
+    more = len(found) - len(lines)
+    return [*lines, (f"and {more} more in report.html", SOFT)] if more else lines
 
 
 def _title(report: dict[str, Any]) -> str:
@@ -51,11 +78,6 @@ def _summary(report: dict[str, Any]) -> str:
     height, width = report["size"] or (0, 0)
     model = f", {report['model']}" if report["model"] else ""
     return f"{report['frames']} frames, {width} x {height}{model}"
-
-
-def _axis(report: dict[str, Any]) -> str:
-    last = report["first_frame"] + max(report["frames"] - 1, 0)
-    return f"frames {report['first_frame']} to {last}: area filled, confidence as a line, red where lost"
 
 
 def _rows(stills: Sequence[Still]) -> list[list[tuple[Still, Image.Image]]]:
@@ -81,45 +103,4 @@ def _draw_row(
     for place, (still, image) in enumerate(row):
         left = _MARGIN + place * step
         picture.paste(image, (left, top))
-        draw.text((left, top + image.height + 4), f"{still.index} - {still.time:.2f} s", _SOFT, _font(13))
-
-
-def _draw_object(draw: ImageDraw.ImageDraw, item: dict[str, Any], report: dict[str, Any], top: int) -> None:
-    left, right, bottom = _MARGIN + _LABEL, WIDTH - _MARGIN, top + _BAR
-    frames, start = max(report["frames"], 1), report["first_frame"]
-
-    def x(row: float) -> float:
-        return float(left + row / frames * (right - left))
-
-    largest = max(item["area"], default=0) or 1
-    offset = item["first_frame"] - start
-    outline = [
-        (x(row + offset + 0.5), bottom - area / largest * _BAR) for row, area in enumerate(item["area"])
-    ]
-    if outline:
-        draw.polygon(
-            [(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], fill=item["colour"] + "a0"
-        )
-    for first, last in item["lost"]:
-        draw.rectangle((x(first - start), top, x(last + 1 - start), bottom), _LOST + "60")
-    line = [
-        (x(row + offset + 0.5), bottom - 2 - value * (_BAR - 4))
-        for row, value in enumerate(item["confidence"])
-        if value is not None
-    ]
-    draw.line(line, fill=_PAGE, width=4)
-    draw.line(line, fill=_INK, width=2)
-    draw.line((left, bottom, right, bottom), fill=_RULE)
-    draw.rectangle((_MARGIN, top + 15, _MARGIN + 13, top + 28), item["colour"])
-    draw.text((_MARGIN + 22, top + 4), f"Object {item['id']}", _INK, _font(15))
-    lost = sum(last - first + 1 for first, last in item["lost"])
-    draw.text(
-        (_MARGIN + 22, top + 23),
-        f"lost {lost} frames" if lost else "never lost",
-        _LOST if lost else _SOFT,
-        _font(13),
-    )
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+        draw.text((left, top + image.height + 4), f"{still.index} - {still.time:.2f} s", SOFT, font(13))

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from limpet.files import atomic_path
 from limpet.visual.filmstrip import Filmstrip
+from limpet.visual.moments import moments, why
 from limpet.visual.overlay import object_colour
-from limpet.visual.track import LostRule, ObjectTrack
+from limpet.visual.track import LostRule, ObjectTrack, Span
 
 SCHEMA_VERSION = 2
 MADE_BY = "limpet"
 """Value of ``made_by`` in report.json: by it a folder is known to be a result of ours."""
+CONFIDENCE = "expected IoU with the true mask"
 REPORT_FILES = ("report.json", "report.html", "report.png")
 
 
@@ -32,7 +34,7 @@ class Report:
         size: (H, W) of the frames in pixels, or None until the first frame.
         frame_rate: frames per second of the video, for the record.
         object_ids: objects known from the first frame on; others enter when they appear.
-        info: what else to record: "model", "weights_sha256", "source" ... (anything JSON can hold).
+        info: what else to record: "model", "weights_sha256", "source", "calibrated" ... (anything JSON can hold).
         rule: when an object counts as lost.
     """
 
@@ -123,19 +125,31 @@ class Report:
             "limpet_version": _version(),
             "complete": self.complete,
             "stopped_by": self.stopped_by,
-            **{key: self.info.get(key) for key in ("source", "model", "weights_sha256")},
+            **{key: self.info.get(key) for key in _NAMED},
             "info": {key: value for key, value in self.info.items() if key not in _NAMED},
             "size": list(self.size) if self.size else None,
             "frame_rate": float(self.frame_rate) if self.frame_rate else None,
             "frames": self.frames,
             "first_frame": self.first_index,
-            "lost_rule": {"confidence_below": self.rule.confidence, "frames_in_a_row": self.rule.frames},
+            "confidence_means": CONFIDENCE,
+            "lost_rule": {
+                "confidence_below": self.rule.confidence,
+                "frames_in_a_row": self.rule.frames,
+                "back_from": self.rule.back,
+                "unsure_below": self.rule.unsure,
+            },
+            "look_first": self.look_first(),
             "times": [round(moment, 6) for moment in self.times],
             "undecoded_frames": self.undecoded,
             "failures": list(self.failures),
             "notices": list(self.notices),
             "objects": [self._object(self.tracks[number]) for number in sorted(self.tracks)],
         }
+
+    def look_first(self) -> list[dict[str, Any]]:
+        """The worst moments of all objects, the worst first; see ``moments``."""
+        tracks = [self.tracks[number] for number in sorted(self.tracks)]
+        return moments(tracks, self.rule, self.times, self.first_index)
 
     def write(self, folder: Path) -> None:
         """Write report.json, report.html and report.png into ``folder``, each atomically.
@@ -173,22 +187,25 @@ class Report:
             "area": track.areas.tolist(),
             "share": [round(area / (height * width), 6) for area in track.areas],
             "confidence": [None if math.isnan(value) else round(value, 4) for value in track.confidences],
-            "lost": [[span.first + self.first_index, span.last + self.first_index] for span in spans],
-            "events": [event for span in spans for event in self._events(span.first, span.last, track)],
+            "lost": self._frames(spans),
+            "unsure": self._frames(track.unsure_spans(self.rule)),
+            "events": [event for span in spans for event in self._events(span, track)],
         }
 
-    def _events(self, first: int, last: int, track: ObjectTrack) -> list[dict[str, Any]]:
-        empty = track.areas[first - track.first] == 0
-        events = [self._event("lost", first) | {"why": "no area" if empty else "low confidence"}]
-        if last + 1 < self.frames:
-            events.append(self._event("back", last + 1))
+    def _frames(self, spans: Sequence[Span]) -> list[list[int]]:
+        return [[span.first + self.first_index, span.last + self.first_index] for span in spans]
+
+    def _events(self, span: Span, track: ObjectTrack) -> list[dict[str, Any]]:
+        events = [self._event("lost", span.first) | {"why": why(track, span)}]
+        if span.last + 1 < self.frames:
+            events.append(self._event("back", span.last + 1))
         return events
 
     def _event(self, kind: str, row: int) -> dict[str, Any]:
         return {"event": kind, "frame": row + self.first_index, "seconds": round(self.times[row], 3)}
 
 
-_NAMED = ("source", "model", "weights_sha256")
+_NAMED = ("source", "model", "weights_sha256", "calibrated")
 
 
 def areas_of(mask: NDArray[np.uint8]) -> dict[int, int]:

@@ -36,11 +36,15 @@ figcaption { color: var(--soft); font-size: .8rem; margin-top: 4px }
   vector-effect: non-scaling-stroke;
   stroke-linejoin: round }
 .timeline .lost, .key .lost { fill: var(--lost); fill-opacity: .28 }
+.timeline .unsure, .key .unsure { fill: var(--warn); fill-opacity: .22 }
 .timeline .absent { fill: var(--soft); fill-opacity: .12 }
 .timeline .grid { stroke: var(--soft); stroke-opacity: .6; stroke-dasharray: 3 5;
   vector-effect: non-scaling-stroke }
 .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .78rem;
   margin-top: 3px }
+.look { margin: 0; padding: 12px 18px 12px 38px; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 12px }
+.look .why { color: var(--soft) }
 .events { margin: 8px 0 2px; padding: 0; list-style: none; font-size: .88rem }
 .key { color: var(--soft); font-size: .82rem; margin: 0 0 12px; display: flex; flex-wrap: wrap;
   gap: 4px 20px }

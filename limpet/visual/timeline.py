@@ -12,7 +12,7 @@ _MOST_POINTS = 500
 
 
 def object_timeline(item: dict[str, Any], report: dict[str, Any]) -> str:
-    """Draw one entry of ``report["objects"]``: area filled, confidence as a line, lost spans shaded.
+    """Draw one entry of ``report["objects"]``: area filled, confidence as a line, lost and unsure spans shaded.
 
     Horizontal: all frames of the result; vertical: area as a share of the object's largest area, confidence
     from 0 to 1. Colours come from CSS variables of the page and ``--object``.
@@ -20,9 +20,13 @@ def object_timeline(item: dict[str, Any], report: dict[str, Any]) -> str:
     frames, start = report["frames"], report["first_frame"]
     offset = item["first_frame"] - start
     largest = max(item["area"], default=0) or 1
-    area = _reduce([value / largest for value in item["area"]], max)
-    confidence = _reduce(item["confidence"], min)
-    lost = "".join(_shade(first - start, last - start, frames, "lost") for first, last in item["lost"])
+    area = reduce_points([value / largest for value in item["area"]], max)
+    confidence = reduce_points(item["confidence"], min)
+    lost = "".join(
+        _shade(first - start, last - start, frames, kind)
+        for kind in ("unsure", "lost")
+        for first, last in item[kind]
+    )
     absent = _shade(0, offset - 1, frames, "absent") if offset else ""
     threshold = _y(report["lost_rule"]["confidence_below"])
     return (
@@ -34,7 +38,7 @@ def object_timeline(item: dict[str, Any], report: dict[str, Any]) -> str:
     )
 
 
-def _reduce(values: Sequence[float | None], pick: Any) -> list[tuple[float, float | None]]:
+def reduce_points(values: Sequence[float | None], pick: Any) -> list[tuple[float, float | None]]:
     """(place, value) pairs, at most ``_MOST_POINTS``: of each bin the most telling value (min or max)."""
     step = max(1, math.ceil(len(values) / _MOST_POINTS))
     points: list[tuple[float, float | None]] = []

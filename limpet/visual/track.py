@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LostRule:
-    """When an object counts as lost: no area, or a low confidence, for some frames in a row.
+    """When an object counts as lost, and when it is back.
+
+    It is lost once it is bad for some frames in a row: it has no area, or a confidence below ``confidence``. It is
+    back with the first frame that has an area and a confidence of ``back`` or more. Between the two the object stays
+    what it was, so that a confidence that trembles around one value is one event and not twenty.
 
     Attributes:
         confidence: below this (0..1) a frame counts as bad.
         frames: so many bad frames in a row make a loss, which then begins at the first of them.
+        back: from this confidence on an object that was lost is there again.
+        unsure: below this a stretch that is not lost is worth a look.
     """
 
-    confidence: float = 0.5
+    confidence: float = 0.4
     frames: int = 3
+    back: float = 0.5
+    unsure: float = 0.6
 
     def __post_init__(self) -> None:
-        if not 0 <= self.confidence <= 1 or self.frames < 1:
+        if not 0 <= self.confidence <= self.back <= 1 or self.frames < 1:
             raise ValueError(
-                f"expected confidence in 0..1 and frames >= 1; got {self.confidence}, {self.frames}"
+                f"expected 0 <= confidence <= back <= 1 and frames >= 1; "
+                f"got {self.confidence}, {self.back}, {self.frames}"
             )
 
 
@@ -32,6 +42,9 @@ class Span:
 
     first: int
     last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
 
 
 class ObjectTrack:
@@ -55,17 +68,54 @@ class ObjectTrack:
         self.areas.append(area)
         self.confidences.append(math.nan if confidence is None else float(confidence))
 
+    def sure(self) -> Iterator[float]:
+        """The confidence of each frame to judge it by: 0 without area, the last known one where it is unknown.
+
+        A frame that could not be decoded repeats the mask before it, and so what is known of it.
+        """
+        known = 1.0
+        for area, confidence in zip(self.areas, self.confidences, strict=True):
+            if area and not math.isnan(confidence):
+                known = confidence
+            yield known if area else 0.0
+
     def lost_spans(self, rule: LostRule) -> list[Span]:
         """The stretches where the object was lost (or out of sight), in order, by ``rule``."""
+        empty = [area == 0 for area in self.areas]
+        values = list(self.sure())
         spans: list[Span] = []
-        start: int | None = None
-        for row, (area, confidence) in enumerate(zip(self.areas, self.confidences, strict=True), self.first):
-            bad = area == 0 or confidence < rule.confidence  # NaN compares false: unknown is not bad
-            if bad and start is None:
-                start = row
-            if not bad and start is not None:
-                spans.append(Span(start, row - 1))
-                start = None
-        if start is not None:
-            spans.append(Span(start, self.first + len(self.areas) - 1))
-        return [span for span in spans if span.last - span.first + 1 >= rule.frames]
+        bad = 0  # frames in a row
+        lost = False
+        for place, (value, gone) in enumerate(zip(values, empty, strict=True)):
+            if lost and (gone or value < rule.back):
+                spans[-1] = Span(spans[-1].first, self.first + place)
+                continue
+            lost, bad = False, bad + 1 if gone or value < rule.confidence else 0
+            if bad == rule.frames:
+                lost, bad = True, 0
+                spans.append(Span(self.first + place - rule.frames + 1, self.first + place))
+        return spans
+
+    def unsure_spans(self, rule: LostRule) -> list[Span]:
+        """The stretches below ``rule.unsure`` of ``rule.frames`` or more frames that no lost one touches."""
+        lost = self.lost_spans(rule)
+        found = _runs(list(self.sure()), lambda value: value < rule.unsure, self.first)
+        return [
+            span
+            for span in found
+            if len(span) >= rule.frames
+            and not any(span.first <= other.last and other.first <= span.last for other in lost)
+        ]
+
+
+def _runs(values: list[float], wanted: Callable[[float], bool], first: int) -> list[Span]:
+    """The longest stretches of rows, counted from ``first``, whose values are all ``wanted``."""
+    spans: list[Span] = []
+    for row, value in enumerate(values, first):
+        if not wanted(value):
+            continue
+        if spans and spans[-1].last == row - 1:
+            spans[-1] = Span(spans[-1].first, row)
+        else:
+            spans.append(Span(row, row))
+    return spans

@@ -60,6 +60,47 @@ def test_figures() -> None:
     assert (later["id"], later["first_frame"]) == (200, 0), "an object with a confidence is known"
 
 
+def test_where_to_look_first_and_what_confidence_means() -> None:
+    data = example(calibrated=True).as_dict()
+    assert data["calibrated"] is True and data["confidence_means"] == "expected IoU with the true mask"
+    assert data["lost_rule"] == {
+        "confidence_below": 0.4,
+        "frames_in_a_row": 3,
+        "back_from": 0.5,
+        "unsure_below": 0.6,
+    }
+    # 200 has no area in frames 0 to 2, and a low confidence from frame 7 on, which is known from frame 8 on
+    assert [(each["object"], each["frame"], each["back"]) for each in data["look_first"]] == [
+        (7, 2, 6),
+        (200, 0, 3),
+    ]
+    assert "calibrated" in render_page(data, []) and "not calibrated" not in render_page(data, [])
+    assert "not calibrated" in render_page(example(calibrated=False).as_dict(), [])
+    assert example().as_dict()["calibrated"] is None
+
+
+def test_two_reports_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        example(source="clip.mp4", calibrated=True).write(tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_picture_shows_losses_and_doubts() -> None:
+    colours = []
+    for value in (0.9, 0.5, 0.1):
+        report = Report(size=SIZE)
+        for index in range(20):
+            report.add(index, index / 10, mask_of((1, 50)), {1: value if 5 <= index < 15 else 0.9})
+        picture = draw_picture(report.as_dict(), [])
+        bar = picture.crop((600, picture.height - 130, 800, picture.height - 90))
+        colours.append(tuple(int(value) for value in np.asarray(bar).reshape(-1, 3).mean(axis=0)))
+    steady, unsure, lost = colours
+    assert min(unsure[0], lost[0]) > steady[0] + 30, "both stand out"
+    assert lost[1] < unsure[1] - 10, "red and amber"
+
+
 def test_an_object_enters_when_it_appears() -> None:
     report = Report(size=SIZE)
     report.add(0, 0, mask_of((1, 5)), {})
@@ -130,12 +171,13 @@ def test_page_is_whole_and_needs_nothing_else() -> None:
     html = render_page(report.as_dict(), report.strip.stills())
     page = Page()
     page.feed(html)
-    assert page.open == [] and page.seen.count("svg") == 2 + 4
+    assert page.open == [] and page.seen.count("svg") == 2 + 5
     assert len(page.images) == 8 and all(
         source.startswith("data:image/jpeg;base64,") for source in page.images
     )
     assert "http" not in html and "url(" not in html
     assert "lost at frame 2 (0.20 s): no area; back at frame 6 (0.60 s)" in html
+    assert "Where to look first" in html and "object 7 lost at 00:00.2 (frame 2), back at frame 6" in html
     assert "prefers-color-scheme: dark" in html
 
 
