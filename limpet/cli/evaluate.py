@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
+from limpet.cli.options import (
+    MODEL,
+    DeviceName,
+    Flip,
+    ModelName,
+    Scales,
+    ShorterSide,
+    WeightsFile,
+    parse_scales,
+)
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.errors import OutputError
@@ -50,6 +59,8 @@ def davis(
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
+    flip: Flip = False,
+    scales: Scales = "1.0",
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +97,14 @@ def davis(
     dataset = load_davis(root, split, resolution)
     tracker = None
     if predictions is None:
-        tracker = limpet.load(model, weights=weights, device=device, max_size=max_size)
+        tracker = limpet.load(
+            model,
+            weights=weights,
+            device=device,
+            max_size=max_size,
+            flip=flip,
+            scales=parse_scales(scales),
+        )
     if out is not None:
         _prepare(out, overwrite)
     with _progress(dataset) as on_frame:

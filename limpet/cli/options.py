@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from limpet.errors import ModelError
+
 MODEL = "deaot-t"
 
 ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which model; see: limpet models.")]
@@ -30,3 +32,24 @@ ShorterSide = Annotated[
         "frames' own size.",
     ),
 ]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Also see every frame mirrored, and merge both; takes twice the time.")
+]
+Scales = Annotated[
+    str,
+    typer.Option(
+        "--scales",
+        metavar="LIST",
+        help="See every frame at these scales, and merge: 1.0,1.3. Time grows with their squares.",
+    ),
+]
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """``1.0,1.3`` -> numbers. Raises ModelError for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ModelError(
+            f"--scales {text!r} is not understood; expected numbers with commas between them, such as 1.0,1.3"
+        ) from error

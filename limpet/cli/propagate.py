@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
+from limpet.cli.options import (
+    MODEL,
+    DeviceName,
+    Flip,
+    ModelName,
+    Scales,
+    ShorterSide,
+    WeightsFile,
+    parse_scales,
+)
 from limpet.cli.progress import FrameProgress
 from limpet.cli.project_edit import Folder, Objects, opened, tell_edit
 from limpet.cli.say import notes, say
@@ -33,6 +42,8 @@ def propagate_command(
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
+    flip: Flip = False,
+    scales: Scales = "1.0",
 ) -> None:
     """Follow the objects. Without --forwards, --backwards or --between: all that is empty or stale."""
     import limpet
@@ -43,7 +54,14 @@ def propagate_command(
     if (to is not None and (not ways or between is not None)) or (objects and not ways):
         raise LimpetError("--to needs --forwards or --backwards, and --object one of those or --between")
     with opened(folder) as project:
-        tracker = limpet.load(model, weights=weights, device=device, max_size=max_size)
+        tracker = limpet.load(
+            model,
+            weights=weights,
+            device=device,
+            max_size=max_size,
+            flip=flip,
+            scales=parse_scales(scales),
+        )
         with StopBetweenFrames() as stop, FrameProgress(folder.name) as bar:
 
             def on_frame(done: int, total: int | None) -> None:

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
+from limpet.cli.options import (
+    MODEL,
+    DeviceName,
+    Flip,
+    ModelName,
+    Scales,
+    ShorterSide,
+    WeightsFile,
+    parse_scales,
+)
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.cli.stop import StopBetweenFrames
@@ -65,6 +74,8 @@ def track_command(
         float | None,
         typer.Option(metavar="MB", help="What the tracker may hold between frames, all objects together."),
     ] = None,
+    flip: Flip = False,
+    scales: Scales = "1.0",
     resize_mask: Annotated[
         bool, typer.Option("--resize-mask", help="Fit masks of another size to the frames.")
     ] = False,
@@ -90,6 +101,8 @@ def track_command(
         precision=precision,  # type: ignore[arg-type]  # it says so itself when it is none of the three
         memory=memory,
         memory_budget_mb=memory_budget,
+        flip=flip,
+        scales=parse_scales(scales),
     )
     with frame_by_frame(Path(video).name, folder) as on_frame, _in_words_of_the_command_line():
         result = track(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,6 +12,7 @@ from limpet.errors import ModelError, WeightsError
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
+from limpet.tracking.augment import Augmentation, AugmentedTracker
 from limpet.tracking.confidence import FACT, Calibration
 from limpet.tracking.policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
@@ -28,6 +31,8 @@ def load(
     precision: Precision = "auto",
     memory: MemoryPolicy | str | None = None,
     memory_budget_mb: float | None = None,
+    flip: bool = False,
+    scales: Sequence[float] = (1.0,),
 ) -> Tracker:
     """A tracker with trained weights.
 
@@ -40,12 +45,16 @@ def load(
         memory: which frames to go on reading: "first", "official", "ring", "bounded" or a policy of your own; None
             takes what the model was trained for.
         memory_budget_mb: MB (10^6 bytes) that the tracker may hold between frames, all objects together.
+        flip: also look at every frame mirrored, and merge what both views see (docs/augmentation.md).
+        scales: factors of the network's image, each a view of its own; time grows with the sum of their squares.
 
     Raises:
-        ModelError: unknown model, device or memory policy. WeightsError: weights missing, damaged or of another model.
+        ModelError: unknown model, device or memory policy, or a bad scale. WeightsError: weights missing, damaged or
+            of another model.
     """
     entry = find(name)
     config = entry.config()
+    augmentation = Augmentation(flip, tuple(scales))
     policy = find_policy(memory, config.long_term_gap, budget_bytes(memory_budget_mb))
     chosen = choose_device(device)
     path = find_weights(name, weights)
@@ -56,7 +65,8 @@ def load(
         )
     model = build_model(config)
     load_into(model, content.tensors, str(path))
-    return Tracker(
+    make = Tracker if augmentation.is_plain else partial(AugmentedTracker, augmentation=augmentation)
+    return make(
         model,
         chosen,
         max_size=max_size,

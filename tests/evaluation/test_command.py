@@ -44,7 +44,8 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     result = run(root, "--split", "val")
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
-    assert loaded == [("deaot-t", {"weights": None, "device": "auto", "max_size": 480})]
+    plain = {"flip": False, "scales": (1.0,)}
+    assert loaded == [("deaot-t", {"weights": None, "device": "auto", "max_size": 480, **plain})]
 
 
 def test_options_reach_the_model(
@@ -53,9 +54,11 @@ def test_options_reach_the_model(
     weights = tmp_path / "w.safetensors"
     out = tmp_path / "out"
     options = ["--model", "deaot-s", "--weights", weights, "--device", "cpu", "--max-size", 240, "--out", out]
+    options += ["--flip", "--scales", "1.0,1.3"]
     result = run(root, "--split", "val", *options, "--save-masks")
     assert result.exit_code == 0, result.output
-    assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240})]
+    views = {"flip": True, "scales": (1.0, 1.3)}
+    assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240, **views})]
     names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
     assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]
     receipt = json.loads((out / "scores.json").read_text())["receipt"]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limpet.tracking.labels import label_map, slot_planes
+from limpet.tracking.labels import label_map, probabilities, slot_planes
 
 SIZE = (37, 50)
 
@@ -36,6 +36,25 @@ def test_one_group_is_the_argmax_of_the_softmax(ids: tuple[int, ...], align_corn
     assert found.dtype == torch.uint8
     assert torch.equal(found, torch.tensor([0, *ids])[best].byte())
     assert len(found.unique()) == len(ids) + 1
+
+
+@pytest.mark.parametrize("groups", [[(1,)], [(3, 1, 2)], [(4, 9, 2), (200,), (1, 3)]], ids=len)
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_probabilities_are_those_of_the_official_formula(
+    groups: list[tuple[int, ...]], align_corners: bool
+) -> None:
+    scores = [3 * torch.randn(1, len(group) + 1, 10, 13) for group in groups]
+    planes = probabilities(scores, SIZE, align_corners)
+    assert planes.shape == (1 + sum(map(len, groups)), *SIZE)
+    torch.testing.assert_close(planes.sum(dim=0), torch.ones(SIZE))
+    table = torch.tensor([0, *(i for group in groups for i in group)]).byte()
+    assert torch.equal(table[planes.argmax(0)], label_map(scores, groups, SIZE, align_corners))
+    alone = [enlarge(group, align_corners).double().softmax(0) for group in scores]
+    background = torch.stack([group[0] for group in alone]).prod(0)
+    together = torch.stack([background, *(plane for group in alone for plane in group[1:])])
+    odds = together / (1 - together)
+    expected = alone[0] if len(groups) == 1 else odds / odds.sum(0)
+    torch.testing.assert_close(planes.double(), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 30.0])  # at 30 many probabilities meet the clamp
