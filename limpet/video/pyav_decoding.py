@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from fractions import Fraction
 from typing import Any
 
@@ -60,10 +60,18 @@ class Decoding:
         reader: what is known of the source; its ``failures`` grow.
         stream: its video track.
         first: frames before this one are decoded and counted, but not made into pictures and not given.
+        failures: grows instead of the reader's.
     """
 
-    def __init__(self, reader: FFmpegReader, stream: VideoStream, first: int = 0) -> None:
+    def __init__(
+        self,
+        reader: FFmpegReader,
+        stream: VideoStream,
+        first: int = 0,
+        failures: MutableSequence[str] | None = None,
+    ) -> None:
         self._reader, self._stream, self._first = reader, stream, first
+        self._failures = reader.failures if failures is None else failures
         # Frame threads report an error with a later packet and lose frames that wait behind it.
         stream.thread_type = "SLICE"
         self._step = float(1 / (reader.frame_rate or ASSUMED_RATE))
@@ -125,13 +133,11 @@ class Decoding:
             self.first_pts = raw.pts
         time = self._seconds(raw.pts) if raw.pts is not None else self._last_time + self._step
         if raw.is_corrupt:
-            self._reader.failures.append(
-                f"frame {self._next} is damaged; shown as far as it could be decoded"
-            )
+            self._failures.append(f"frame {self._next} is damaged; shown as far as it could be decoded")
         yield from self._frame(raw, time)
 
     def _lost(self, time: float) -> Iterator[Frame]:
-        self._reader.failures.append(f"frame {self._next} could not be decoded: damaged data")
+        self._failures.append(f"frame {self._next} could not be decoded: damaged data")
         yield from self._frame(None, time)
 
     def _end(self) -> Iterator[Frame]:
@@ -141,12 +147,10 @@ class Decoding:
             if pts != self._cut_packet:
                 yield from self._lost(self._seconds(pts))
         if self._stopped_by is not None:
-            self._reader.failures.append(
-                f"reading stopped after {self._next} frames: {self._stopped_by.strerror}"
-            )
+            self._failures.append(f"reading stopped after {self._next} frames: {self._stopped_by.strerror}")
         if self._is_cut_off():
             expected = self._reader.frame_count
-            self._reader.failures.append(
+            self._failures.append(
                 f"the video ends after {self._next} of about {expected} frames: the file is cut off or "
                 "damaged"
             )
@@ -173,7 +177,7 @@ class Decoding:
             yield Frame(index, image, shown)
         else:
             self._next, self._last_time = index + 1, shown
-            self._reader.failures.clear()
+            self._failures.clear()
 
     def _seconds(self, pts: int) -> float:
         return float(pts * (self._stream.time_base or Fraction(1, 1)))
@@ -186,7 +190,7 @@ class Decoding:
         if reader.orientation.transposed:
             expected = (expected[1], expected[0])
         if expected != (0, 0) and (raw.height, raw.width) != expected:
-            reader.failures.append(
+            self._failures.append(
                 f"frame {self._next} is {raw.height}x{raw.width} in a video of "
                 f"{expected[0]}x{expected[1]}; resized"
             )
