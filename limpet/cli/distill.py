@@ -1,0 +1,249 @@
+"""``limpet distill``: from a teacher and unlabelled footage to a small tracker."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from limpet.cli import train_options as opt
+from limpet.cli.progress import FrameProgress
+from limpet.cli.say import notes, say
+from limpet.cli.training_run import (
+    check_machine,
+    check_place,
+    hush_fabric,
+    make_folder,
+    root_and_split,
+    words_when_stopped,
+)
+from limpet.errors import DataError
+
+if TYPE_CHECKING:
+    from limpet.data import DavisFolder
+    from limpet.distillation.label_clip import LabelConfig
+    from limpet.distillation.lesson import MapChoice
+    from limpet.distillation.rollout import LessonConfig
+    from limpet.models.maps import MapKind
+    from limpet.tracking.tracker import Tracker
+
+
+def distill_command(
+    out: opt.RunFolder,
+    teacher: Annotated[str, typer.Option(metavar="NAME", help="The model to learn from.")] = "deaot-l",
+    teacher_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The teacher's weights.  [default: those that ship]"),
+    ] = None,
+    student: Annotated[str, typer.Option(metavar="NAME", help="The model to make.")] = "deaot-t-deformable",
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR|ROOT:SPLIT",
+            help="Footage: a folder of clips and frame folders, or a DAVIS layout and a list. May be repeated.",
+        ),
+    ] = None,
+    first_masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Masks of the clips' first frames: CLIP.png or CLIP/FRAME.png. Clips without one get proposals.",
+        ),
+    ] = None,
+    stills: opt.StillsPath = None,
+    label_size: Annotated[
+        int, typer.Option(metavar="PIXELS", min=16, help="Shorter side of the footage that is kept.")
+    ] = 480,
+    label_stride: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Keep every N-th frame of the footage.")
+    ] = 1,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the teacher's labels are kept.  [default: OUT/labels]"),
+    ] = None,
+    cache_gb: Annotated[
+        float, typer.Option(metavar="GB", min=0.01, help="What the labels may take on disk.")
+    ] = 10.0,
+    relabel: Annotated[
+        bool, typer.Option("--relabel", help="Throw away labels of another teacher or with other settings.")
+    ] = False,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="online|cached",
+            help="online: the teacher watches every training clip; cached: its masks from the cache are learned, "
+            "faster and without attention.",
+        ),
+    ] = "online",
+    logits: Annotated[
+        str, typer.Option(metavar="dist|inter|intra|kl|none", help="How scores are compared.")
+    ] = "dist",
+    attention: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cka|kl|none",
+            help="How attention maps are compared.  [default: cka; none with cached labels]",
+        ),
+    ] = None,
+    balance: Annotated[float, typer.Option(metavar="X", help="Lambda: weight of the attention maps.")] = 1.5,
+    temperature: Annotated[float, typer.Option(metavar="X", help="Of --logits kl.")] = 1.0,
+    label_weight: Annotated[
+        float,
+        typer.Option(metavar="X", help="Weight of the mask loss on the teacher's labels; the paper has 0."),
+    ] = 1.0,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="S:T[:KIND]",
+            help="Layers of student and teacher whose maps are compared, -1 being the last; KIND is long-term or "
+            "self. May be repeated.  [default: -1:-1]",
+        ),
+    ] = None,
+    encoder: opt.EncoderFile = None,
+    start: opt.StartFile = None,
+    steps: opt.Steps = 20_000,
+    batch: opt.Batch = 4,
+    frames: opt.Frames = 5,
+    size: opt.ClipSize = 465,
+    video_share: opt.VideoShare = (0.5, 0.5),
+    max_gap: opt.MaxGap = (2, 6),
+    learning_rate: opt.LearningRate = 2e-4,
+    smallest_rate: opt.SmallestRate = 2e-5,
+    weight_decay: opt.WeightDecay = 0.07,
+    own_predictions_from: opt.OwnPredictionsFrom = 0.5,
+    slots_fixed_until: opt.SlotsFixedUntil = 0.0,
+    slots_all_from: opt.SlotsAllFrom = 0.0,
+    reference_until: opt.ReferenceUntil = 1.0,
+    frozen_stages: opt.FrozenStages = 2,
+    precision: opt.TrainPrecision = "bf16-mixed",
+    device: opt.TrainDevice = "auto",
+    processes: opt.Processes = 1,
+    threads: opt.Threads = 0,
+    seed: opt.Seed = 0,
+    save_every: opt.SaveEvery = 500,
+    score: opt.ScoreSet = None,
+    score_every: opt.ScoreEvery = 2000,
+    resume: opt.Resume = False,
+) -> None:
+    """Make a small tracker out of a big one, from footage that nobody has labelled.
+
+    The teacher follows the objects of each clip's first mask; the student learns to do what it does. The student's
+    weights are written to weights.safetensors in --out.
+    """
+    import torch
+
+    import limpet
+    from limpet.data import ClipConfig, StillsFolder
+    from limpet.distillation.config import DistillConfig, record
+    from limpet.distillation.label_clip import LabelConfig
+    from limpet.distillation.run import distill
+    from limpet.training.config import TrainConfig
+    from limpet.training.setup import build_model, davis_score, finish_run
+
+    if stills is None and not videos:
+        raise DataError("there is nothing to learn from; give --videos DIR, --stills DIR, or both")
+    check_place(out, resume)
+    check_machine(device, precision)
+    if threads:
+        torch.set_num_threads(threads)
+    attention = attention or ("none" if labels == "cached" else "cka")
+    lesson = lesson_config(logits, attention, balance, temperature, label_weight, maps or [])
+    training = TrainConfig(
+        model=student, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
+        weight_decay=weight_decay, frozen_stages=frozen_stages, own_predictions_from=own_predictions_from,
+        slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
+        reference_until=reference_until, precision=precision,
+        save_every=save_every, score_every=score_every if score else 0,
+        clips=ClipConfig(
+            frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, max_gap=max_gap
+        ),
+    )  # fmt: skip
+    tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
+    settings = DistillConfig(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
+    network = build_model(student, encoder, start)
+    photos = StillsFolder(stills) if stills else None
+    judge = davis_score(*root_and_split(score)) if score else None
+    make_folder(out)
+    record(settings, out, resume)  # changed settings are told before hours of labelling
+    with words_when_stopped(out):
+        config = LabelConfig(max_size=label_size, stride=label_stride, max_gb=cache_gb)
+        footage = label(tracker, videos or [], first_masks, cache or out / "labels", config, relabel)
+        notes(
+            [f"skipped {line}" for line in photos.skipped] if photos else [],
+            rest="not usable either",
+            most=20,
+        )
+        hush_fabric()
+        average = distill(
+            network, tracker, settings, training, out, photos, footage, device=device, processes=processes,
+            resume=resume, score=judge,
+        )  # fmt: skip
+    digest = finish_run(average, training, out)
+    say(f"{out / 'weights.safetensors'} (sha256 {digest})")
+
+
+def label(
+    teacher: Tracker,
+    videos: list[str],
+    first_masks: Path | None,
+    cache: Path,
+    config: LabelConfig,
+    relabel: bool,
+) -> list[DavisFolder]:
+    """Let the teacher label each source of footage, in a folder of its own below ``cache``, and tell how it went."""
+    from limpet.distillation.footage import find_footage
+    from limpet.distillation.labels import label_footage
+
+    sources = [find_footage(text) for text in videos]
+    names = [source.root.resolve().name for source in sources]
+    folders = []
+    for number, (source, name) in enumerate(zip(sources, names, strict=True)):
+        place = cache / (name if names.count(name) == 1 else f"{name}-{number}")
+        with FrameProgress(name) as progress:
+            said = {"clip": ""}
+
+            def on_clip(clip: str, index: int, count: int, said: dict[str, str] = said) -> None:
+                said["clip"] = f"{clip} ({index + 1} of {count})"
+
+            def on_frame(done: int, total: int | None, said: dict[str, str] = said) -> None:
+                progress(done, total, said["clip"])
+
+            result = label_footage(
+                teacher, source, first_masks, place, config, on_clip=on_clip, on_frame=on_frame, relabel=relabel
+            )  # fmt: skip
+        notes([f"skipped {line}" for line in result.skipped], rest="not labelled either", most=20)
+        notes(list(result.notices), rest=f"see {place / 'labels.json'}", most=20)
+        frames = sum(clip.frames for clip in result.clips)
+        say(f"{len(result.clips)} clips of {name}, {frames} frames labelled by the teacher -> {place}")
+        folders.append(result.folder)
+    return folders
+
+
+def lesson_config(
+    logits: str, attention: str, balance: float, temperature: float, label_weight: float, maps: list[str]
+) -> LessonConfig:
+    """What the student is compared in, from the options. Raises DataError."""
+    from limpet.distillation.losses import DistillationLossConfig
+    from limpet.distillation.rollout import LessonConfig
+
+    loss = DistillationLossConfig(logits, attention, balance, temperature)
+    pairs = [map_pair(text) for text in maps]
+    if pairs:
+        return LessonConfig(loss, label_weight, tuple(pairs))
+    return LessonConfig(loss, label_weight)
+
+
+def map_pair(text: str) -> tuple[MapChoice, MapChoice]:
+    """``-1:-1`` or ``0:2:self`` -> the student's and the teacher's map. Raises DataError for another form."""
+    from limpet.distillation.lesson import MapChoice
+
+    match = re.fullmatch(r"(-?\d+):(-?\d+)(?::(long-term|self))?", text)
+    if match is None:
+        raise DataError(
+            f"--maps {text!r} is not understood; expected STUDENT_LAYER:TEACHER_LAYER[:KIND], for instance -1:-1 or "
+            f"0:2:self"
+        )
+    kind = cast("MapKind", match[3] or "long-term")
+    return MapChoice(int(match[1]), kind), MapChoice(int(match[2]), kind)
