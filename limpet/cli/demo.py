@@ -33,7 +33,11 @@ def demo_command(
     from limpet.demo.run import run_demo
 
     tracker = limpet.load(model, weights=weights, device=device)
-    info = {"model": model, "weights_sha256": tracker.weights_sha256}
+    info = {
+        "model": model,
+        "weights_sha256": tracker.weights_sha256,
+        "calibrated": tracker.calibration is not None,
+    }
     with frame_by_frame("demo clip", out) as on_frame:
         result = run_demo(out, tracker, overwrite=overwrite, info=info, on_frame=on_frame)
     Console().print(_table(result.scores))

@@ -19,7 +19,7 @@ from .command import Limpet
 class Knows:
     """Answers with the exact masks, but for the cup (3), which it never finds again."""
 
-    weights_sha256 = "ab12"
+    weights_sha256, calibration = "ab12", None
 
     def __init__(self) -> None:
         self.masks = demo_masks().copy()
