@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -57,8 +58,13 @@ def distill_command(
         int, typer.Option(metavar="PIXELS", min=16, help="Shorter side of the footage that is kept.")
     ] = 480,
     label_stride: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Keep every N-th frame of the footage.")
-    ] = 1,
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Keep every N-th frame of the footage; once for all, or once for each --videos.  [default: 1]",
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the teacher's labels are kept.  [default: OUT/labels]"),
@@ -144,6 +150,7 @@ def distill_command(
 
     if stills is None and not videos:
         raise DataError("there is nothing to learn from; give --videos DIR, --stills DIR, or both")
+    sources = with_strides(videos or [], label_stride or [1])
     check_place(out, resume)
     check_machine(device, precision)
     if threads:
@@ -168,8 +175,8 @@ def distill_command(
     make_folder(out)
     record(settings, out, resume)  # changed settings are told before hours of labelling
     with words_when_stopped(out):
-        config = LabelConfig(max_size=label_size, stride=label_stride, max_gb=cache_gb)
-        footage = label(tracker, videos or [], first_masks, cache or out / "labels", config, relabel)
+        config = LabelConfig(max_size=label_size, max_gb=cache_gb)
+        footage = label(tracker, sources, first_masks, cache or out / "labels", config, relabel)
         notes(
             [f"skipped {line}" for line in photos.skipped] if photos else [],
             rest="not usable either",
@@ -184,9 +191,20 @@ def distill_command(
     say(f"{out / 'weights.safetensors'} (sha256 {digest})")
 
 
+def with_strides(videos: list[str], strides: list[int]) -> list[tuple[str, int]]:
+    """Each source of footage with its stride. Raises DataError when their numbers do not fit."""
+    if len(strides) == 1:
+        strides = strides * len(videos)
+    if len(strides) != len(videos):
+        raise DataError(
+            f"--label-stride came {len(strides)} times for {len(videos)} --videos; give it once, or once for each"
+        )
+    return list(zip(videos, strides, strict=True))
+
+
 def label(
     teacher: Tracker,
-    videos: list[str],
+    videos: list[tuple[str, int]],
     first_masks: Path | None,
     cache: Path,
     config: LabelConfig,
@@ -196,7 +214,7 @@ def label(
     from limpet.distillation.footage import find_footage
     from limpet.distillation.labels import label_footage
 
-    sources = [find_footage(text) for text in videos]
+    sources = [find_footage(text) for text, _ in videos]
     names = [source.root.resolve().name for source in sources]
     folders = []
     for number, (source, name) in enumerate(zip(sources, names, strict=True)):
@@ -211,7 +229,7 @@ def label(
                 progress(done, total, said["clip"])
 
             result = label_footage(
-                teacher, source, first_masks, place, config, on_clip=on_clip, on_frame=on_frame, relabel=relabel
+                teacher, source, first_masks, place, replace(config, stride=videos[number][1]), on_clip=on_clip, on_frame=on_frame, relabel=relabel
             )  # fmt: skip
         notes([f"skipped {line}" for line in result.skipped], rest="not labelled either", most=20)
         notes(list(result.notices), rest=f"see {place / 'labels.json'}", most=20)

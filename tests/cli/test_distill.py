@@ -27,7 +27,9 @@ def footage(tmp_path: Path) -> Path:
     (tmp_path / "footage").mkdir()
     (tmp_path / "firsts").mkdir()
     size = (130, 194)
-    write_video(tmp_path / "footage" / "seen.mp4", [picture(0, size)] * FRAMES)  # at rest: no teacher loses that
+    write_video(
+        tmp_path / "footage" / "seen.mp4", [picture(0, size)] * FRAMES
+    )  # at rest: no teacher loses that
     write_first_mask(tmp_path / "firsts" / "seen.png", size)
     return tmp_path / "footage"
 
@@ -70,6 +72,8 @@ def test_bad_input_is_told(limpet: Limpet, footage: Path, tmp_path: Path) -> Non
     Image.new("P", (10, 12), 1).save(tmp_path / "firsts" / "seen.png")
     limpet(*begin, "--videos", footage, "--first-masks", "firsts").refused("12x10")
     limpet(*begin, "--videos", footage, "--maps", "last").refused("--maps 'last' is not understood")
+    twice = ("--videos", footage, "--label-stride", 1, "--label-stride", 2)
+    limpet(*begin, *twice).refused("--label-stride came 2 times for 1 --videos")
     limpet(*begin, "--videos", footage, "--logits", "all").refused("logits is 'all', expected one of dist")
 
 
