@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from limpet.cli.options import (
     parse_scales,
 )
 from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
+from limpet.cli.say import note, notes, say
 from limpet.cli.stop import StopBetweenFrames
 from limpet.errors import LimpetError, MaskError, VideoError
 
@@ -81,14 +81,18 @@ def track_command(
     ] = False,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run in DIR that was stopped or killed.")
+    ] = False,
 ) -> None:
     """Follow objects through a video.
 
     Writes a mask for each frame (indexed PNG, ids as given), an overlay video and a report. Ctrl-C keeps all
-    frames that are done.
+    frames that are done; after it, or after a crash, the same command with --resume goes on.
     """
     import limpet
     from limpet.tracking.run import track
+    from limpet.video.earlier import is_blank, is_unfinished
 
     folder = out if out is not None else default_folder(video)
     later = later_masks(add or [])
@@ -104,10 +108,16 @@ def track_command(
         flip=flip,
         scales=parse_scales(scales),
     )
-    with frame_by_frame(Path(video).name, folder) as on_frame, _in_words_of_the_command_line():
+    if resume and is_blank(folder):
+        note(f"there is nothing to resume in {folder}; beginning at the first frame")
+    with (
+        _how_to_go_on(folder, is_unfinished),
+        frame_by_frame(Path(video).name, folder) as on_frame,
+        _in_words_of_the_command_line(),
+    ):
         result = track(
             video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
-            resize_mask=resize_mask, overlay=overlay, on_frame=on_frame,
+            resume=resume, resize_mask=resize_mask, overlay=overlay, on_frame=on_frame,
         )  # fmt: skip
     _tell(result)
 
@@ -133,6 +143,16 @@ def frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | Non
             reason.add_note(f"{stopped}the results of {_frames(progress.done)} are kept in {folder}")
         elif stopped:
             reason.add_note("stopped before the first frame; nothing was written")
+        raise
+
+
+@contextmanager
+def _how_to_go_on(folder: Path, is_unfinished: Callable[[Path], bool]) -> Iterator[None]:
+    try:
+        yield
+    except (LimpetError, KeyboardInterrupt) as reason:
+        if is_unfinished(folder) and "--resume" not in str(reason) and "--overwrite" not in str(reason):
+            reason.add_note("to go on, give the same command with --resume")
         raise
 
 
@@ -173,10 +193,22 @@ def _tell(result: TrackResult) -> None:
     notes(lines, rest=f"see {result.folder / 'report.json'}")
     ids = ", ".join(map(str, sorted(result.object_ids)))
     objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
+    if result.was_complete:
+        say(f"{result.folder} was complete already: {_frames(result.frames)}, {objects}")
+        return
+    if result.begun_at:
+        note(f"went on after {_frames(result.begun_at)} that were done")
     speed = f"{result.frames_per_second:.1f} frames/s"
     say(f"{_frames(result.frames)}, {objects}, {speed} -> {result.folder}")
+    if result.look_first:
+        say(f"look first: {_first_of(result.look_first)}")
     if result.problems:
         raise VideoError("; ".join(result.problems))
+
+
+def _first_of(moments: Sequence[str], most: int = 3) -> str:
+    more = len(moments) - most
+    return "; ".join([*moments[:most], *([f"and {more} more in report.html"] if more > 0 else [])])
 
 
 def _frames(count: int) -> str:

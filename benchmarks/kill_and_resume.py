@@ -1,0 +1,218 @@
+"""Kills `limpet track` at random moments with SIGKILL, resumes it, and compares every byte with an undisturbed run.
+
+    python benchmarks/kill_and_resume.py                     # 50 moments on the demo clip
+    python benchmarks/kill_and_resume.py --moments 10 --seed 7 --max-size 160
+
+Each moment is a run of its own: started, killed, and resumed with --resume until it ends; some are killed again while
+they resume. A third of the moments is spread over the whole time of a run, start-up too; a third comes a random
+time after a random frame; a third after the last frame, while the video and the report are written. Every other run has
+a growing memory and a mask at a later frame. "repeated" are frames done at the kill that no saved state knew of,
+and "lost" is the time since the last frame that one did (starting up is no work).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from machine import describe, print_machine
+
+from limpet.demo.clip import demo_masks, demo_video
+from limpet.errors import LimpetError
+from limpet.tracking.checkpoint import STATE
+from limpet.video.masks import write_mask
+from limpet.video.row import ROW
+from limpet.video.work import WorkFolder
+
+PROGRAM = (sys.executable, "-c", "from limpet.cli.main import main; main()")
+AGAIN = 0.3
+"""Share of the runs that are killed a second time, and of those a third time."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command but for its folder, and what an undisturbed run of it did: digests, seconds in all and at the end."""
+
+    command: tuple[str, ...]
+    digests: dict[str, str]
+    seconds: float
+    ending: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What was there when a run was killed. frames: done. repeated, lost: frames and seconds of work to do again."""
+
+    when: str
+    frames: int
+    repeated: int
+    lost: float
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file of a folder by its path."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def masks_in(folder: Path) -> int:
+    """Frames whose mask is there."""
+    masks = folder / "masks"
+    return sum(path.name[0] != "." for path in masks.iterdir()) if masks.is_dir() else 0
+
+
+def start(task_command: tuple[str, ...], folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    log = (folder.parent / f"{folder.name}.log").open("ab")
+    command = [*PROGRAM, *task_command, "--out", str(folder), *more]
+    return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def undisturbed(command: tuple[str, ...], folder: Path) -> Task:
+    """Run it once in peace."""
+    begin = time.monotonic()
+    process, last, count = start(command, folder), begin, 0
+    while process.poll() is None:
+        if (now := masks_in(folder)) > count:
+            count, last = now, time.monotonic()
+        time.sleep(0.01)
+    end = time.monotonic()
+    if process.returncode:
+        raise SystemExit(f"the undisturbed run failed; see {folder}.log")
+    return Task(command, digests(folder), end - begin, end - last, count)
+
+
+def wait_for_moment(process: subprocess.Popen[bytes], folder: Path, task: Task, chance: random.Random) -> str:
+    """Wait until it is time to kill; says what for."""
+    kind = chance.choice(("clock", "frame", "end"))
+    if kind == "clock":
+        delay, frame = chance.uniform(0, task.seconds), 0
+    elif kind == "frame":
+        delay, frame = chance.uniform(0, 0.5), chance.randint(1, task.frames - 1)
+    else:
+        delay, frame = chance.uniform(0, task.ending), task.frames
+    while frame and process.poll() is None and masks_in(folder) < frame:
+        time.sleep(0.002)
+    until = time.monotonic() + delay
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    return f"{kind} {delay:.2f} s" if kind == "clock" else f"frame {frame} + {delay:.2f} s"
+
+
+def kill(process: subprocess.Popen[bytes], folder: Path, when: str, begun: float) -> Kill | None:
+    """None when it had ended before. ``begun``: when the process was started, in seconds since the epoch."""
+    process.kill()
+    moment = time.time()
+    if process.wait() != -9:
+        return None
+    done, saved = frames_known(folder)
+    own = sorted(mtime for path in folder.glob("masks/[0-9]*") if (mtime := path.stat().st_mtime) > begun)
+    known = folder / f"masks/{saved - 1:05d}.png"
+    since = max(own[0], known.stat().st_mtime if known.exists() else 0) if own else moment
+    return Kill(when, done, done - saved, moment - since if done > saved else 0.0)
+
+
+def frames_known(folder: Path) -> tuple[int, int]:
+    """How many frames are done, and how many of them the newest state knows of."""
+    try:
+        _, lines = WorkFolder(folder).read()
+    except LimpetError:  # before the journal began, or after it was removed
+        return masks_in(folder), masks_in(folder)
+    done = [line.facts["index"] + 1 for line in lines if line.kind == ROW]
+    saved = [line.facts["index"] + 1 for line in lines if line.kind == STATE]
+    return max(done, default=0), max(saved, default=0)
+
+
+def one_moment(number: int, task: Task, folder: Path, seed: int) -> tuple[list[Kill], bool]:
+    """Start, kill, resume, compare."""
+    chance = random.Random(f"{seed} {number}")
+    kills: list[Kill] = []
+    begun, process = time.time(), start(task.command, folder)
+    while True:
+        killed = kill(process, folder, wait_for_moment(process, folder, task, chance), begun)
+        kills += [killed] if killed else []
+        begun, process = time.time(), start(task.command, folder, "--resume")
+        if chance.random() > AGAIN:
+            break
+    same = process.wait() == 0 and digests(folder) == task.digests
+    if same:
+        subprocess.run(["rm", "-r", str(folder)], check=True)
+    return kills, same
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--moments", type=int, default=50, help="runs, each killed at least once")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-size", type=int, default=96, help="small, so that a run takes seconds")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
+    parser.add_argument("--folder", type=Path, help="where to work; what differs is kept there")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    return parser.parse_args()
+
+
+def tasks(folder: Path, max_size: int) -> list[Task]:
+    masks = demo_masks()
+    write_mask(folder / "first.png", masks[0])
+    write_mask(folder / "later.png", np.where(masks[30] == 2, np.uint8(9), np.uint8(0)))
+    plain = ("track", str(demo_video()), "--mask", str(folder / "first.png"), "--max-size", str(max_size))
+    grown = (*plain, "--memory", "official", "--add", f"30:{folder / 'later.png'}")
+    return [undisturbed(plain, folder / "plain"), undisturbed(grown, folder / "grown")]
+
+
+def main() -> int:
+    options = parse()
+    print_machine(machine := describe())
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = tasks(folder, options.max_size)
+    for task in todo:
+        print(
+            f"undisturbed: {task.frames} frames in {task.seconds:.1f} s, the last {task.ending:.1f} s without frame"
+        )
+    print(f"\n{'run':>4}  {'killed at':<22}{'frames done':>12}{'repeated':>10}{'lost (s)':>10}  identical")
+
+    def run(number: int) -> tuple[list[Kill], bool]:
+        kills, same = one_moment(number, todo[number % 2], folder / f"run-{number:03d}", options.seed)
+        for place, each in enumerate(kills):
+            outcome = ("yes" if same else "NO") if place == len(kills) - 1 else ""
+            print(
+                f"{number:>4}  {each.when:<22}{each.frames:>12}{each.repeated:>10}{each.lost:>10.2f}  {outcome}",
+                flush=True,
+            )
+        return kills, same
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = list(pool.map(run, range(options.moments)))
+    kills = [each for found, _ in outcomes for each in found]
+    identical = sum(same for _, same in outcomes)
+    lost = [each.lost for each in kills]
+    print(f"\n{len(kills)} kills in {len(outcomes)} runs; {identical} of {len(outcomes)} results identical")
+    print(
+        f"lost: median {statistics.median(lost):.2f} s, most {max(lost):.2f} s; frames repeated: most "
+        f"{max(each.repeated for each in kills)}"
+    )
+    if options.json:
+        figures = {"machine": machine, "runs": len(outcomes), "identical": identical}
+        figures["kills"] = [vars(each) for each in kills]
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"logs are in {folder}, {os.getloadavg()[0]:.1f} load at the end")
+    return 0 if identical == len(outcomes) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
