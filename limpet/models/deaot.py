@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
-from limpet.models.deformable import DeformableConfig, OffsetNetwork, grid_size
+from limpet.models.deformable import DeformableConfig, OffsetNetwork, grid_size, reference_points
 from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.gated_propagation import (
     GatedPropagationModule,
@@ -155,8 +155,11 @@ class DeAOT(Model):
             weights, places = module.self_propagation.weights(seen.own, size)
         else:
             weights, places = module.long_term.weights(seen.key, long_term[layer], size)
-        grid = size if module.deformable is None else grid_size(size, module.deformable.grid_factor)
-        return AttentionMap(weights, grid, places)
+        if module.deformable is None:
+            return AttentionMap(weights, size, None)
+        factor = module.deformable.grid_factor
+        points = reference_points(size, factor, weights.device)
+        return AttentionMap(weights, grid_size(size, factor), places, points)
 
     def _finish(self, visual: Tensor, identity: Tensor | None, size: tuple[int, int]) -> Tensor:
         assert identity is not None  # every layer returns one

@@ -24,11 +24,13 @@ class AttentionMap(NamedTuple):
     grid: (rows, columns) of a frame's keys; K = T * rows * columns for a memory of T frames, in the memory's order.
     places: float32 (B, S, rows*columns, 2), (row, column) in cells where each of S groups of channels was read, the
         same in every frame of the memory; None where keys are the cells themselves.
+    points: float32 (rows*columns, 2), the reference points from which places were moved; None where places is.
     """
 
     weights: Tensor
     grid: tuple[int, int]
     places: Tensor | None
+    points: Tensor | None = None
 
 
 def check_request(layer: int, kind: str, layers: int, kinds: tuple[str, ...] = get_args(MapKind)) -> None:
