@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from limpet.video.encode import EncoderMissingError, H264Writer, defragment
+from limpet.video.encode import PIECE_FRAMES, EncoderMissingError, H264Writer, defragment
 from limpet.video.reader import open_video
 
 from .clips import grey_of, picture
@@ -20,7 +21,7 @@ from .clips import grey_of, picture
 def write(path: Path, count: int, size: tuple[int, int], rate: Fraction | None, times: list[float]) -> None:
     writer = H264Writer(path, size, rate)
     for index in range(count):
-        writer.write(picture(index, size), times[index])
+        writer.write(picture(index % 40, size), times[index])
     writer.close()
 
 
@@ -118,3 +119,36 @@ def test_defragment_keeps_every_frame_and_time(tmp_path: Path) -> None:
         for ours, theirs in zip(whole, fragments, strict=True):
             assert np.array_equal(ours.image, theirs.image) and ours.time == pytest.approx(theirs.time)
         assert (whole.failures, fragments.failures) == ([], [])
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
+def test_cut_after_a_piece_and_gone_on_with_it_is_the_same_video(tmp_path: Path, rate: Fraction) -> None:
+    count, times = 2 * PIECE_FRAMES + 7, [float(index / rate) + index % 3 / 100 for index in range(80)]
+    write(tmp_path / "whole.mp4", count, (48, 64), rate, times)
+    writer = H264Writer(tmp_path / "cut.mp4", (48, 64), rate)
+    for index in range(PIECE_FRAMES + 5):
+        writer.write(picture(index % 40), times[index])
+    done = writer.written
+    writer.close()
+    assert done.frames == PIECE_FRAMES and done.nbytes < (tmp_path / "cut.mp4").stat().st_size
+    assert done.crc32 == zlib.crc32((tmp_path / "cut.mp4").read_bytes()[: done.nbytes])
+    writer = H264Writer(tmp_path / "cut.mp4", (48, 64), rate, after=done)
+    for index in range(PIECE_FRAMES, count):
+        writer.write(picture(index % 40), times[index])
+    writer.close()
+    assert (tmp_path / "cut.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert writer.written.frames == count
+
+
+def test_pieces_play_as_one(tmp_path: Path) -> None:
+    count = 2 * PIECE_FRAMES + 3
+    times = [index / 25 + (3.0 if index > PIECE_FRAMES + 2 else 0) for index in range(count)]
+    write(tmp_path / "fragments.mp4", count, (48, 64), Fraction(25), times)
+    defragment(tmp_path / "fragments.mp4", tmp_path / "whole.mp4")
+    for name in ("fragments.mp4", "whole.mp4"):
+        with open_video(tmp_path / name) as video:
+            frames = list(video)
+            assert [frame.time for frame in frames] == pytest.approx(times, abs=1e-4)
+            assert [round((grey_of(f.image) - 40) / 5) for f in frames] == [
+                index % 40 for index in range(count)
+            ]
