@@ -3,8 +3,8 @@
     python benchmarks/compare_models.py deaot-t deaot-t-deformable
     python benchmarks/compare_models.py deaot-t deaot-t-deformable --precision fp32 --size 720 1280
 
-Random weights; the time of `Tracker.step` after a warm-up. For each pair of frames the ratio of their times is taken, and
-the median of the ratios is the figure: above 1 the second model is faster.
+Random weights; the time of `Tracker.step` after a warm-up. For each pair of frames the ratio of their times is taken,
+and the median of the ratios is the figure: above 1 the second model is faster.
 """
 
 from __future__ import annotations
