@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One BLAS thread a worker: two workers with two threads each would fight over two cores.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint types imports check bench clean
+.PHONY: demo test lint types imports check bench docs clean
 
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
@@ -29,6 +29,10 @@ check: lint types imports test
 bench: $(READY)
 	$(BIN)/python benchmarks/track_speed.py
 
+# The API reference in docs/api, from the docstrings.
+docs: $(READY)
+	$(BIN)/python scripts/api_reference.py docs/api
+
 # The constraints name one torch; without them pip would fetch a CUDA build of several gigabytes.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,4 +41,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo-result build dist *.egg-info
+	rm -rf $(VENV) demo-result docs/api build dist *.egg-info

@@ -36,6 +36,7 @@ def opened(folder: Path) -> Iterator[Project]:
 
 
 def tell_edit(project: Project) -> None:
+    """Say what the last edit was, and whether frames wait to be propagated."""
     edit = project.edits[-1]
     say(f"edit {edit.number}: {edit.kind} {edit.what}")
     counts = Counter(kind for _, kind in project.statuses())

@@ -80,6 +80,7 @@ class Judge:
             self.boundary[number].append(boundary_accuracy(a, b, void=void))
 
     def objects(self) -> list[ObjectScores]:
+        """The scores of each object in the frames scored so far."""
         return [
             ObjectScores(self.sequence.name, number, tuple(self.region[number]), tuple(self.boundary[number]))
             for number in self.ids

@@ -27,14 +27,17 @@ class ObjectScores:
 
     @cached_property
     def j(self) -> Course:
+        """Mean, recall and decay of J."""
         return course(self.region)
 
     @cached_property
     def f(self) -> Course:
+        """Mean, recall and decay of F."""
         return course(self.boundary)
 
     @property
     def j_and_f(self) -> float:
+        """The mean of both means, 0 to 1."""
         return (self.j.mean + self.f.mean) / 2
 
 
@@ -48,6 +51,7 @@ class Summary:
 
     @property
     def j_and_f(self) -> float:
+        """The mean of both means, 0 to 1."""
         return (self.j.mean + self.f.mean) / 2
 
 
@@ -80,10 +84,12 @@ class Scores:
 
     @property
     def j_mean(self) -> float:
+        """Mean J over all objects, 0 to 1."""
         return self.summary.j.mean
 
     @property
     def f_mean(self) -> float:
+        """Mean F over all objects, 0 to 1."""
         return self.summary.f.mean
 
     @property
@@ -97,6 +103,7 @@ class Scores:
         return self.steps / self.seconds if self.seconds else None
 
     def by_sequence(self) -> dict[str, tuple[ObjectScores, ...]]:
+        """The objects of each sequence, in the order of the data set."""
         return {name: tuple(o for o in self.objects if o.sequence == name) for name in self.frames}
 
     def worst(self, count: int = 3) -> tuple[str, ...]:

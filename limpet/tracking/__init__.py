@@ -1,0 +1,1 @@
+"""The tracker, what it remembers, and whole videos."""

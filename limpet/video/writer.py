@@ -51,8 +51,6 @@ class ResultFolder:
 
     Attributes:
         frames_written: frames whose mask, overlay and row in the report are done.
-        failures: sentences for the report, e.g. set to the reader's own growing list.
-        notices: what else the person should know; grows while writing, is in the report.
 
     Raises:
         OutputError: when the folder cannot be used, or writing fails (no space, no permission).
@@ -87,6 +85,7 @@ class ResultFolder:
 
     @property
     def failures(self) -> list[str]:
+        """Sentences for the report on what could not be done, e.g. set to the reader's own growing list."""
         return self.report.failures
 
     @failures.setter
@@ -95,6 +94,7 @@ class ResultFolder:
 
     @property
     def notices(self) -> list[str]:
+        """What else the person should know; grows while writing, is in the report."""
         return self.report.notices
 
     def keep_journal(self, facts: Mapping[str, Any]) -> WorkFolder:

@@ -1,0 +1,1 @@
+"""Overlays, pictures and the report of a run."""

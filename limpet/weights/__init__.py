@@ -1,0 +1,1 @@
+"""Files of weights: limpet's own, and those of the official code."""

@@ -1,0 +1,57 @@
+"""Write the API reference, a page a module, from the docstrings.
+
+python scripts/api_reference.py [FOLDER]          # docs/api by default
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pdoc
+import pdoc.render
+
+import limpet
+
+HERE = Path(__file__).resolve().parents[1]
+# Commands are told by --help. A page would repeat their options in Python's words.
+LEFT_OUT = ("limpet.cli",)
+
+
+def public_modules() -> list[str]:
+    """All modules that have a page."""
+    found = [module.name for module in pkgutil.walk_packages(limpet.__path__, "limpet.")]
+    return ["limpet", *(name for name in found if not name.startswith(LEFT_OUT) and "._" not in name)]
+
+
+def write_pages(folder: Path, modules: list[str]) -> None:
+    """Write a page for each module, and a search index."""
+    for name in limpet.__all__:  # those that are imported when first asked for are put where pdoc looks
+        vars(limpet)[name] = getattr(limpet, name)
+    pdoc.render.configure(docformat="google", search=True, show_source=True)
+    plain: Callable[[str], str] = pdoc.render.env.filters["to_html"]
+    pdoc.render.env.filters["to_html"] = lambda text: plain(keep_stars(text))
+    pdoc.pdoc(*modules, output_directory=folder)
+
+
+def keep_stars(text: str) -> str:
+    """``(B, h*w, C)`` is a shape, not the beginning of italics; code is left as it is."""
+    parts = re.split(r"(```.*?```|``.*?``|`[^`]*`)", text, flags=re.DOTALL)
+    return "".join(
+        part if part.startswith("`") else re.sub(r"(?<=\w)\*(?=\w)", r"\\*", part) for part in parts
+    )
+
+
+def main() -> None:
+    """Write the pages to the folder that was named."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "docs" / "api"
+    modules = public_modules()
+    write_pages(folder, modules)
+    print(f"{len(modules)} pages in {folder}: open {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
