@@ -104,7 +104,7 @@ class DavisFolder:
                 f"with masks in Annotations/{resolution}/<video>/*.png: give the folder that holds both"
             )
         masks_root = self.root / "Annotations" / resolution
-        for name in _split_names(self.root, split, frames_root):
+        for name in split_names(self.root, split, frames_root):
             sequence = self._read_sequence(frames_root / name, masks_root / name)
             if len(sequence) < 2:
                 self.skipped.append(
@@ -179,7 +179,12 @@ def _images_in(folder: Path, reason: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _split_names(root: Path, split: str | None, frames_root: Path) -> list[str]:
+def split_names(root: Path, split: str | None, frames_root: Path) -> list[str]:
+    """The videos of a split, in its order; None or "all" takes every folder in ``frames_root``.
+
+    Raises:
+        DataError: there is no such list; names those that are there.
+    """
     if split is None or split == "all":
         return sorted(path.name for path in frames_root.iterdir() if path.is_dir())
     listing = root / "ImageSets" / f"{split}.txt"
