@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from limpet.cli.stop import StopBetweenFrames, stop_on_sigterm
+from limpet.video.work import WORK
 
 from .clips import frames_in, masks_of, picture, write_video
 from .command import finish, start
@@ -42,12 +43,15 @@ def test_a_run_that_is_stopped(
     masks = masks_of(tmp_path / "out")
     assert 4 <= len(masks) < 1000
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == f"note: stopped; the results of {len(masks)} frames are kept in out\n"
+    assert outcome.err == (
+        f"note: stopped; the results of {len(masks)} frames are kept in out\n"
+        "note: to go on, give the same command with --resume\n"
+    )
     assert frames_in(tmp_path / "out/overlay.mp4") == len(masks)
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert (report["complete"], report["stopped_by"], report["frames"]) == (False, "interrupted", len(masks))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "masks", "overlay.mp4", "report.html", "report.json", "report.png"
+        "masks", "overlay.mp4", "report.html", "report.json", "report.png", WORK
     }  # fmt: skip
 
 

@@ -1,0 +1,80 @@
+"""`limpet track --resume`: after kill -9, and in every other case that a person may try it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from limpet.video.earlier import is_unfinished
+from limpet.video.work import WORK
+
+from .clips import picture, write_video
+from .command import Limpet, finish, start
+from .conftest import FRAMES
+
+
+@pytest.fixture(scope="module")
+def middling_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long enough to be killed in."""
+    return write_video(
+        tmp_path_factory.mktemp("middling") / "clip.mp4", [picture(index) for index in range(60)]
+    )
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many as in the processes that are killed: another number would be told in the report."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_killed_and_resumed_is_the_same_byte_for_byte(
+    limpet: Limpet, middling_clip: Path, mask: Path, weights: Path, tmp_path: Path, one_thread: None
+) -> None:
+    command = ("track", middling_clip, "--mask", mask, "--weights", weights, "--no-overlay")
+    process = start(*command, "--out", "killed", cwd=tmp_path)
+    end = time.monotonic() + 100
+    while not (tmp_path / "killed/masks/00009.png").exists():
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.002)
+    process.kill()
+    finish(process)
+    assert is_unfinished(tmp_path / "killed")
+    limpet(*command, "--out", "killed").refused("killed holds a run that was not finished; pass --resume")
+    outcome = limpet(*command, "--out", "killed", "--resume")
+    outcome.succeeded()
+    assert outcome.err.startswith("note: went on after ")
+    limpet(*command, "--out", "whole").succeeded()
+    resumed, whole = content(tmp_path / "killed"), content(tmp_path / "whole")
+    assert resumed.keys() == whole.keys() and len(whole) == 60 + 3
+    assert resumed["report.json"] == whole["report.json"]
+    assert resumed == whole
+
+
+def test_nothing_to_resume(limpet: Limpet, clip: Path, mask: Path, weights: Path) -> None:
+    outcome = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
+    outcome.succeeded()
+    assert outcome.err == "note: there is nothing to resume in out; beginning at the first frame\n"
+    again = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
+    again.succeeded()
+    assert again.out == f"out was complete already: {FRAMES} frames, objects 7, 200\n" and again.err == ""
+
+
+def test_words_that_contradict(limpet: Limpet, clip: Path, mask: Path, tmp_path: Path) -> None:
+    limpet("track", clip, "--mask", mask, "--resume", "--overwrite").refused("not both")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").touch()
+    limpet("track", clip, "--mask", mask, "--out", "mine", "--resume").refused(
+        "mine is not empty, and holds no unfinished run to go on with"
+    )
+    assert not (tmp_path / "mine" / WORK).exists()
