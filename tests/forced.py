@@ -19,7 +19,7 @@ from limpet.models import Features, Model, build_model, keep_slots
 from limpet.registry import find
 from limpet.state import LayerMemory, Memory
 from limpet.tracking.groups import object_ids, split_into_groups
-from limpet.tracking.labels import label_map, slot_planes
+from limpet.tracking.labels import label_map, probabilities, slot_planes
 from limpet.weights.official import from_official
 
 NEAR_TIES = 3  # pixels a case in which two scores differ by less than the kernels' noise
@@ -120,7 +120,7 @@ class ForcedRun:
 
 
 def compare(run: ForcedRun, expected: dict[str, np.ndarray]) -> None:
-    """Scores within ATOL and masks equal, but for near-ties, in every frame."""
+    """Scores and probabilities within ATOL and masks equal, but for near-ties, in every frame."""
     different, last_tokens = 0, run.images.shape[0]
     for frame in run:
         last_tokens = run.memory_tokens
@@ -129,6 +129,10 @@ def compare(run: ForcedRun, expected: dict[str, np.ndarray]) -> None:
             np.testing.assert_allclose(scores[0], stored[: scores.shape[1]], atol=ATOL, rtol=0)
         size = expected["mask"].shape[1:]
         labels = label_map(frame.scores, frame.ids, size, run.model.config.align_corners)
+        if "prob_s8" in expected:
+            planes = probabilities(frame.scores, size, run.model.config.align_corners)[:, ::8, ::8]
+            stored = expected["prob_s8"][frame.index - 1][: len(planes)]
+            np.testing.assert_allclose(planes, stored, atol=ATOL, rtol=0)
         if frame.index not in run.enters:  # there the stored mask is the merged one
             different += int((labels.numpy() != expected["mask"][frame.index]).sum())
     assert different <= NEAR_TIES
@@ -143,9 +147,7 @@ class Inside:
         self.facts = json.loads((folder / f"{name}.json").read_text())
         self.seen: set[str] = set()
 
-    def check(self, key: str, tensor: Tensor, optional: bool = False) -> None:
-        if optional and key not in self.stored:
-            return
+    def check(self, key: str, tensor: Tensor) -> None:
         stride = self.facts[key]["channel_stride"]
         thin = tensor[:, ::stride] if tensor.dim() == 4 else tensor[0, :, ::stride]
         np.testing.assert_allclose(

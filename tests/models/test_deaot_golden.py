@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from forced import ForcedRun, Inside, compare, golden_model
-from golden import Clip, arrays, clip, golden_folder, normalise
+from golden import arrays, clip, golden_folder, normalise
+from torch import Tensor
 
+from limpet.models import Model
+from limpet.state import LayerMemory
 from limpet.tracking.prepare import prepare_image
 
 MEMBERS = {
@@ -19,6 +25,7 @@ MEMBERS = {
     "swin-b-deaot-l": "swinb_deaotl",
 }
 LONG_TERM_GAP = 2  # of the reference run of the L models
+DECODER_BLOCKS = ("conv_in", "conv_16x", "conv_8x", "conv_4x")
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -49,8 +56,7 @@ def test_tiny_on_larger_frames_many_objects_and_a_late_one(case: str, source: st
 def test_tiny_on_frames_that_are_resized_for_the_network() -> None:
     folder = golden_folder() / "deaott"
     expected = arrays(folder, "out_resize")
-    frames = clip("clip_resize_134x230_3obj").frames
-    images = torch.cat([prepare_image(frame, (129, 225), torch.device("cpu")) for frame in frames])
+    images = network_images(clip("clip_resize_134x230_3obj").frames, "resize")
     np.testing.assert_allclose(images[:2], expected["net_input_first2"], atol=2e-5)
     compare(ForcedRun(golden_model("deaot-t", folder), images, expected["mask"]), expected)
 
@@ -68,40 +74,87 @@ def test_tiny_on_mirrored_frames() -> None:
         compare(ForcedRun(model, run_images, masks), expected)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-def test_tensors_inside_the_network(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "case", "source"),
+    [
+        *((name, "a", "clip_a_129x225_3obj") for name in MEMBERS if not name.startswith("swin")),
+        ("swin-b-deaot-l", "a_swin", "clip_swin_128x224_3obj"),
+        ("deaot-t", "b", "clip_b_241x433_3obj"),
+        ("deaot-t", "resize", "clip_resize_134x230_3obj"),
+    ],
+)
+@torch.no_grad()
+def test_tensors_inside_the_network(name: str, case: str, source: str) -> None:
     folder = golden_folder() / MEMBERS[name]
-    swin = name.startswith("swin")
-    source: Clip = clip("clip_swin_128x224_3obj" if swin else "clip_a_129x225_3obj")
-    inside = Inside(folder, "mid_a_swin" if swin else "mid_a")
-    masks = arrays(folder, "out_a_swin" if swin else "out_a")["mask"]
-    model = golden_model(name, folder)
-    prefix = "ref"
-    for index, layer in enumerate(model.layers):
-        for block, stored in (
-            ("long_term", "long_term"),
-            ("short_term", "short_term"),
-            ("self_propagation", "self"),
-        ):
-            layer.get_submodule(block).register_forward_hook(
-                lambda _module, _inputs, output, key=f"layer{index}/{stored}_attn": inside.check(
-                    f"{prefix}/{key}", output
-                )
-            )
-    with torch.no_grad():
-        run = ForcedRun(model, normalise(source.frames[:2]), masks)
-        run._refer(0)
-        for layer, memory in enumerate(run.long[0]):
-            visual, identity = memory.value.chunk(2, dim=-1)
-            inside.check(f"ref/layer{layer}/long_K", memory.key)
-            inside.check(f"ref/layer{layer}/long_V", visual)
-            inside.check(f"ref/layer{layer}/long_ID_V", identity)
-        inside.check("ref/id_emb", run._identify(0, run.groups[0]))
-        prefix = "f1"
-        features = run._encode(1)
-        tokens, _ = model.propagate(features, run.long[0], run.short[0])
-        for index, plane in enumerate(features):
-            inside.check(f"f1/enc{index}", plane)
-        inside.check(f"f1/lstt_emb{len(model.layers) - 1}", tokens.flatten(2).transpose(1, 2), optional=True)
+    inside, masks = Inside(folder, f"mid_{case}"), arrays(folder, f"out_{case}")["mask"]
+    images, model = network_images(clip(source).frames[:2], case), golden_model(name, folder)
+    run = ForcedRun(model, images, masks)
+
+    reference, features = run._encode(0), run._encode(1)
+    for index, (first, second) in enumerate(zip(reference, features, strict=True)):
+        inside.check(f"ref/enc{index}", first)
+        inside.check(f"f1/enc{index}", second)
+    embedding = run._identify(0, run.groups[0])
+    inside.check("ref/id_emb", embedding)
+
+    with watched(model, inside, "ref"):
+        _, _, long_term = model.refer(reference, embedding)
+    for index, memory in enumerate(long_term):
+        check_memory(inside, f"ref/layer{index}/long", memory)
+
+    with watched(model, inside, "f1"):
+        tokens, pending = model.propagate(features, long_term, long_term)
         inside.check("f1/logits11", model.decode(tokens, features))
-    assert len(inside.seen) >= 6 + 6 * len(model.layers) + 3
+    for index, memory in enumerate(model.remember(pending, run._identify(1, run.groups[0]))):
+        plane = LayerMemory(*(part.transpose(1, 2).unflatten(2, features.size) for part in memory))
+        check_memory(inside, f"f1_after_update/layer{index}/short", plane)
+    assert inside.seen == set(inside.stored) - unused(len(model.layers))
+
+
+def unused(layers: int) -> set[str]:
+    """What the reference computes and no layer reads: a position embedding, and what earlier layers hand out."""
+    return {"ref/pos_emb", *(f"{frame}/lstt_emb{i}" for frame in ("ref", "f1") for i in range(layers - 1))}
+
+
+def check_memory(inside: Inside, prefix: str, memory: LayerMemory) -> None:
+    visual, identity = memory.value.chunk(2, dim=1 if memory.value.dim() == 4 else -1)
+    inside.check(f"{prefix}_K", memory.key)
+    inside.check(f"{prefix}_V", visual)
+    inside.check(f"{prefix}_ID_V", identity)
+
+
+@contextmanager
+def watched(model: Model, inside: Inside, prefix: str) -> Iterator[None]:
+    """Compare what every block returns."""
+    last = f"lstt_emb{len(model.layers) - 1}"
+    blocks = {f"decoder/{name}": model.decoder.get_submodule(name) for name in DECODER_BLOCKS}
+    blocks[last] = model.output_norm
+    for index, layer in enumerate(model.layers):
+        blocks |= {
+            f"layer{index}/self_attn": layer.self_propagation,
+            f"layer{index}/long_term_attn": layer.long_term,
+            f"layer{index}/short_term_attn": layer.short_term,
+            f"layer{index}/out": layer,
+        }
+
+    def compare_output(key: str, output: Tensor | tuple[Tensor, ...]) -> None:
+        if isinstance(output, tuple):  # the two branches of a layer
+            inside.check(f"{prefix}/{key}", output[0])
+            inside.check(f"{prefix}/{key}_id", output[1])
+        else:  # the reference keeps what the decoder reads as tokens
+            inside.check(f"{prefix}/{key}", output.flatten(2).transpose(1, 2) if key == last else output)
+
+    handles = [
+        block.register_forward_hook(lambda _module, _inputs, output, key=key: compare_output(key, output))
+        for key, block in blocks.items()
+    ]
+    yield
+    for handle in handles:
+        handle.remove()
+
+
+def network_images(frames: np.ndarray, case: str) -> Tensor:
+    """What the reference's network saw (T, 3, h, w): of all cases but one, the frames at their own size."""
+    if case != "resize":
+        return normalise(frames)
+    return torch.cat([prepare_image(frame, (129, 225), torch.device("cpu")) for frame in frames])
