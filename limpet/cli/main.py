@@ -20,6 +20,7 @@ from limpet.cli.say import error, note
 from limpet.cli.stop import stop_on_sigterm
 from limpet.cli.track import track_command
 from limpet.cli.train import train_command
+from limpet.cli.visualise import visualise_command
 from limpet.errors import LimpetError
 from limpet.files import output_error
 
@@ -69,6 +70,7 @@ def _limpet(
 
 app.command("track")(track_command)
 app.command("demo")(demo_command)
+app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train_command)
 app.command("calibrate")(calibrate_command)
