@@ -32,6 +32,10 @@ class OutputError(LimpetError):
     """A result that cannot be written: the folder exists, is read-only or the disk is full."""
 
 
+class ProjectError(LimpetError):
+    """A project folder that is damaged, newer or incomplete, or an edit that it cannot take."""
+
+
 class MissingExtraError(LimpetError):
     """A feature whose optional packages are not installed."""
 

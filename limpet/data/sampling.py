@@ -12,6 +12,7 @@ from limpet.data.cache import Picture, PictureCache, UnreadablePictureError
 from limpet.data.clip import ClipConfig, Layer, RawClip
 from limpet.data.colour import random_colour, random_finish
 from limpet.data.folders import Still, VideoSequence
+from limpet.data.ids import table_of, with_labels
 from limpet.data.layout import (
     CutOut,
     View,
@@ -113,7 +114,7 @@ class ClipSampler:
         view = self._video_view(rng, scene) if video else self._still_view(rng, scene, energy)
         layers = self._scene_layers(rng, scene, view, energy, shutter)
         layers += self._pasted_layers(rng, scene, view, progress, energy, shutter)
-        layers = _with_labels(rng, layers, config.max_objects)
+        layers = with_labels(rng, layers, config.max_objects)
         return RawClip(config.frames, config.size, tuple(layers), random_finish(rng, config.frames))
 
     def _wants_video(self, rng: np.random.Generator, share: float) -> bool:
@@ -178,10 +179,10 @@ class ClipSampler:
         self, rng: np.random.Generator, scene: Scene, view: View, energy: float, shutter: float
     ) -> list[Layer]:
         if scene.kind == "video":
-            return [scene_layer(view, scene.pictures, _table(scene.ids), None, 0.0)]
+            return [scene_layer(view, scene.pictures, table_of(scene.ids), None, 0.0)]
         mask = scene.pictures[0].mask
         bend = random_bend(rng, self.config.frames, CAMERA.bend * energy, *mask.shape)
-        whole = scene_layer(view, scene.pictures, _table(scene.ids), bend, shutter)
+        whole = scene_layer(view, scene.pictures, table_of(scene.ids), bend, shutter)
         covered = np.isin(mask, scene.ids).mean()
         if scene.kind != "objects" or covered > 0.4 or rng.random() < 0.4:
             return [whole]
@@ -278,25 +279,3 @@ def _chances(stills: Sequence[Still]) -> np.ndarray:
 def _between(ends: tuple[float, float], progress: float) -> float:
     progress = min(max(progress, 0.0), 1.0)
     return ends[0] + (ends[1] - ends[0]) * progress
-
-
-def _table(ids: Sequence[int]) -> np.ndarray:
-    table = np.zeros(256, np.uint8)
-    table[list(ids)] = list(ids)
-    return table
-
-
-def _with_labels(rng: np.random.Generator, layers: list[Layer], most: int) -> list[Layer]:
-    """Gives the objects the ids 1..N in random order; beyond ``most`` pasted ones become background."""
-    scene = layers[0]
-    counts = np.bincount(scene.masks[0].ravel(), minlength=256)
-    in_scene = [] if scene.fill_holes else [int(i) for i in np.flatnonzero(counts) if i]
-    # an id of the scene that only shows up later is nobody's: the table leaves it background
-    labels = [*in_scene, *(layer.label for layer in layers[1:] if layer.label)][:most]
-    ids = dict(zip(labels, (int(i) + 1 for i in rng.permutation(len(labels))), strict=True))
-    if not scene.fill_holes:
-        table = np.zeros(256, np.uint8)
-        for old in in_scene:
-            table[old] = ids.get(old, 0)
-        scene = replace(scene, masks=tuple(table[mask] for mask in scene.masks))
-    return [scene, *(replace(layer, label=ids.get(layer.label or 0, 0)) for layer in layers[1:])]

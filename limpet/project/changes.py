@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from limpet.errors import VideoError
+from limpet.errors import ProjectError, VideoError
 from limpet.project.edits import Draft
-from limpet.project.errors import ProjectError
 from limpet.project.frames import FrameAccess
 from limpet.project.head import Edit
 from limpet.project.snapshot import with_span

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limpet.project.folder import Folder
 from limpet.project.head import Edit
 from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table, write_page
-from limpet.project.store import decode_mask, encode_mask
+from limpet.video.masks import decode_mask, encode_mask
 
 Mask = NDArray[np.uint8]
 _OPEN_PAGES = 2

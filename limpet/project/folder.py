@@ -15,9 +15,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from limpet.errors import OutputError
+from limpet.errors import OutputError, ProjectError
 from limpet.files import atomic_path, output_error
-from limpet.project.errors import ProjectError
 from limpet.project.head import Edit, Head, check_version, read_head, write_head
 from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store

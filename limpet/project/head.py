@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from limpet.project.errors import ProjectError
+from limpet.errors import ProjectError
 from limpet.project.video import VideoReference
 
 FORMAT = "limpet-project"

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError
-from limpet.project.errors import ProjectError
+from limpet.errors import ProjectError, VideoError
 from limpet.project.frames import FrameAccess
 from limpet.project.keys import Keys
 from limpet.project.merge import Mask, Predicted, with_given

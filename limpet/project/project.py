@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from limpet.errors import VideoError
+from limpet.errors import ProjectError, VideoError
 from limpet.project.changes import EditableProject
 from limpet.project.edits import Draft
-from limpet.project.errors import ProjectError
 from limpet.project.export import Exported, export
 from limpet.project.folder import Folder
 from limpet.project.passes import TrackerLike

@@ -13,7 +13,7 @@ from limpet.project.edits import Draft
 from limpet.project.keys import Keys
 from limpet.project.merge import Predicted, choose, compose
 from limpet.project.passes import Pass
-from limpet.project.store import decode_mask, encode_mask
+from limpet.video.masks import decode_mask, encode_mask
 
 
 @dataclass(frozen=True)

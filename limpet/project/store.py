@@ -6,17 +6,11 @@ Undo is a change of references because of it: the earlier bytes are still there 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from limpet.errors import ProjectError
 from limpet.files import atomic_path, output_error
-from limpet.project.errors import ProjectError
-from limpet.video.masks import davis_palette
 
 _COPY_AGAIN = "copy the project folder again from where it is whole, or propagate these frames again"
 
@@ -79,18 +73,3 @@ class Store:
     def files(self) -> Iterator[Path]:
         """All stored files (no temporary ones)."""
         return (path for path in self.root.glob(f"??/*{self.suffix}") if not path.name.startswith("."))
-
-
-def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """``mask`` uint8 (H, W) of ids as an indexed PNG in the DAVIS palette; equal masks give equal bytes."""
-    image = Image.fromarray(mask)
-    image.putpalette(davis_palette().tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=3)  # as `limpet track` writes its masks
-    return buffer.getvalue()
-
-
-def decode_mask(data: bytes) -> NDArray[np.uint8]:
-    """The ids uint8 (H, W) in what ``encode_mask`` wrote; an empty mask is as good as any."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.array(image, dtype=np.uint8)

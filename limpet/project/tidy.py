@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from limpet.errors import ProjectError
 from limpet.files import output_error
-from limpet.project.errors import ProjectError
 from limpet.project.folder import Folder
 from limpet.project.runner import SCRATCH
 from limpet.project.snapshot import read_page

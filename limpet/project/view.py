@@ -13,8 +13,8 @@ from limpet.project.folder import Folder
 from limpet.project.head import Edit
 from limpet.project.keys import Keys, Status
 from limpet.project.snapshot import PAGE
-from limpet.project.store import decode_mask
 from limpet.video.base import VideoReader
+from limpet.video.masks import decode_mask
 
 Mask = NDArray[np.uint8]
 

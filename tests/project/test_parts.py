@@ -25,9 +25,9 @@ from limpet.project.snapshot import (
     write_page,
     write_snapshot,
 )
-from limpet.project.store import Store, decode_mask, encode_mask
+from limpet.project.store import Store
 from limpet.project.video import VideoReference
-from limpet.video.masks import write_mask
+from limpet.video.masks import decode_mask, encode_mask, write_mask
 
 from .tiny import SIZE, box, boxes, make_video
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from limpet.errors import MaskError, OutputError
-from limpet.video.masks import davis_palette, read_mask, write_mask
+from limpet.video.masks import davis_palette, decode_mask, encode_mask, read_mask, write_mask
 
 MASK = np.zeros((20, 30), np.uint8)
 MASK[2:9, 3:12] = 7
@@ -27,6 +27,14 @@ def test_round_trip_keeps_ids_and_palette(tmp_path: Path) -> None:
     with Image.open(tmp_path / "m.png") as image:
         assert image.mode == "P" and image.getpalette() == davis_palette().ravel().tolist()
     assert [path.name for path in tmp_path.iterdir()] == ["m.png"]
+
+
+def test_bytes_are_those_of_the_file(tmp_path: Path) -> None:
+    write_mask(tmp_path / "m.png", MASK)
+    assert encode_mask(MASK) == (tmp_path / "m.png").read_bytes()
+    assert np.array_equal(decode_mask(encode_mask(MASK)), MASK)
+    with pytest.raises(ValueError, match=r"a mask is uint8 \(H, W\); got int64 \(20, 30\)"):
+        encode_mask(MASK.astype(np.int64))  # type: ignore[arg-type]
 
 
 def test_all_ids_survive(tmp_path: Path) -> None:
