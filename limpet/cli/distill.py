@@ -169,7 +169,7 @@ def distill_command(
     )  # fmt: skip
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
     settings = DistillConfig(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
-    network = build_model(student, encoder, start)
+    network = build_model(student, encoder, start, seed)
     photos = StillsFolder(stills) if stills else None
     judge = davis_score(*root_and_split(score)) if score else None
     make_folder(out)
@@ -188,7 +188,8 @@ def distill_command(
             resume=resume, score=judge,
         )  # fmt: skip
     digest = finish_run(average, training, out)
-    say(f"{out / 'weights.safetensors'} (sha256 {digest})")
+    if digest is not None:
+        say(f"{out / 'weights.safetensors'} (sha256 {digest})")
 
 
 def with_strides(videos: list[str], strides: list[int]) -> list[tuple[str, int]]:

@@ -87,7 +87,7 @@ def train_command(
     videos = [DavisFolder(*root_and_split(text)) for text in video or []]
     skipped = [line for folder in (photos, *videos) if folder for line in folder.skipped]
     notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
-    network = build_model(model, encoder, start)
+    network = build_model(model, encoder, start, seed)
     judge = davis_score(*root_and_split(score)) if score else None
     make_folder(out)
     hush_fabric()
@@ -96,4 +96,5 @@ def train_command(
             network, config, out, photos, videos, device=device, processes=processes, resume=resume, score=judge
         )  # fmt: skip
     digest = finish_run(average, config, out)
-    say(f"{out / 'weights.safetensors'} (sha256 {digest})")
+    if digest is not None:
+        say(f"{out / 'weights.safetensors'} (sha256 {digest})")

@@ -6,6 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
+import torch
+from torch import distributed
+
 from limpet import models
 from limpet.errors import DataError
 from limpet.models import Model
@@ -16,10 +19,10 @@ from limpet.training.loop import Score
 from limpet.weights.files import Weights, load_into, read_encoder, read_weights, write_weights
 
 
-def build_model(name: str, encoder: Path | None, start: Path | None) -> Model:
+def build_model(name: str, encoder: Path | None, start: Path | None, seed: int = 0) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
-    Those may be of a sibling with fewer layers, see ``grow_layers``.
+    Those may be of a sibling with fewer layers, see ``grow_layers``. What is random follows from ``seed`` alone.
 
     Raises:
         ModelError: unknown name. WeightsError: a file does not fit. DataError: both files were given.
@@ -28,7 +31,9 @@ def build_model(name: str, encoder: Path | None, start: Path | None) -> Model:
         raise DataError(
             "give --encoder or --from, not both: the earlier stage's weights hold an encoder already"
         )
-    model = models.build_model(find(name).config())
+    with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's own chance is left as it was
+        torch.manual_seed(seed)
+        model = models.build_model(find(name).config())
     if encoder is not None:
         load_into(model.encoder, read_encoder(encoder), str(encoder))
     if start is not None:
@@ -52,7 +57,12 @@ def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2)
     return score
 
 
-def finish_run(average: Model, config: TrainConfig, folder: Path) -> str:
-    """Write the averaged weights to ``folder/weights.safetensors`` in fp16; returns their sha256."""
+def finish_run(average: Model, config: TrainConfig, folder: Path) -> str | None:
+    """Write the averaged weights to ``folder/weights.safetensors`` in fp16; returns their sha256.
+
+    Of several processes, which all come here, only the first writes; the others get None.
+    """
+    if distributed.is_initialized() and distributed.get_rank() > 0:
+        return None
     facts = {"command": shlex.join(["limpet", *sys.argv[1:]]), "steps": str(config.steps)}
     return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))

@@ -59,3 +59,25 @@ def test_a_finished_run_leaves_weights_that_say_what_they_are(
     assert found.facts == {"command": "limpet train --out 'my run'", "steps": "6"}
     for name, tensor in average.state_dict().items():
         assert torch.equal(found.tensors[name], tensor.half().float()), name
+
+
+def test_the_seed_decides_on_random_weights() -> None:
+    torch.manual_seed(5)
+    first = build_model("deaot-t", None, None, seed=3).state_dict()
+    after = torch.rand(1)
+    torch.manual_seed(6)
+    again = build_model("deaot-t", None, None, seed=3).state_dict()
+    other = build_model("deaot-t", None, None, seed=4).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+    assert not torch.equal(first["id_bank.patches.weight"], other["id_bank.patches.weight"])
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), after), "the chance of others is not touched"
+
+
+def test_of_several_processes_only_the_first_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+    assert finish_run(lively_model(), tiny_run(), tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 0)
+    assert finish_run(lively_model(), tiny_run(), tmp_path) == sha256(tmp_path / "weights.safetensors")
