@@ -10,7 +10,9 @@ from limpet.training.losses import hard_pixel_share
 from limpet.training.rollout import RolloutConfig
 
 DECAY_POWER = 0.9
-WITHOUT_DECAY = ("decoder.conv_out.", "short_term.relative.")  # besides biases and norms
+WITHOUT_DECAY = ("decoder.conv_out.", "short_term.relative.value", "relative_position_bias_table")
+"""Parts of the names of matrices that do not decay, as in the official recipe: the output layer, the relative position
+of values in AOT's local attention, and Swin's tables of biases. That of keys is a weight like any other and decays."""
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -51,7 +53,10 @@ def averaging_decay(config: TrainConfig, step: int) -> float:
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with four groups: encoder or not, with weight decay or without."""
+    """AdamW with four groups: encoder or not, with weight decay or without.
+
+    Biases, norms and what WITHOUT_DECAY names have no decay.
+    """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

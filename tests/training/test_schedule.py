@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import torch
 
 from limpet.errors import DataError
-from limpet.models import DeAOT
+from limpet.models import DeAOT, build_model
 from limpet.models.frozen_norm import freeze
 from limpet.registry import find
 from limpet.training.config import TrainConfig
@@ -72,10 +73,25 @@ def test_biases_norms_and_output_layers_do_not_decay() -> None:
     assert all(value in (0, CONFIG.weight_decay) for value in named.values())
     for name in named:
         plain = name.endswith("bias") or "norm" in name.rsplit(".", 2)[-2]
-        output = name.startswith("decoder.conv_out.") or ".short_term.relative." in name
-        assert (name in without) == (plain or output), name
+        assert (name in without) == (plain or name.startswith("decoder.conv_out.")), name
     assert "layers.0.gate.weight" not in without and "id_bank.patches.weight" not in without
     assert {"id_bank.norm.weight", "output_norm.weight", "decoder.conv_out.weight"} <= without
+
+
+def without_decay(name: str) -> set[str]:
+    """The matrices of a model that do not decay."""
+    with torch.device("meta"):
+        model = build_model(find(name).config())
+    groups = build_optimizer(model, CONFIG).param_groups
+    plain = {id(p) for group in groups for p in group["params"] if group["weight_decay"] == 0}
+    return {name for name, p in model.named_parameters() if id(p) in plain and p.dim() > 1}
+
+
+def test_matrices_without_decay_are_the_official_ones() -> None:
+    assert without_decay("deaot-t") == {"decoder.conv_out.weight"}
+    assert without_decay("aot-t") == {"decoder.conv_out.weight", "layers.0.short_term.relative.value"}
+    tables = without_decay("swin-b-deaot-l") - {"decoder.conv_out.weight"}
+    assert len(tables) == 22 and all(name.endswith(".relative_position_bias_table") for name in tables)
 
 
 def test_a_stage_moves_from_given_to_own_masks_and_the_auxiliary_loss_fades() -> None:
