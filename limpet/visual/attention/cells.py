@@ -41,6 +41,10 @@ class CellGrid:
         row, column = np.rint(place).clip(0, np.array(self.size) - 1).astype(int)
         return int(row * self.size[1] + column)
 
+    def step(self, picture: tuple[int, int]) -> float:
+        """Pixels from one cell to the next, the smaller of down and across."""
+        return float(self._scale_and_shift(picture)[0].min())
+
     def middles(self) -> Places:
         """(h*w, 2): the place of every cell, row-major."""
         rows, columns = np.indices(self.size, dtype=np.float32)

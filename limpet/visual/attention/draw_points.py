@@ -13,8 +13,8 @@ from limpet.visual.attention.values import POINT_SHARE, attention_given, key_poi
 from limpet.visual.overlay import object_colour
 
 Image = NDArray[np.uint8]
-RADIUS = 7.0
-"""Pixels, of the point that gets most."""
+RADIUS, LEAST = 0.4, 4.0
+"""Radius of the point that gets most, in cells, and at least so many pixels."""
 
 
 def draw_points(scene: Scene) -> Image:
@@ -33,8 +33,9 @@ def draw_points(scene: Scene) -> Image:
             if key not in seen.key_frames:
                 continue
             frame = seen.key_frames.index(key)
+            largest = max(LEAST, RADIUS * seen.cells.step(image.shape[:2]))
             for number in np.flatnonzero(key_points(values)[frame]):
-                radius = RADIUS * values[frame, number] / values.max()
+                radius = largest * values[frame, number] / values.max()
                 for at in seen.cells.to_pixels(seen.places[:, number], image.shape[:2]):
                     dot(image, at, radius, object_colour(object_id), LIGHT)
 

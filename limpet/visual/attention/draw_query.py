@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.visual.attention.brush import dot, star
+from limpet.visual.attention.brush import LIGHT, dot, star
 from limpet.visual.attention.panels import dots_of_a_key, picture
 from limpet.visual.attention.scene import Scene
 from limpet.visual.attention.seen import Floats
@@ -14,8 +14,8 @@ from limpet.visual.attention.values import similarity, strongest_keys
 from limpet.visual.overlay import object_colour
 
 Image = NDArray[np.uint8]
-RADIUS, SMALLEST = 8.0, 1.0
-"""Pixels, of the most similar key and of the least similar one that is shown."""
+RADIUS, LEAST, SMALLEST = 0.42, 4.0, 1.0
+"""Radius of the most similar key in cells, and at least so many pixels; pixels of the least similar one shown."""
 PALEST = 0.45
 """Brightness of the least similar key that is shown."""
 STAR = 13.0
@@ -36,7 +36,8 @@ def draw_query(scene: Scene) -> Image:
     seen, values = subject.seen, subject.seen.weights[cell]  # T n
     chosen = strongest_keys(values)
     similar = similarity(values, chosen)
-    colour = np.array(object_colour(subject.object_id))
+    on_object = cell in subject.queries
+    colour = np.array(object_colour(subject.object_id) if on_object else LIGHT)
 
     def draw_star(image: Image) -> None:
         star(image, seen.cells.to_pixels(seen.cells.middles()[cell], image.shape[:2]), STAR, STAR_COLOUR)
@@ -45,15 +46,16 @@ def draw_query(scene: Scene) -> Image:
         if key not in seen.key_frames:
             return
         frame = seen.key_frames.index(key)
+        largest = max(LEAST, RADIUS * seen.cells.step(image.shape[:2]))
         largest_first = sorted(np.flatnonzero(chosen[frame]), key=lambda number: -similar[frame, number])
         for number in largest_first:  # so that no dot hides a smaller one
             strength = float(similar[frame, number])
-            radius = SMALLEST + (RADIUS - SMALLEST) * strength
+            radius = SMALLEST + (largest - SMALLEST) * strength
             red, green, blue = (colour * (PALEST + (1 - PALEST) * strength)).astype(int).tolist()
             for at in seen.cells.to_pixels(seen.places[:, number], image.shape[:2]):
                 dot(image, at, radius, (red, green, blue))
 
-    whose = f"of object {subject.object_id}" if cell in subject.queries else "outside the objects"
+    whose = f"of object {subject.object_id}" if on_object else "outside the objects"
     return picture(scene, draw, _caption(scene, whose, values, chosen), draw_queries=draw_star)
 
 
