@@ -82,12 +82,11 @@ class LabelCache:
         if was is None:
             return
         self.clips = was[1]
-        if was[0] == self._head:
+        changes = _changes(was[0], self._head)
+        if not changes:
             return
         if not relabel:
-            raise OutputError(
-                f"{path} holds labels that were made otherwise: {_changes(was[0], head)}; {_WAYS_OUT}"
-            )
+            raise OutputError(f"{path} holds labels that were made otherwise: {changes}; {_WAYS_OUT}")
         for name in list(self.clips):
             self._forget(name)
 
@@ -236,15 +235,17 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _changes(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """As "teacher weights_sha256 was … and is …", for what differs."""
+    """As "teacher weights_sha256 was … and is …", for what differs; "" where the labels hold.
+
+    What was written down once and matters no more is not looked at.
+    """
     lines = []
-    for key in sorted({*was, *now}):
-        old, new = was.get(key), now.get(key)
-        if old == new:
-            continue
+    for key, new in now.items():
+        old = was.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
-            lines.append(f"{key} {_changes(old, new)}")
-        else:
+            inner = _changes(old, new)
+            lines += [f"{key} {inner}"] if inner else []
+        elif old != new:
             lines.append(f"{key} was {_short(old)} and is {_short(new)}")
     return ", ".join(lines)
 

@@ -114,6 +114,7 @@ def _made_with(tracker: Tracker, config: LabelConfig) -> dict[str, Any]:
     }
     settings = asdict(config)
     del settings["max_gb"]  # it decides which clips are labelled, not how
+    settings["lost"] = {"confidence": config.lost.confidence, "frames": config.lost.frames}
     return {"teacher": teacher, "settings": settings}
 
 

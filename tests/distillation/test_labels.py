@@ -241,7 +241,7 @@ def test_what_changed_is_told_and_relabelled_only_when_asked(
     elif kind == "stride":
         config, message = (
             LabelConfig(stride=2, least_frames=2),
-            "settings least_frames was 5 and is 2, stride was 1 and is 2",
+            "settings stride was 1 and is 2, least_frames was 5 and is 2",
         )
     elif kind == "mask":
         write_mask(place / "masks" / "dog.png", first_mask(1, 2))
