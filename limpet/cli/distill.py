@@ -212,7 +212,7 @@ def label(
     relabel: bool,
 ) -> list[DavisFolder]:
     """Let the teacher label each source of footage, in a folder of its own below ``cache``, and tell how it went."""
-    from limpet.distillation.footage import find_footage
+    from limpet.distillation.footage import find_first_mask, find_footage
     from limpet.distillation.labels import label_footage
 
     sources = [find_footage(text) for text, _ in videos]
@@ -229,9 +229,13 @@ def label(
             def on_frame(done: int, total: int | None, said: dict[str, str] = said) -> None:
                 progress(done, total, said["clip"])
 
+            settings = replace(config, stride=videos[number][1])
+            # one folder of masks serves all sources: that it has none for this one is no mistake
+            mine = len(sources) == 1 or any(find_first_mask(clip, first_masks) for clip in source.clips)
+            masks = first_masks if mine else None
             result = label_footage(
-                teacher, source, first_masks, place, replace(config, stride=videos[number][1]), on_clip=on_clip, on_frame=on_frame, relabel=relabel
-            )  # fmt: skip
+                teacher, source, masks, place, settings, on_clip=on_clip, on_frame=on_frame, relabel=relabel
+            )
         notes([f"skipped {line}" for line in result.skipped], rest="not labelled either", most=20)
         notes(list(result.notices), rest=f"see {place / 'labels.json'}", most=20)
         frames = sum(clip.frames for clip in result.clips)
