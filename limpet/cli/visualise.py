@@ -14,7 +14,7 @@ from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, Weight
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.cli.stop import StopBetweenFrames
-from limpet.errors import LimpetError, VideoError
+from limpet.errors import LimpetError, MaskError, VideoError
 
 if TYPE_CHECKING:
     from limpet.tracking.visualise import VisualiseResult
@@ -146,6 +146,8 @@ def _frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | No
                 stop.frame_done()
 
             yield on_frame
+    except MaskError as error:
+        raise MaskError(str(error).replace("pass resize_mask=True", "add --resize-mask")) from error
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
         if drawn:

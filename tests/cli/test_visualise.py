@@ -18,7 +18,7 @@ from limpet.tracking.visualise import visualise
 from limpet.tracking.wish import Wish
 from limpet.weights.files import Weights, write_weights
 
-from .clips import frames_in
+from .clips import SIZE, frames_in, write_first_mask
 from .command import Limpet
 from .conftest import FRAMES
 
@@ -116,6 +116,16 @@ def test_what_cannot_be_drawn_is_refused_and_leaves_nothing(
     command = ("visualise", clip, "--mask", mask, "--weights", weights, "--out", "look")
     limpet(*command, *options).refused(*words)
     assert not (tmp_path / "look").exists()
+
+
+def test_a_mask_of_another_size_can_be_fitted(
+    limpet: Limpet, clip: Path, weights: Path, tmp_path: Path
+) -> None:
+    double = write_first_mask(tmp_path / "double.png", (2 * SIZE[0], 2 * SIZE[1]))
+    command = ("visualise", clip, "--mask", double, "--weights", weights, "--out", "look", "--no-video")
+    limpet(*command).refused("mask is 98x130 but the frame is 49x65", "add --resize-mask")
+    limpet(*command, "--resize-mask", "--frames", 1, "--what", "maps").succeeded()
+    assert (tmp_path / "look/maps/00001.png").exists()
 
 
 def test_a_frame_beyond_the_end_is_told_and_the_rest_is_drawn(
