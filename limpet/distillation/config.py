@@ -39,6 +39,8 @@ class DistillConfig:
             raise DataError(
                 "cached labels are masks, and there is no attention in them; use --attention none, or --labels online"
             )
+        if self.source == "cached" and self.lesson.features != "none":
+            raise DataError("cached labels are masks, and there are no features in them; use --labels online")
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists."""
@@ -54,7 +56,7 @@ def record(config: DistillConfig, folder: Path, resume: bool) -> None:
     """
     path, ours = folder / FILE, config.as_json()
     if resume and path.is_file():
-        differences = _differences(json.loads(path.read_text()), ours)
+        differences = differences_of(json.loads(path.read_text()), ours)
         if differences:
             raise DataError(
                 f"the run in {folder} was begun with other settings: {'; '.join(differences)}; go on with the same "
@@ -65,12 +67,13 @@ def record(config: DistillConfig, folder: Path, resume: bool) -> None:
         temporary.write_text(json.dumps(ours, indent=2) + "\n")
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
+def differences_of(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
+    """Where two nested settings differ, one phrase each: "lesson.labels was 1.0, is now 0.0"."""
     found = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{within}{name}.")
+            found += differences_of(old, new, f"{within}{name}.")
         elif old != new:
             found.append(f"{within}{name} was {old}, is now {new}")
     return found

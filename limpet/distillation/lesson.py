@@ -23,12 +23,14 @@ class MapChoice(NamedTuple):
 class TaughtFrame(NamedTuple):
     """One frame as the teacher sees it. S = N + 1 slots.
 
-    scores (B, S, H/4, W/4) by id; labels int64 (B, H, W), the most probable id; maps: one for each choice.
+    scores (B, S, H/4, W/4) by id; labels int64 (B, H, W), the most probable id; maps: one for each choice; tokens
+    (B, D, h, w), what the decoder read, where they were asked for.
     """
 
     scores: Tensor
     labels: Tensor
     maps: tuple[AttentionMap, ...]
+    tokens: Tensor | None = None
 
 
 @torch.no_grad()
@@ -39,6 +41,7 @@ def teach(
     object_counts: Sequence[int],
     choices: Sequence[MapChoice] = (),
     slots: Tensor | None = None,
+    with_tokens: bool = False,
 ) -> list[TaughtFrame]:
     """Let the teacher follow the objects of each clip's first mask, as a tracker does, on its own predictions.
 
@@ -48,6 +51,7 @@ def teach(
         object_counts: B numbers of objects, each at most the teacher's.
         choices: the attention maps that are wanted.
         slots: (B, S) int64 as of ``rollout``; left out where the teacher has another number of slots.
+        with_tokens: keep what the decoder read, too.
 
     Returns:
         Frames 1..T-1.
@@ -69,7 +73,7 @@ def teach(
         labels = run.enlarge(scores, first_mask.shape[-2:]).argmax(dim=1)
         size = features[step].size
         maps = tuple(teacher.attention_map(pending, long_term, size, *choice) for choice in choices)
-        taught.append(TaughtFrame(scores, labels, maps))
+        taught.append(TaughtFrame(scores, labels, maps, tokens if with_tokens else None))
         short_term = teacher.remember(pending, run.identify(labels))
         if gap is not None and step - last_kept >= gap:
             kept, last_kept = [short_term, *kept], step

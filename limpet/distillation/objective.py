@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.distillation.features import FeatureLesson, token_width
 from limpet.distillation.lesson import TaughtFrame, teach
 from limpet.distillation.rollout import LessonConfig, learn
 from limpet.models.base import Model, keep_slots
@@ -18,7 +19,7 @@ class OnlineDistillation(nn.Module):
     Args:
         model: the student.
         teacher: ready for inference; it has no part in the module's parameters.
-        lesson: see LessonConfig.
+        lesson: see LessonConfig. Where features are compared, ``helpers`` does it.
     """
 
     def __init__(self, model: Model, teacher: Model, lesson: LessonConfig) -> None:
@@ -28,20 +29,27 @@ class OnlineDistillation(nn.Module):
         self._teacher = (
             teacher,
         )  # a tuple hides it: it is neither trained, nor saved, nor sent to other processes
+        self.helpers: nn.Module = nn.Identity()
+        if lesson.features != "none":
+            self.helpers = FeatureLesson(lesson.features, token_width(model), token_width(teacher))
 
     def forward(
         self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
     ) -> RolloutResult:
         """See ``learn``; of ``masks`` (T, B, H, W) only the first counts."""
         taught = self.taught(images, masks[0], object_counts, slots)
-        return learn(self.model, images, masks[0], taught, object_counts, config, self.lesson, slots)
+        features = self.helpers if isinstance(self.helpers, FeatureLesson) else None
+        return learn(
+            self.model, images, masks[0], taught, object_counts, config, self.lesson, slots, features
+        )
 
     def taught(
         self, images: Tensor, first_mask: Tensor, object_counts: list[int], slots: Tensor
     ) -> list[TaughtFrame]:
         """What the teacher says of the clips; see ``teach``."""
         choices = [theirs for _, theirs in self.lesson.pairs]
-        return teach(self._teacher[0], images, first_mask, object_counts, choices, slots)
+        tokens = self.lesson.features != "none"
+        return teach(self._teacher[0], images, first_mask, object_counts, choices, slots, tokens)
 
 
 class CachedDistillation(nn.Module):
@@ -56,6 +64,7 @@ class CachedDistillation(nn.Module):
         super().__init__()
         self.model = model
         self.lesson = lesson
+        self.helpers = nn.Identity()
 
     def forward(
         self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig

@@ -19,17 +19,19 @@ from limpet.errors import DataError
 from limpet.files import atomic_path
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
+from limpet.training.schedule import trained_together
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """step: the next step to take; model, average, optimizer: tensors by name."""
+    """step: the next step to take; model, average, optimizer, helpers: tensors by name."""
 
     step: int
     config: TrainConfig
     model: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    helpers: dict[str, Tensor]
 
 
 def save_checkpoint(
@@ -39,11 +41,17 @@ def save_checkpoint(
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
+    helpers: nn.Module | None = None,
 ) -> None:
-    """Write the state after ``step`` steps; the file of an earlier step is replaced only when this one is whole."""
+    """Write the state after ``step`` steps; the file of an earlier step is replaced only when this one is whole.
+
+    ``helpers``: what is trained beside the model, see ``limpet.training.objective.Objective``.
+    """
+    helpers = helpers or nn.Identity()
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
-    tensors |= {f"optimizer.{k}": v for k, v in _optimizer_tensors(model, optimizer).items()}
+    tensors |= {f"helpers.{k}": v for k, v in helpers.state_dict().items()}
+    tensors |= {f"optimizer.{k}": v for k, v in _optimizer_tensors(model, helpers, optimizer).items()}
     header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
@@ -66,19 +74,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     parts = {
         part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
-        for part in ("model", "average", "optimizer")
+        for part in ("model", "average", "optimizer", "helpers")
     }
     return Checkpoint(int(header["step"]), TrainConfig.from_json(json.loads(header["config"])), **parts)
 
 
 @torch.no_grad()
 def restore(
-    checkpoint: Checkpoint, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    checkpoint: Checkpoint,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    helpers: nn.Module | None = None,
 ) -> None:
     """Put a checkpoint's numbers into freshly made objects of the same configuration."""
+    helpers = helpers or nn.Identity()
     model.load_state_dict(checkpoint.model)
     average.load_state_dict(checkpoint.average)
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    helpers.load_state_dict(checkpoint.helpers)
+    names = {parameter: name for name, parameter in trained_together(model, helpers).items()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             name = names[parameter]
@@ -94,9 +108,11 @@ def restore(
             }
 
 
-def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(
+    model: nn.Module, helpers: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
     return {
         f"{name}.{key}": value
-        for name, parameter in model.named_parameters()
+        for name, parameter in trained_together(model, helpers).items()
         for key, value in optimizer.state.get(parameter, {}).items()
     }

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from limpet.cpu import keep_freed_memory
-from limpet.data import ClipBatch, DavisFolder, StillsFolder, TrainingClips
+from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoFolder
 from limpet.errors import DataError, MissingExtraError
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
@@ -48,7 +48,7 @@ def train(
     config: TrainConfig,
     folder: Path,
     stills: StillsFolder | None,
-    videos: Sequence[DavisFolder],
+    videos: Sequence[VideoFolder],
     *,
     device: str = "auto",
     processes: int = 1,
@@ -110,12 +110,15 @@ class Run:
         freeze(model.encoder, config.frozen_stages)  # type: ignore[arg-type]
         model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.model = model
-        self.clip_loss, self.optimizer = fabric.setup(objective(model), build_optimizer(model, config))
+        module = objective(model)
+        self.helpers = module.helpers
+        optimizer = build_optimizer(model, config, self.helpers)
+        self.clip_loss, self.optimizer = fabric.setup(module, optimizer)
         # From here on the parameters are on the device, and all processes have those of the first.
         self.average = copy.deepcopy(model).requires_grad_(False).eval()
         self.first_step = 0
         if start is not None:
-            restore(start, model, self.average, self.optimizer)
+            restore(start, model, self.average, self.optimizer, self.helpers)
             self.first_step = start.step
 
     def loop(self, clips: TrainingClips, score: Score | None, quiet: bool) -> None:
@@ -180,7 +183,15 @@ class Run:
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""
-        save_checkpoint(self.folder / CHECKPOINT, step, self.config, self.model, self.average, self.optimizer)
+        save_checkpoint(
+            self.folder / CHECKPOINT,
+            step,
+            self.config,
+            self.model,
+            self.average,
+            self.optimizer,
+            self.helpers,
+        )
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:

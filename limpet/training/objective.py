@@ -16,7 +16,14 @@ from limpet.training.rollout import RolloutConfig, RolloutResult, rollout
 
 
 class Objective(Protocol):
-    """A module that holds the model and scores clips; see ClipLoss for the arguments."""
+    """A module that holds the model and scores clips; see ClipLoss for the arguments.
+
+    helpers: what is trained beside the model, such as projections of its features, and thrown away in the end: it is in
+    checkpoints, not in weights. ``nn.Identity()`` where there is nothing.
+    """
+
+    @property
+    def helpers(self) -> nn.Module: ...
 
     def __call__(
         self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
@@ -29,6 +36,7 @@ class ClipLoss(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
+        self.helpers = nn.Identity()
 
     def forward(
         self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig

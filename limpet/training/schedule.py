@@ -52,13 +52,21 @@ def averaging_decay(config: TrainConfig, step: int) -> float:
     return min(longest, (1 + step) / (10 + step))
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with four groups: encoder or not, with weight decay or without.
+def trained_together(model: nn.Module, helpers: nn.Module) -> dict[str, nn.Parameter]:
+    """The model's parameters by name, and those of the objective's helpers as ``helpers.<name>``."""
+    beside = {f"helpers.{name}": parameter for name, parameter in helpers.named_parameters()}
+    return dict(model.named_parameters()) | beside
+
+
+def build_optimizer(
+    model: nn.Module, config: TrainConfig, helpers: nn.Module | None = None
+) -> torch.optim.AdamW:
+    """AdamW with four groups: encoder or not, with weight decay or without. ``helpers``: see ``Objective``.
 
     Biases, norms and what WITHOUT_DECAY names have no decay.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained_together(model, helpers or nn.Identity()).items():
         if not parameter.requires_grad:
             continue
         plain = parameter.dim() < 2 or any(part in name for part in WITHOUT_DECAY)

@@ -29,7 +29,7 @@ class DistillationLossConfig:
     """Which terms count.
 
     logits: "dist" (inter- and intra-object), one of the two alone, "kl", or "none".
-    attention: "cka", "kl" or "none".
+    attention: "cka", "kl" or "none". With "none" for both the loss is zero.
     balance: lambda, the weight of the attention term.
     temperature: of "kl" on the logits; the others have none.
     slots: of the inter-object loss: the objects that the models hold at once, and the background.
@@ -45,8 +45,6 @@ class DistillationLossConfig:
         for name, known in (("logits", LOGITS), ("attention", ATTENTION)):
             if getattr(self, name) not in known:
                 raise DataError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        if self.logits == self.attention == "none":
-            raise DataError("logits and attention are both 'none'; nothing would be learned from the teacher")
         if not self.balance >= 0:
             raise DataError(f"balance is {self.balance}, expected a weight of 0 or more (the paper has 1.5)")
         if not self.temperature > 0:
@@ -86,7 +84,8 @@ def distillation_loss(
     """
     logits = _logit_terms(student, teacher, config)
     attention = _attention_terms(maps, config)
-    loss = torch.stack([*logits.values(), *(config.balance * term for term in attention.values())]).sum()
+    weighted = [*logits.values(), *(config.balance * term for term in attention.values())]
+    loss = torch.stack(weighted).sum() if weighted else student.new_zeros(())
     return DistillationLoss(loss, {name: term.detach() for name, term in {**logits, **attention}.items()})
 
 
