@@ -1,8 +1,9 @@
 """Data sets on disk and the training clips made of them."""
 
 from limpet.data.clip import ClipBatch, ClipConfig
-from limpet.data.clips import TrainingClips
+from limpet.data.clips import TrainingClips, VideoFolder
 from limpet.data.folders import DavisFolder, Still, StillsFolder, VideoSequence
+from limpet.data.youtube import YoutubeFolder
 
 __all__ = [
     "ClipBatch",
@@ -11,5 +12,7 @@ __all__ = [
     "Still",
     "StillsFolder",
     "TrainingClips",
+    "VideoFolder",
     "VideoSequence",
+    "YoutubeFolder",
 ]

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 
 from limpet.data.augment import finish, normalise
 from limpet.data.cache import PictureCache
 from limpet.data.clip import ClipBatch, ClipConfig
-from limpet.data.folders import DavisFolder, StillsFolder
+from limpet.data.folders import StillsFolder, VideoSequence
 from limpet.data.sampling import ClipSampler
 from limpet.data.synthetic import render
 from limpet.errors import DataError
 
 ATTEMPTS = 20
 STILL_LONG_SIDE, VIDEO_LONG_SIDE = 480, 640
+
+
+class VideoFolder(Protocol):
+    """Videos with masks, however they lie on disk; ``skipped`` has a line for all that can't be used."""
+
+    sequences: list[VideoSequence]
+    skipped: list[str]
 
 
 class TrainingClips:
@@ -36,13 +44,13 @@ class TrainingClips:
         self,
         config: ClipConfig,
         stills: StillsFolder | None = None,
-        videos: Sequence[DavisFolder] = (),
+        videos: Sequence[VideoFolder] = (),
         device: torch.device | str = "cpu",
         rank: int = 0,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self._folders: list[StillsFolder | DavisFolder] = list(videos)
+        self._folders: list[StillsFolder | VideoFolder] = list(videos)
         if stills is not None:
             self._folders.append(stills)
         self._caches = (PictureCache(STILL_LONG_SIDE), PictureCache(VIDEO_LONG_SIDE))
