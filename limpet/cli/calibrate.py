@@ -64,7 +64,7 @@ def calibrate_command(
     device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
 ) -> None:
-    """Make the confidence mean what it says: the expected IoU of a mask.
+    """Make the confidence of a model mean expected IoU.
 
     Tracks labelled clips, fits two numbers and writes them into the header of the weights file; tensors stay as
     they are. With --score alone the calibration of a file is measured and nothing is written.

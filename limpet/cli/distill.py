@@ -133,7 +133,7 @@ def distill_command(
     score_every: opt.ScoreEvery = 2000,
     resume: opt.Resume = False,
 ) -> None:
-    """Make a small tracker out of a big one, from footage that nobody has labelled.
+    """Make a small tracker out of a big one, without labels.
 
     The teacher follows the objects of each clip's first mask; the student learns to do what it does. The student's
     weights are written to weights.safetensors in --out.
