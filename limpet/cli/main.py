@@ -18,6 +18,7 @@ from limpet.cli.demo import demo_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
 from limpet.cli.stop import stop_on_sigterm
+from limpet.cli.study import study_command
 from limpet.cli.track import track_command
 from limpet.cli.train import train_command
 from limpet.cli.visualise import visualise_command
@@ -73,6 +74,7 @@ app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train_command)
+app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)
 app.command("models")(models_command)
 app.add_typer(weights.app, name="weights")

@@ -1,0 +1,216 @@
+"""``limpet study``: the distillation paper's tables and figures, repeated at a chosen scale."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from limpet.cli import train_options as opt
+from limpet.cli.say import note, notes, say
+from limpet.cli.training_run import check_machine, hush_fabric, make_folder, root_and_split
+from limpet.errors import DataError, WeightsError
+
+if TYPE_CHECKING:
+    from limpet.studies.bench import Bench
+    from limpet.studies.data import StudyData
+    from limpet.studies.study import Arm, Study
+    from limpet.tracking.tracker import Tracker
+
+
+def study_command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one: table-1, fig-4 …; see --list.")
+    ] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="Say which studies there are, and stop.")] = False,
+    scale: Annotated[
+        str, typer.Option(metavar="mini|small|paper", help="How much a run may cost; see --list.")
+    ] = "mini",
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The model to learn from.  [default: the scale's, else the study's]"
+        ),
+    ] = None,
+    teacher_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The teacher's weights.  [default: those that ship]"),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Weights that students begin with.  [default: deaot-t's that ship]"
+        ),
+    ] = None,
+    encoder: opt.EncoderFile = None,
+    stills: opt.StillsPath = None,
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROOT:SPLIT",
+            help="Videos to learn from: a folder in DAVIS layout and a list. May be repeated.",
+        ),
+    ] = None,
+    davis: Annotated[Path | None, typer.Option(metavar="ROOT", help="DAVIS-2017, for --scale paper.")] = None,
+    youtube: Annotated[
+        Path | None,
+        typer.Option(metavar="ROOT", help="YouTube-VOS, the folder with train, for --scale paper."),
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROOT:SPLIT",
+            help="What students are scored on, in DAVIS layout.  [default: DAVIS:2017/val at --scale paper]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of all studies; runs of one recipe are shared.")
+    ] = Path("studies"),
+    arms: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these rows of the table.  [default: all]")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Runs of each row.  [default: the scale's]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Steps of each run.  [default: the scale's]")
+    ] = None,
+    device: opt.TrainDevice = "auto",
+    threads: opt.Threads = 0,
+    dry_run: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Try N steps of the first row on tiny clips, all else as configured; nothing is kept.",
+        ),
+    ] = None,
+) -> None:
+    """Repeat a table or a figure of the distillation paper.
+
+    Each row is trained with several seeds in OUT/NAME/ROW/seedK; what is done is not done again. The table, with the
+    paper's figures beside ours, and a picture are written to OUT/NAME.
+    """
+    if list_them:
+        return _list()
+    if name is None:
+        raise DataError("which study? expected its name, such as table-4; limpet study --list shows them all")
+    import torch
+
+    from limpet.studies.bench import Bench, Start
+    from limpet.studies.catalogue import find_study
+    from limpet.studies.scale import find_scale
+    from limpet.studies.trial import try_out
+
+    study, size = find_study(name), find_scale(scale, steps)
+    chosen = choose_arms(study, arms)
+    check_machine(device, "32-true")
+    if threads:
+        torch.set_num_threads(threads)
+    begin = Start.of(start, encoder)
+    data = _data(scale == "paper", stills, videos or [], davis, youtube, score, dry_run is not None)
+    notes([f"skipped {line}" for line in data.skipped], rest="not usable either", most=20)
+    tracker, why = load_teacher(teacher or size.teacher or study.teacher, teacher_weights, device)
+    hush_fabric()
+    bench = Bench(
+        size, tracker, begin, data.stills, data.videos, data.judge, data.named, device=device, no_teacher=why
+    )
+    if dry_run is not None:
+        for line in try_out(chosen, bench, dry_run):
+            say(line)
+        return
+    _run(study, chosen, seeds or size.seeds, bench, out)
+
+
+def choose_arms(study: Study, names: str | None) -> list[Arm]:
+    """The arms that are wanted, in the table's order. Raises DataError for a name that is none."""
+    if names is None:
+        return list(study.arms)
+    wanted = [part.strip() for part in names.split(",")]
+    there = [arm.name for arm in study.arms]
+    unknown = [part for part in wanted if part not in there]
+    if unknown:
+        raise DataError(f"{study.name} has no row {unknown[0]!r}; its rows are {', '.join(there)}")
+    return [arm for arm in study.arms if arm.name in wanted]
+
+
+def load_teacher(name: str, weights: Path | None, device: str) -> tuple[Tracker | None, str]:
+    """The teacher; or None, and why, where no weights of it ship and none were named. Raises LimpetError."""
+    import limpet
+    from limpet.weights.store import find_weights
+
+    try:
+        path = find_weights(name, weights)
+    except WeightsError:
+        return None, f"no weights of the teacher {name} ship with limpet; name a file with --teacher-weights"
+    return limpet.load(name, weights=path, device=device), ""
+
+
+def _data(
+    is_paper: bool,
+    stills: Path | None,
+    videos: Sequence[str],
+    davis: Path | None,
+    youtube: Path | None,
+    score: str | None,
+    is_dry: bool,
+) -> StudyData:
+    from limpet.studies.data import DAVIS_VAL, paper_data, small_data
+
+    judge = root_and_split(score) if score else None
+    if is_paper:
+        if videos:
+            raise DataError("--scale paper takes its videos from --davis and --youtube; leave --videos out")
+        if davis is not None and judge is None:
+            judge = davis, DAVIS_VAL
+        return paper_data(stills, davis, youtube, None if is_dry else judge)
+    if davis is not None or youtube is not None:
+        raise DataError("--davis and --youtube are for --scale paper; give --videos ROOT:SPLIT")
+    if judge is None and not is_dry:
+        raise DataError("there is nothing to score students on; give --score ROOT:SPLIT")
+    return small_data(stills, [root_and_split(text) for text in videos], judge)
+
+
+def _run(study: Study, arms: Sequence[Arm], seeds: int, bench: Bench, out: Path) -> None:
+    from limpet.studies.plots import draw_study
+    from limpet.studies.report import on_screen, write_report
+    from limpet.studies.run import run_study
+    from limpet.studies.table import make_table
+
+    folder = out / study.name
+    make_folder(folder)
+    try:
+        done = run_study(study, arms, seeds, bench, out, tell=say)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"stopped; the same command goes on with what is in {out}")
+        raise
+    for arm, reason in done.skipped.items():
+        note(f"{arm} is not run: {reason}")
+    table = make_table(done, bench, shlex.join(["limpet", *sys.argv[1:]]))
+    written = [*write_report(table, folder), draw_study(study.plot, table, folder)]
+    Console().print(on_screen(table))
+    say(f"written: {', '.join(map(str, written))}")
+    if not done.results:
+        reason = next(iter(done.skipped.values()))
+        raise DataError(
+            f"no row of {study.name} could be run, the table has the paper's figures alone: {reason}"
+        )
+
+
+def _list() -> None:
+    from limpet.studies.catalogue import STUDIES
+    from limpet.studies.scale import SCALES
+
+    for study in STUDIES.values():
+        say(
+            f"{study.name}: {study.title} ({study.section})\n    rows: {', '.join(arm.name for arm in study.arms)}"
+        )
+    say("\nscales")
+    for make in SCALES.values():
+        scale = make()
+        say(f"    {scale.name}: {scale.summary}")

@@ -1,0 +1,58 @@
+"""Results on disk: read back, compared, and shared between studies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from limpet.errors import DataError
+from limpet.studies.result import (
+    Result,
+    copy_of,
+    expect_recipe,
+    find_twin,
+    read_result,
+    write_result,
+)
+
+RESULT = Result(
+    recipe={"student": "s", "stages": {"distil": {"steps": 2}}},
+    j_and_f=71.0, j=70.0, f=72.0, frames_per_second=9.0, parameters=1_000_000, peak_mb=80.0, steps=2, seconds=3.0,
+    commit="abc", version="1", machine="m", date="d",
+)  # fmt: skip
+
+
+def put(folder: Path, result: Result = RESULT) -> None:
+    folder.mkdir(parents=True)
+    write_result(result, folder)
+
+
+def test_a_result_comes_back(tmp_path: Path) -> None:
+    assert read_result(tmp_path) is None
+    put(tmp_path / "run")
+    assert read_result(tmp_path / "run") == RESULT
+    (tmp_path / "run" / "score.json").write_text('{"recipe": 1}')
+    with pytest.raises(DataError, match=r"score\.json is not a result of this version .*remove it"):
+        read_result(tmp_path / "run")
+
+
+def test_another_recipe_is_told(tmp_path: Path) -> None:
+    expect_recipe(RESULT.recipe, RESULT.recipe, tmp_path)
+    other = {"student": "s", "stages": {"distil": {"steps": 9}}}
+    with pytest.raises(
+        DataError, match=r"was made otherwise: stages\.distil\.steps was 2, is now 9; repeat it"
+    ):
+        expect_recipe(RESULT.recipe, other, tmp_path)
+
+
+def test_a_twin_is_found_in_another_study_and_is_no_copy(tmp_path: Path) -> None:
+    put(tmp_path / "table-1/deformable/seed0", replace(RESULT, recipe={"student": "other"}))
+    assert find_twin(tmp_path, RESULT.recipe) is None
+    put(tmp_path / "table-2/a/seed0", copy_of(RESULT, tmp_path / "gone/b/seed0", tmp_path))
+    assert find_twin(tmp_path, RESULT.recipe) is None
+    put(tmp_path / "table-2/ours/seed0")
+    assert find_twin(tmp_path, RESULT.recipe) == (tmp_path / "table-2/ours/seed0", RESULT)
+    copied = copy_of(RESULT, tmp_path / "table-2/ours/seed0", tmp_path)
+    assert copied.copied_from == "table-2/ours/seed0" and copied.j_and_f == RESULT.j_and_f
