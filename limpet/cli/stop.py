@@ -26,6 +26,11 @@ class StopBetweenFrames:
             raise KeyboardInterrupt
         self._between_frames_only = True
 
+    def waiting(self) -> None:
+        """To be called now and then while no frame is at hand. Raises KeyboardInterrupt when a signal came."""
+        if self._asked:
+            raise KeyboardInterrupt
+
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):
             if _is_ours(number):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,9 @@ def track_command(
     video: Annotated[
         str,
         typer.Argument(
-            metavar="VIDEO", help="A video file, a folder of images, or a pattern such as frame_%05d.jpg."
+            metavar="VIDEO",
+            help="A video file, a folder of images, or a pattern such as frame_%05d.jpg. Or a stream: camera:0, "
+            "rtsp://…, http://…, udp://…, tcp://…, a named pipe, or - for standard input.",
         ),
     ],
     mask: Annotated[
@@ -80,6 +82,20 @@ def track_command(
         bool, typer.Option("--resize-mask", help="Fit masks of another size to the frames.")
     ] = False,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")] = True,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            metavar="drop|block",
+            help="Of a stream: the newest frame wins, or all are tracked and the source waits.  [default: drop for "
+            "cameras, rtsp, rtmp, udp and srt]",
+        ),
+    ] = None,
+    max_frames: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="End after so many frames.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(metavar="S", min=0, help="End after so many seconds of video.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run in DIR that was stopped or killed.")
@@ -88,13 +104,17 @@ def track_command(
     """Follow objects through a video.
 
     Writes a mask for each frame (indexed PNG, ids as given), an overlay video and a report. Ctrl-C keeps all
-    frames that are done; after it, or after a crash, the same command with --resume goes on.
+    frames that are done; after it, or after a crash, the same command with --resume goes on. For a live stream
+    Ctrl-C is the way to end it.
     """
     import limpet
     from limpet.tracking.run import track
-    from limpet.video.earlier import is_blank, is_unfinished
+    from limpet.video.earlier import is_blank
+    from limpet.video.sources import find_source
 
-    folder = out if out is not None else default_folder(video)
+    source = find_source(video)
+    name = source.name if source else Path(video).name
+    folder = out or (stream_folder(name) if source else default_folder(video))
     later = later_masks(add or [])
     tracker = partial(
         limpet.load,
@@ -108,51 +128,46 @@ def track_command(
         flip=flip,
         scales=parse_scales(scales),
     )
-    if resume and is_blank(folder):
+    if resume and not overwrite and is_blank(folder):
         note(f"there is nothing to resume in {folder}; beginning at the first frame")
-    with (
-        _how_to_go_on(folder, is_unfinished),
-        frame_by_frame(Path(video).name, folder) as on_frame,
-        _in_words_of_the_command_line(),
-    ):
+    with frame_by_frame(name, folder) as on_frame, _in_words_of_the_command_line():
         result = track(
-            video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
-            resume=resume, resize_mask=resize_mask, overlay=overlay, on_frame=on_frame,
+            source or video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
+            resume=resume, resize_mask=resize_mask, overlay=overlay, live=live, max_frames=max_frames,
+            max_seconds=max_seconds, on_frame=on_frame, on_wait=on_frame.waiting,
         )  # fmt: skip
     _tell(result)
 
 
-@contextmanager
-def frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | None], None]]:
-    """What tracking commands have around them: a bar, stops between frames, and words on what is kept.
+class BetweenFrames:
+    """To be called after each frame with the frames done and in all; ``waiting`` while none comes."""
 
-    Yields what to call after each frame with the frames done and in all.
-    """
+    def __init__(self, progress: FrameProgress, stop: StopBetweenFrames) -> None:
+        self._progress, self._stop = progress, stop
+        self.waiting = stop.waiting
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self._progress(done, total)
+        self._stop.frame_done()
+
+
+@contextmanager
+def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
+    """What tracking commands have around them: a bar, stops between frames, and words on what is kept."""
+    from limpet.video.earlier import is_unfinished
+
     progress = FrameProgress(name)
     try:
         with StopBetweenFrames() as stop, progress:
-
-            def on_frame(done: int, total: int | None) -> None:
-                progress(done, total)
-                stop.frame_done()
-
-            yield on_frame
+            yield BetweenFrames(progress, stop)
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
         if progress.done:
             reason.add_note(f"{stopped}the results of {_frames(progress.done)} are kept in {folder}")
+            if is_unfinished(folder):
+                reason.add_note("to go on, give the same command with --resume")
         elif stopped:
             reason.add_note("stopped before the first frame; nothing was written")
-        raise
-
-
-@contextmanager
-def _how_to_go_on(folder: Path, is_unfinished: Callable[[Path], bool]) -> Iterator[None]:
-    try:
-        yield
-    except (LimpetError, KeyboardInterrupt) as reason:
-        if is_unfinished(folder) and "--resume" not in str(reason) and "--overwrite" not in str(reason):
-            reason.add_note("to go on, give the same command with --resume")
         raise
 
 
@@ -163,6 +178,11 @@ def default_folder(video: str) -> Path:
         path = path.parent
     name = path.stem if path.is_file() else path.name
     return Path(f"{name or 'video'}-masks")
+
+
+def stream_folder(name: str) -> Path:
+    """``rtsp://camera.local/live`` -> ``rtsp-camera.local-live-masks`` in the current folder."""
+    return Path(f"{re.sub(r'[^0-9A-Za-z_.]+', '-', name).strip('-.')}-masks")
 
 
 def later_masks(texts: list[str]) -> dict[int, Path]:
@@ -189,7 +209,9 @@ def _in_words_of_the_command_line() -> Iterator[None]:
 
 def _tell(result: TrackResult) -> None:
     """The outcome; raises VideoError when a part of what was asked for could not be done."""
-    lines = [line for line in (*result.failures, *result.notices) if line not in result.problems]
+    kept_up = result.stream.sentence() if result.stream else None
+    told = {*result.problems, kept_up}
+    lines = [line for line in (*result.failures, *result.notices) if line not in told]
     notes(lines, rest=f"see {result.folder / 'report.json'}")
     ids = ", ".join(map(str, sorted(result.object_ids)))
     objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
@@ -199,7 +221,8 @@ def _tell(result: TrackResult) -> None:
     if result.begun_at:
         note(f"went on after {_frames(result.begun_at)} that were done")
     speed = f"{result.frames_per_second:.1f} frames/s"
-    say(f"{_frames(result.frames)}, {objects}, {speed} -> {result.folder}")
+    streamed = f", {kept_up}" if kept_up else ""
+    say(f"{_frames(result.frames)}, {objects}, {speed}{streamed} -> {result.folder}")
     if result.look_first:
         say(f"look first: {_first_of(result.look_first)}")
     if result.problems:

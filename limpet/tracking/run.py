@@ -16,7 +16,7 @@ from limpet.errors import MaskError, OutputError, VideoError
 from limpet.state import TrackerState
 from limpet.tracking.checkpoint import Checkpoints
 from limpet.tracking.groups import check_mask, object_ids
-from limpet.tracking.live import Limit, account_of, stopping_is_an_end
+from limpet.tracking.live import Limit, stopping_is_an_end
 from limpet.tracking.load import load
 from limpet.tracking.resume import (
     Point,
@@ -32,11 +32,11 @@ from limpet.tracking.resume import (
 from limpet.tracking.tracker import Tracker
 from limpet.video.base import Frame, VideoReader
 from limpet.video.earlier import complete_report, is_unfinished
-from limpet.video.image_reader import ImageReader
 from limpet.video.frame_queue import OnWait, StreamAccount
+from limpet.video.image_reader import ImageReader
 from limpet.video.masks import read_mask
+from limpet.video.reader import open_source
 from limpet.video.sources import Source
-from limpet.video.stream import open_source
 from limpet.video.work import WorkFolder
 from limpet.video.writer import ResultFolder
 from limpet.visual.moments import in_words
@@ -158,7 +158,7 @@ def track(
         tuple(problems),
         run.begun_at,
         look_first=tuple(in_words(moment) for moment in results.report.look_first()),
-        stream=account_of(reader),
+        stream=reader.account,
     )
 
 
@@ -191,10 +191,11 @@ class _Run:
         if self._point is not None:
             state = go_on(self._point, results, reader, self._tracker)
         ids = state.object_ids if state else ()
+        all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
         steps = follow(reader, first_mask, self._tracker, later, self._frames(), state)
         try:
             with stopping_is_an_end(reader, results):
-                for frame, labels, now in limit.until(steps):
+                for frame, labels, now in () if all_done else limit.until(steps):
                     results.add(frame, labels, now.confidence)
                     if self._checkpoints is not None:
                         self._checkpoints.offer(frame.index, now)

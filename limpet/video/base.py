@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from limpet.video.frame_queue import StreamAccount
 
 ASSUMED_RATE = Fraction(24)
 """Frames per second where the source does not say (folders of images)."""
@@ -46,7 +49,12 @@ class VideoReader(ABC):
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
         failures: one sentence for each frame that could not be decoded, or was damaged, among those of the
             latest iteration; the same list throughout, growing while frames are read.
+        live: a source without an end of its own, so that stopping it is how it ends.
+        account: of a stream, what was dropped and how late results were; None for what waits to be read.
     """
+
+    live: bool = False
+    account: StreamAccount | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path

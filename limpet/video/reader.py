@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from limpet.errors import VideoError
 from limpet.video.base import Frame, VideoReader
 from limpet.video.image_reader import IMAGE_SUFFIXES, ImageReader, folder_images, pattern_images
+from limpet.video.sources import Source, find_source
 
-__all__ = ["Frame", "VideoReader", "open_video"]
+if TYPE_CHECKING:
+    from limpet.video.frame_queue import OnWait
+
+__all__ = ["Frame", "VideoReader", "open_source", "open_video"]
 
 
 def open_video(source: str | Path) -> VideoReader:
@@ -42,6 +47,33 @@ def open_video(source: str | Path) -> VideoReader:
     raise VideoError(
         f"there is no {path}; expected a video file, a folder of images, or a pattern such as frame_%05d.jpg"
     )
+
+
+def open_source(
+    named: str | Path | Source, mode: str | None = None, on_wait: OnWait | None = None
+) -> VideoReader:
+    """Open whatever ``open_video`` opens, or a stream.
+
+    Args:
+        named: also ``camera:0``, an address such as ``rtsp://…``, ``-`` for standard input, or a named pipe.
+        mode: of a stream, "drop" or "block"; see ``StreamReader``.
+        on_wait: called now and then while no frame of a stream comes; what it raises ends the waiting.
+
+    Raises:
+        VideoError: it cannot be read; or a mode is given for what is no stream.
+    """
+    source = named if isinstance(named, Source) else find_source(named)
+    if source is None:
+        if mode is not None:
+            raise VideoError(
+                f"{named} is no stream, and all of its frames are read; {mode} is for cameras, addresses and pipes"
+            )
+        return open_video(str(named))
+    try:
+        from limpet.video.stream import StreamReader
+    except ImportError as error:
+        raise VideoError("streams are read with PyAV, which is not installed: pip install av") from error
+    return StreamReader(source, mode, on_wait)
 
 
 def _open_file(path: Path) -> VideoReader:

@@ -36,10 +36,6 @@ class StreamReader(FFmpegReader):
         mode: "drop", "block" or None: drop where the source is live.
         on_wait: called now and then while nothing comes; what it raises ends the waiting.
 
-    Attributes:
-        live: a source without an end, so that stopping it is how it ends.
-        account: what was dropped, and how late results were.
-
     Raises:
         VideoError: it cannot be opened, is no video, or ended without a frame.
     """
@@ -51,7 +47,7 @@ class StreamReader(FFmpegReader):
         mode = mode or ("drop" if source.live else "block")
         self.name = source.name
         self.live = source.live or mode == "drop"
-        self.account = StreamAccount(mode)
+        self.account: StreamAccount = StreamAccount(mode)
         self._source, self._on_wait = source, on_wait
         self._queue = FrameQueue(_ROOM[mode], drop=mode == "drop")
         self._lines: deque[str] = deque()
