@@ -15,6 +15,7 @@ from limpet import __version__
 from limpet.cli import evaluate, project, weights
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.demo import demo_command
+from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
 from limpet.cli.stop import stop_on_sigterm
@@ -70,6 +71,7 @@ def _limpet(
 
 
 app.command("track")(track_command)
+app.command("frame")(frame_command)
 app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
