@@ -2,12 +2,16 @@
 
     python benchmarks/kill_and_resume.py                     # 50 moments on the demo clip
     python benchmarks/kill_and_resume.py --moments 10 --seed 7 --max-size 160
+    python benchmarks/kill_and_resume.py --preload --frames 48 --jobs 8      # cheaper, for a busy machine
 
 Each moment is a run of its own: started, killed, and resumed with --resume until it ends; some are killed again while
 they resume. A third of the moments is spread over the whole time of a run, start-up too; a third comes a random
 time after a random frame; a third after the last frame, while the video and the report are written. Every other run has
 a growing memory and a mask at a later frame. "repeated" are frames done at the kill that no saved state knew of,
 and "lost" is the time since the last frame that one did (starting up is no work).
+
+Every run is a process of its own with an interpreter of its own; with --preload it is forked from one that has
+imported everything and done nothing else, which spares most of the time of a short run.
 """
 
 from __future__ import annotations
@@ -15,20 +19,25 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import random
+import shutil
+import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 from machine import describe, print_machine
 
+from limpet.cli.main import main as main_of_limpet
 from limpet.demo.clip import demo_masks, demo_video
 from limpet.errors import LimpetError
 from limpet.tracking.checkpoint import STATE
@@ -36,7 +45,9 @@ from limpet.video.masks import write_mask
 from limpet.video.row import ROW
 from limpet.video.work import WorkFolder
 
-PROGRAM = (sys.executable, "-c", "from limpet.cli.main import main; main()")
+PRELOADED = ["limpet.cli.track", "limpet.tracking.run", "limpet.visual.page", "limpet.visual.picture", "av"]
+GLANCE = 0.01
+"""Seconds between two looks at a run."""
 AGAIN = 0.3
 """Share of the runs that are killed a second time, and of those a third time."""
 
@@ -74,27 +85,38 @@ def masks_in(folder: Path) -> int:
     return sum(path.name[0] != "." for path in masks.iterdir()) if masks.is_dir() else 0
 
 
-def start(task_command: tuple[str, ...], folder: Path, *more: str) -> subprocess.Popen[bytes]:
-    log = (folder.parent / f"{folder.name}.log").open("ab")
-    command = [*PROGRAM, *task_command, "--out", str(folder), *more]
-    return subprocess.Popen(command, stdout=log, stderr=log)
+def start(context: BaseContext, command: tuple[str, ...], folder: Path, *more: str) -> BaseProcess:
+    """``limpet`` in a process of its own."""
+    log = folder.parent / f"{folder.name}.log"
+    process = context.Process(target=limpet, args=([*command, "--out", str(folder), *more], log))
+    process.start()
+    return process
 
 
-def undisturbed(command: tuple[str, ...], folder: Path) -> Task:
+def limpet(arguments: list[str], log: Path) -> None:
+    """What ``limpet`` does on the command line; all that it says goes into a file."""
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.argv = ["limpet", *arguments]
+    main_of_limpet()
+
+
+def undisturbed(context: BaseContext, command: tuple[str, ...], folder: Path) -> Task:
     """Run it once in peace."""
     begin = time.monotonic()
-    process, last, count = start(command, folder), begin, 0
-    while process.poll() is None:
+    process, last, count = start(context, command, folder), begin, 0
+    while process.is_alive():
         if (now := masks_in(folder)) > count:
             count, last = now, time.monotonic()
-        time.sleep(0.01)
+        time.sleep(GLANCE)
     end = time.monotonic()
-    if process.returncode:
+    if process.exitcode:
         raise SystemExit(f"the undisturbed run failed; see {folder}.log")
     return Task(command, digests(folder), end - begin, end - last, count)
 
 
-def wait_for_moment(process: subprocess.Popen[bytes], folder: Path, task: Task, chance: random.Random) -> str:
+def wait_for_moment(process: BaseProcess, folder: Path, task: Task, chance: random.Random) -> str:
     """Wait until it is time to kill; says what for."""
     kind = chance.choice(("clock", "frame", "end"))
     if kind == "clock":
@@ -103,19 +125,20 @@ def wait_for_moment(process: subprocess.Popen[bytes], folder: Path, task: Task, 
         delay, frame = chance.uniform(0, 0.5), chance.randint(1, task.frames - 1)
     else:
         delay, frame = chance.uniform(0, task.ending), task.frames
-    while frame and process.poll() is None and masks_in(folder) < frame:
-        time.sleep(0.002)
+    while frame and process.is_alive() and masks_in(folder) < frame:
+        time.sleep(GLANCE)
     until = time.monotonic() + delay
-    while process.poll() is None and time.monotonic() < until:
-        time.sleep(0.002)
+    while process.is_alive() and time.monotonic() < until:
+        time.sleep(GLANCE)
     return f"{kind} {delay:.2f} s" if kind == "clock" else f"frame {frame} + {delay:.2f} s"
 
 
-def kill(process: subprocess.Popen[bytes], folder: Path, when: str, begun: float) -> Kill | None:
+def kill(process: BaseProcess, folder: Path, when: str, begun: float) -> Kill | None:
     """None when it had ended before. ``begun``: when the process was started, in seconds since the epoch."""
     process.kill()
     moment = time.time()
-    if process.wait() != -9:
+    process.join()
+    if process.exitcode != -signal.SIGKILL:
         return None
     done, saved = frames_known(folder)
     own = sorted(mtime for path in folder.glob("masks/[0-9]*") if (mtime := path.stat().st_mtime) > begun)
@@ -135,20 +158,23 @@ def frames_known(folder: Path) -> tuple[int, int]:
     return max(done, default=0), max(saved, default=0)
 
 
-def one_moment(number: int, task: Task, folder: Path, seed: int) -> tuple[list[Kill], bool]:
+def one_moment(
+    context: BaseContext, number: int, task: Task, folder: Path, seed: int
+) -> tuple[list[Kill], bool]:
     """Start, kill, resume, compare."""
     chance = random.Random(f"{seed} {number}")
     kills: list[Kill] = []
-    begun, process = time.time(), start(task.command, folder)
+    begun, process = time.time(), start(context, task.command, folder)
     while True:
         killed = kill(process, folder, wait_for_moment(process, folder, task, chance), begun)
         kills += [killed] if killed else []
-        begun, process = time.time(), start(task.command, folder, "--resume")
+        begun, process = time.time(), start(context, task.command, folder, "--resume")
         if chance.random() > AGAIN:
             break
-    same = process.wait() == 0 and digests(folder) == task.digests
+    process.join()
+    same = process.exitcode == 0 and digests(folder) == task.digests
     if same:
-        subprocess.run(["rm", "-r", str(folder)], check=True)
+        shutil.rmtree(folder)
     return kills, same
 
 
@@ -159,19 +185,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--moments", type=int, default=50, help="runs, each killed at least once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-size", type=int, default=96, help="small, so that a run takes seconds")
+    parser.add_argument("--frames", type=int, help="only so many of the clip; default: all")
+    parser.add_argument("--preload", action="store_true", help="import everything once, not in every run")
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     parser.add_argument("--folder", type=Path, help="where to work; what differs is kept there")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     return parser.parse_args()
 
 
-def tasks(folder: Path, max_size: int) -> list[Task]:
+def tasks(context: BaseContext, folder: Path, max_size: int, frames: int | None) -> list[Task]:
     masks = demo_masks()
     write_mask(folder / "first.png", masks[0])
     write_mask(folder / "later.png", np.where(masks[30] == 2, np.uint8(9), np.uint8(0)))
     plain = ("track", str(demo_video()), "--mask", str(folder / "first.png"), "--max-size", str(max_size))
+    plain += ("--max-frames", str(frames)) if frames else ()
     grown = (*plain, "--memory", "official", "--add", f"30:{folder / 'later.png'}")
-    return [undisturbed(plain, folder / "plain"), undisturbed(grown, folder / "grown")]
+    return [undisturbed(context, plain, folder / "plain"), undisturbed(context, grown, folder / "grown")]
 
 
 def main() -> int:
@@ -179,7 +208,10 @@ def main() -> int:
     print_machine(machine := describe())
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     folder.mkdir(parents=True, exist_ok=True)
-    todo = tasks(folder, options.max_size)
+    context = multiprocessing.get_context("forkserver" if options.preload else "spawn")
+    if options.preload:
+        context.set_forkserver_preload(PRELOADED)
+    todo = tasks(context, folder, options.max_size, options.frames)
     for task in todo:
         print(
             f"undisturbed: {task.frames} frames in {task.seconds:.1f} s, the last {task.ending:.1f} s without frame"
@@ -187,7 +219,9 @@ def main() -> int:
     print(f"\n{'run':>4}  {'killed at':<22}{'frames done':>12}{'repeated':>10}{'lost (s)':>10}  identical")
 
     def run(number: int) -> tuple[list[Kill], bool]:
-        kills, same = one_moment(number, todo[number % 2], folder / f"run-{number:03d}", options.seed)
+        kills, same = one_moment(
+            context, number, todo[number % 2], folder / f"run-{number:03d}", options.seed
+        )
         for place, each in enumerate(kills):
             outcome = ("yes" if same else "NO") if place == len(kills) - 1 else ""
             print(

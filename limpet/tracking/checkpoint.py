@@ -28,7 +28,10 @@ STATE = "state"
 INTERVAL = 0.5
 """Seconds of work between two states."""
 LARGEST_SHARE = 0.05
-"""Of all time, what writing states may take; where it would be more, they are written less often."""
+"""Of all time, what writing states may take; where it would be more, they are written less often.
+
+What counts is time of the processor: on a busy machine everything waits, which is no reason to lose more.
+"""
 _GENERATIONS = 2
 
 Parts = dict[str, Memory]
@@ -40,11 +43,17 @@ class Checkpoints:
     Args:
         folder: the work folder.
         journal: of the run.
-        clock: seconds.
+        clock: seconds. processor: seconds that this process has computed.
     """
 
-    def __init__(self, folder: Path, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._journal, self._clock = folder, journal, clock
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._folder, self._journal, self._clock, self._processor = folder, journal, clock, processor
         self._saved_at, self._took = clock(), 0.0
         self._waiting: tuple[int, TrackerState] | None = None
         self._sums: list[dict[str, int]] = []
@@ -67,14 +76,14 @@ class Checkpoints:
         """
         if self._waiting is None:
             return
-        begin = self._clock()
+        begin = self._processor()
         sums = self._save(*self._waiting)
         self._journal.append(STATE, {"index": self._waiting[0], "files": sums})
         self._waiting = None
         self._sums = [*self._sums, sums][-_GENERATIONS:]
         self._remove_old()
         self._saved_at = self._clock()
-        self._took = self._saved_at - begin
+        self._took = self._processor() - begin
 
     def _save(self, index: int, state: TrackerState) -> dict[str, int]:
         short, parts = _apart(state)

@@ -34,7 +34,7 @@ class Clock:
 
 
 def saver(folder: Path) -> tuple[Checkpoints, Clock]:
-    return Checkpoints(folder, Journal(folder / "journal"), clock := Clock()), clock
+    return Checkpoints(folder, Journal(folder / "journal"), clock := Clock(), clock), clock
 
 
 def save(folder: Path, states: list[TrackerState]) -> None:
