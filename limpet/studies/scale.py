@@ -47,7 +47,10 @@ def find_scale(name: str, steps: int | None = None) -> Scale:
     if name not in SCALES:
         raise DataError(f"there is no scale {name!r}; expected one of {', '.join(SCALES)}")
     scale = SCALES[name]()
-    return scale if steps is None else _changed(scale, lambda t: replace(t, steps=steps))
+    if steps is None:
+        return scale
+    changed = _changed(scale, lambda t: replace(t, steps=steps))
+    return replace(changed, summary=f"{scale.summary}; here with {steps} steps a stage")
 
 
 def dry(scale: Scale, steps: int) -> Scale:

@@ -113,7 +113,7 @@ def make_table(run: StudyRun, bench: Bench, command: str) -> StudyTable:
         scale=f"{bench.scale.name} ({bench.scale.summary})",
         data=bench.data,
         scored=f"{len(judge) if judge else 0} sequences, shorter side at most {bench.scale.max_size}, "
-        f"every {bench.scale.stride} frames",
+        f"one frame in {bench.scale.stride}",
         teacher=bench.teacher.name if bench.teacher else "none",
         teacher_sha256=bench.teacher.weights_sha256 if bench.teacher else "",
         start=bench.start.as_json(),

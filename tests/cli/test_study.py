@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from studies.conftest import _narrow, _small_frames, files  # noqa: F401  fixtures
+from studies.conftest import _narrow, _quick, files  # noqa: F401  fixtures
 
 from .command import Limpet
 

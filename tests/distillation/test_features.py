@@ -101,8 +101,9 @@ def run(folder: Path, stills: StillsFolder, resume: bool = False, steps: int = 4
 
 
 def test_projections_are_trained_resumed_and_left_out_of_the_model(
-    tmp_path: Path, stills: StillsFolder
+    tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)  # most of the time otherwise
     whole = run(tmp_path / "whole", stills)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "halved", stills, stop_at=3)

@@ -49,8 +49,9 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is measured on frames of 480x854, which would take most of the time here."""
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is measured on 480x854, and curves are drawn at each checkpoint: most of the time here."""
+    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
     monkeypatch.setattr("limpet.studies.score.footprint", partial(footprint, size=(64, 80)))
 
 
