@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,10 @@ class Bench:
     def recipe(self, arm: Arm, seed: int) -> dict[str, Any]:
         """Everything that a run's result depends on, as plain data: equal recipes give equal students."""
         assert self.teacher is not None
-        settings = DistillConfig(
-            self.teacher.name, self.teacher.weights_sha256, arm.student, lesson=arm.lesson
-        )
+        layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
+        maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.lesson.maps)
+        lesson = replace(arm.lesson, maps=maps)
+        settings = DistillConfig(self.teacher.name, self.teacher.weights_sha256, arm.student, lesson=lesson)
         stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
         what = {
             "distillation": settings.as_json(),

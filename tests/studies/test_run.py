@@ -98,6 +98,17 @@ def test_arms_that_the_teacher_cannot_serve_are_skipped(make_bench: MakeBench, t
     assert make_bench(teacher=None, no_teacher="none ships").obstacle(table_5[0]) == "none ships"
 
 
+def test_the_last_map_and_map_3_are_one_recipe(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    ours, map_3, map_1 = (
+        bench.recipe(arm, 0)
+        for study, name in (("table-4", "cka"), ("table-5", "map-3"), ("table-5", "map-1"))
+        for arm in STUDIES[study].arms
+        if arm.name == name
+    )
+    assert ours == map_3 and ours != map_1
+
+
 def test_a_folder_of_something_else_is_left_alone(make_bench: MakeBench, tmp_path: Path) -> None:
     folder = tmp_path / "table-4/cka/seed0"
     folder.mkdir(parents=True)
