@@ -15,6 +15,7 @@ from limpet import __version__
 from limpet.cli import evaluate, project, weights
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.demo import demo_command
+from limpet.cli.distill import distill_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
@@ -76,6 +77,7 @@ app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
 app.command("train")(train_command)
+app.command("distill")(distill_command)
 app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)
 app.command("models")(models_command)

@@ -14,7 +14,17 @@ from limpet.cli import main
 
 from .command import Limpet, finish, start
 
-COMMANDS = ("track", "visualise", "distill", "demo", "eval davis", "train", "models", "weights convert", "weights show")
+COMMANDS = (
+    "track",
+    "visualise",
+    "distill",
+    "demo",
+    "eval davis",
+    "train",
+    "models",
+    "weights convert",
+    "weights show",
+)
 
 
 def test_version(limpet: Limpet) -> None:
