@@ -186,15 +186,15 @@ def test_failing_in_the_first_frame_leaves_nothing(tmp_path: Path, monkeypatch: 
 
 
 def test_disk_full_keeps_the_frames_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, save = tmp_path / "out", Image.Image.save
+    out, write = tmp_path / "out", Path.write_bytes
 
-    def until_full(image: Image.Image, target: Path, **options: object) -> None:
-        if isinstance(target, Path) and "00005" in target.name:
-            target.write_bytes(b"half a PNG")
+    def until_full(target: Path, data: bytes) -> int:
+        if "00005" in target.name:
+            write(target, b"half a PNG")
             raise OSError(errno.ENOSPC, "No space left on device")
-        save(image, target, **options)
+        return write(target, data)
 
-    monkeypatch.setattr(Image.Image, "save", until_full)
+    monkeypatch.setattr(Path, "write_bytes", until_full)
     message = r"cannot write .*00005.png: no space left on the disk; free some"
     with pytest.raises(OutputError, match=message), ResultFolder(out, size=SIZE, frame_rate=RATE) as result:
         fill(result, 9)
