@@ -318,11 +318,12 @@ def test_the_disk_is_full(
     monkeypatch.setattr(Path, "replace", full_from("00005.png"))
     outcome = limpet(*command())
     assert outcome.code == 2
-    problem, kept = outcome.err.splitlines()
+    problem, kept, way_on = outcome.err.splitlines()
     assert problem == (
         "error: cannot write out/masks/00005.png: no space left on the disk; free some, or choose another folder"
     )
     assert kept == "note: the results of 5 frames are kept in out"
+    assert way_on == "note: to go on, give the same command with --resume"
     masks = masks_of(tmp_path / "out")
     assert len(masks) == 5 and set(np.unique(masks[0])) == {0, *IDS}
     assert frames_in(tmp_path / "out/overlay.mp4") == 5

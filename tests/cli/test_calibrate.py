@@ -51,7 +51,7 @@ def test_it_is_written_into_the_weights_and_told_in_the_report(
     assert "slope 1.25, offset -0.5 -> new.safetensors (sha256 " in outcome.out
     before, after = read_weights(weights), read_weights(Path("new.safetensors"))
     assert json.loads(after.facts["confidence"]) == {"slope": 1.25, "offset": -0.5}
-    assert after.facts["confidence_command"].startswith("limpet ")
+    assert after.facts["confidence_command"].startswith("limpet")
     assert all(torch.equal(after.tensors[name], tensor) for name, tensor in before.tensors.items())
     limpet(*command, "--weights", weights, "--out", "new.safetensors").refused(
         "exists already", "--overwrite"

@@ -33,7 +33,7 @@ def test_the_command_as_installed(clip: Path, mask: Path, weights: Path, tmp_pat
     outcome.succeeded()
     assert outcome.err == "", "nothing but the outcome is said, no bar and no warning"
     assert outcome.out.startswith("8 frames, objects 7, 200, ")
-    assert outcome.out.endswith(" frames/s -> clip-masks\n")
+    assert " frames/s -> clip-masks\n" in outcome.out
     result = tmp_path / "clip-masks"
     assert sorted(path.name for path in result.iterdir()) == [
         "masks", "overlay.mp4", "report.html", "report.json", "report.png"
@@ -146,7 +146,7 @@ def test_a_name_that_the_terminal_cannot_show(
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     outcome = finish(start("track", clip, "--mask", mask, "--weights", weights, "--out", "é", cwd=tmp_path))
     outcome.succeeded()
-    assert outcome.out.endswith("-> \\xe9\n") and len(masks_of(tmp_path / "é")) == FRAMES
+    assert "-> \\xe9\n" in outcome.out and len(masks_of(tmp_path / "é")) == FRAMES
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_converted_weights_track(
     assert outcome.out == f"own.safetensors (sha256 {digest})\n"
     weights = read_weights(tmp_path / "own.safetensors")
     assert weights.model == "deaot-t"
-    assert weights.facts.pop("command").startswith("limpet ")
+    assert weights.facts.pop("command").startswith("limpet")
     assert weights.facts == {
         "origin": "DeAOTT.pth", "origin_sha256": sha256(official), "origin_part": "state_dict"
     }  # fmt: skip
