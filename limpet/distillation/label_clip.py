@@ -15,7 +15,7 @@ from limpet.distillation.footage import Clip
 from limpet.distillation.label_cache import ClipWriter, LabelCache, LabelledClip
 from limpet.distillation.proposals import ProposalConfig, propose_opening
 from limpet.errors import DataError, MaskError
-from limpet.tracking.run import follow
+from limpet.tracking.session import follow
 from limpet.tracking.tracker import Tracker
 from limpet.video.base import Frame, VideoReader
 from limpet.video.masks import read_mask

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from limpet.errors import MaskError, OutputError, VideoError
-from limpet.state import TrackerState
-from limpet.tracking.checkpoint import Checkpoints
+from limpet.errors import MaskError, OutputError
 from limpet.tracking.groups import check_mask, object_ids
-from limpet.tracking.live import Limit, stopping_is_an_end
+from limpet.tracking.live import Limit
 from limpet.tracking.load import load
 from limpet.tracking.resume import (
-    Point,
-    can_go_on,
     check_can_go_on,
     check_same,
-    environment_of,
-    find_point,
-    frames_left,
-    go_on,
     settings_of,
 )
+from limpet.tracking.session import Mask, OnFrame, Session
 from limpet.tracking.tracker import Tracker
-from limpet.video.base import Frame, VideoReader
-from limpet.video.earlier import complete_report, is_unfinished
+from limpet.video.base import VideoReader
+from limpet.video.earlier import complete_report
 from limpet.video.frame_queue import OnWait, StreamAccount
 from limpet.video.image_reader import ImageReader
 from limpet.video.masks import read_mask
@@ -41,8 +32,6 @@ from limpet.video.work import WorkFolder
 from limpet.video.writer import ResultFolder
 from limpet.visual.moments import in_words
 
-Mask = NDArray[np.uint8]
-OnFrame = Callable[[int, int | None], None]
 _CUT_OFF = ("the video ends after", "reading stopped after")  # how readers say that more should have come
 
 
@@ -139,11 +128,12 @@ def track(
         earlier = complete_report(results.path) if resume else None
         if earlier is not None:
             return _was_complete(results.path, earlier, settings)
-        point = find_point(results.path, settings) if resume and is_unfinished(results.path) else None
-        run = _Run(reader, results, ready, point, settings)
+        session = Session(reader, results, ready, settings)
         begin = time.perf_counter()
         with results:
-            ids = run.work(first_mask, later, limit, on_frame)
+            if resume:
+                session.resume()
+            ids = session.work(first_mask, later, limit, on_frame)
             unused = _unused(later, results)
             results.notices.extend(unused)
         seconds = time.perf_counter() - begin
@@ -151,112 +141,15 @@ def track(
     return TrackResult(
         results.path,
         results.frames_written,
-        (results.frames_written - run.begun_at) / seconds,
+        (results.frames_written - session.begun_at) / seconds,
         ids,
         tuple(results.failures),
         tuple(results.notices),
         tuple(problems),
-        run.begun_at,
+        session.begun_at,
         look_first=tuple(in_words(moment) for moment in results.report.look_first()),
         stream=reader.account,
     )
-
-
-class _Run:
-    """From the first frame, or from the point that an earlier run had reached, to the last.
-
-    While it goes on it writes down what is needed to go on after it was killed, unless it reads a stream.
-    """
-
-    def __init__(
-        self,
-        reader: VideoReader,
-        results: ResultFolder,
-        tracker: Tracker,
-        point: Point | None,
-        settings: Mapping[str, Any],
-    ) -> None:
-        self._reader, self._results, self._tracker, self._point = reader, results, tracker, point
-        self.begun_at = len(point.rows) if point else 0
-        self._checkpoints: Checkpoints | None = None
-        if can_go_on(reader):
-            work = results.keep_journal({"settings": settings, "environment": environment_of(tracker)})
-            self._checkpoints = Checkpoints(work.path, work.journal)
-
-    def work(
-        self, first_mask: Mask, later: Mapping[int, Mask], limit: Limit, on_frame: OnFrame | None
-    ) -> tuple[int, ...]:
-        """Returns the ids that were followed."""
-        reader, results, state = self._reader, self._results, None
-        if self._point is not None:
-            state = go_on(self._point, results, reader, self._tracker)
-        ids = state.object_ids if state else ()
-        all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
-        steps = follow(reader, first_mask, self._tracker, later, self._frames(), state)
-        try:
-            with stopping_is_an_end(reader, results):
-                for frame, labels, now in () if all_done else limit.until(steps):
-                    results.add(frame, labels, now.confidence)
-                    if self._checkpoints is not None:
-                        self._checkpoints.offer(frame.index, now)
-                    ids = now.object_ids
-                    if on_frame is not None:
-                        on_frame(results.frames_written, limit.expected(reader.frame_count))
-        except BaseException:
-            with suppress(OutputError):  # what went wrong first is what to tell
-                self._save()
-            raise
-        self._save()
-        return ids
-
-    def _frames(self) -> Iterable[Frame]:
-        if self._checkpoints is not None:
-            return frames_left(self._point, self._results, self._reader)
-        self._results.failures = self._reader.failures
-        return self._reader
-
-    def _save(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.flush()
-
-
-def follow(
-    reader: VideoReader,
-    first_mask: Mask,
-    tracker: Tracker,
-    later: Mapping[int, Mask] | None = None,
-    frames: Iterable[Frame] | None = None,
-    state: TrackerState | None = None,
-) -> Iterator[tuple[Frame, Mask, TrackerState]]:
-    """Each frame of a video with its mask and the tracker's state after it.
-
-    A frame that cannot be decoded repeats the mask before it, and the state stays as it was.
-
-    Args:
-        frames: which frames of the reader; all, unless given.
-        state: after the frame before these; None where they begin with the first of the video.
-
-    Raises:
-        VideoError: the very first frame cannot be decoded, so that its mask shows nothing.
-    """
-    labels = first_mask if state is None else state.mask.cpu().numpy().copy()
-    for frame in reader if frames is None else frames:
-        if frame.image is None:
-            if state is None:
-                raise VideoError(
-                    f"the first frame of {reader.name} cannot be decoded, and the mask belongs to it; "
-                    f"cut the video to begin at a whole frame, and draw the mask there"
-                )
-            yield frame, labels, state
-            continue
-        if state is None:
-            state = tracker.start(frame.image, first_mask)
-        else:
-            labels, state = tracker.step(frame.image, state)
-        if later and frame.index in later:
-            state = tracker.add(frame.image, later[frame.index], state)
-            labels = state.mask.cpu().numpy()
-        yield frame, labels, state
 
 
 def _was_complete(folder: Path, report: Mapping[str, Any], settings: Mapping[str, Any]) -> TrackResult:

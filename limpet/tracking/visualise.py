@@ -14,7 +14,7 @@ from limpet.errors import MaskError, ModelError, VideoError
 from limpet.state import TrackerState
 from limpet.tracking.groups import object_ids
 from limpet.tracking.look import look
-from limpet.tracking.run import follow
+from limpet.tracking.session import follow
 from limpet.tracking.tracker import Tracker
 from limpet.tracking.wish import Wish
 from limpet.video.base import Frame, VideoReader

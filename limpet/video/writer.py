@@ -35,8 +35,8 @@ class ResultFolder:
     overlay and the report on leaving, also after Ctrl-C or an error (then the report says it is not
     complete). Nothing on disk changes before the first ``add``, apart from making the folder.
 
-    After ``keep_journal`` a hidden work folder stands beside the results until they are complete, from which
-    ``go_on`` can take up a run that was killed.
+    After ``keep_journal`` a hidden folder stands beside the results until they are complete; from it ``go_on`` can
+    take up a run that was killed.
 
     Args:
         out_dir: the folder; made if need be. One that is not empty is refused.
@@ -108,15 +108,19 @@ class ResultFolder:
         return self._work
 
     def __enter__(self) -> Self:
-        for folder in reversed([self.path, *self.path.parents]):
-            try:
+        probe = temporary_name(self.path / "report.json")
+        try:
+            for folder in reversed([self.path, *self.path.parents]):
                 if not folder.is_dir():
                     folder.mkdir()
                     self._made.append(folder)
-            except OSError as error:
-                self._remove_made()
-                raise output_error(error, self.path) from error
-        self._check_writable()
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            self._remove_made()
+            raise output_error(error, self.path) from error
+        if self._work is not None and self._work.exists():
+            self._work.hold()
         return self
 
     def add(self, frame: Frame, mask: NDArray[np.uint8], confidence: Mapping[int, float]) -> None:
@@ -179,34 +183,38 @@ class ResultFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if (
-            self._pending is not None
-        ):  # stopped within a frame: its mask goes, as the report has no row for it
+        if self._pending is not None:  # stopped within a frame: its mask goes, the report has no row for it
             with suppress(OSError):
                 self._pending.unlink(missing_ok=True)
-        if self.frames_written == 0:
-            self._discard()
-            return
-        self.report.complete = error is None
-        self.report.stopped_by = _stopped_by(error)
         try:
-            try:
-                if self._overlay is not None:
-                    self._overlay.finish(keep=self._work is not None)
-            finally:
-                self.report.write(self.path)
-            if self._work is not None and error is None:
-                self._work.remove()
+            if self.frames_written == 0:
+                self._discard()
+            else:
+                self._finish(error)
         except OutputError:
             if error is None:  # never hide what went wrong first
                 raise
+        finally:
+            if self._work is not None:
+                self._work.release()
+
+    def _finish(self, error: BaseException | None) -> None:
+        self.report.complete = error is None
+        self.report.stopped_by = _stopped_by(error)
+        try:
+            if self._overlay is not None:
+                self._overlay.finish(keep=self._work is not None)
+        finally:
+            self.report.write(self.path)
+        if self._work is not None and error is None:
+            self._work.remove()
 
     def _start(self, mask: NDArray[np.uint8]) -> None:
         """Remove the earlier result, leave a report that marks the folder as ours, open the overlay."""
         masks = self.path / "masks"
-        self._started = True
         if self._work is not None:
             self._work.start(self._facts)
+        self._started = True
         try:
             for path in self._earlier:
                 path.unlink(missing_ok=True)
@@ -264,15 +272,6 @@ class ResultFolder:
 
     def _mask_path(self, index: int) -> Path:
         return self.path / "masks" / f"{index:05d}.png"
-
-    def _check_writable(self) -> None:
-        probe = temporary_name(self.path / "report.json")
-        try:
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            self._remove_made()
-            raise output_error(error, self.path) from error
 
     def _discard(self) -> None:
         """Nothing was written: leave nothing behind."""

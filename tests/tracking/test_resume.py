@@ -359,3 +359,18 @@ def test_a_damaged_overlay(run: Run, stock: Path, tmp_path: Path) -> None:
     flip(out / WORK / "overlay.mp4")
     with pytest.raises(OutputError, match="is not as the run wrote it"):
         run(out, resume=True)
+
+
+def test_a_run_that_is_still_going_is_left_alone(
+    run: Run, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def disturb(done: int, total: int | None) -> None:
+        for how in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(OutputError, match="another run is at work in") as refused:
+                run(tmp_path / "out", **how)
+            said.append(str(refused.value))
+
+    run(tmp_path / "out", on_frame=disturb)
+    assert len(said) == 2 * COUNT and content(tmp_path / "out") == undisturbed

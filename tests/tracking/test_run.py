@@ -11,7 +11,8 @@ from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
 from limpet.errors import MaskError, OutputError, VideoError, WeightsError
-from limpet.tracking.run import follow, track
+from limpet.tracking.run import track
+from limpet.tracking.session import follow
 from limpet.tracking.tracker import Tracker
 from limpet.video.masks import read_mask, write_mask
 from limpet.video.reader import open_video
