@@ -128,7 +128,7 @@ def track_command(
         flip=flip,
         scales=parse_scales(scales),
     )
-    if resume and not overwrite and is_blank(folder):
+    if resume and not (source or overwrite) and is_blank(folder):
         note(f"there is nothing to resume in {folder}; beginning at the first frame")
     with frame_by_frame(name, folder) as on_frame, _in_words_of_the_command_line():
         result = track(

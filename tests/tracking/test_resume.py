@@ -17,11 +17,14 @@ import pytest
 from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
-from limpet.errors import OutputError
+from limpet.errors import OutputError, VideoError
 from limpet.state import TrackerState
 from limpet.tracking.checkpoint import Checkpoints
+from limpet.tracking.resume import check_can_go_on
 from limpet.tracking.run import TrackResult, track
 from limpet.tracking.tracker import Tracker
+from limpet.video.encode import H264Writer
+from limpet.video.reader import open_video
 from limpet.video.work import WORK
 
 PIECE = 4
@@ -374,3 +377,20 @@ def test_a_run_that_is_still_going_is_left_alone(
 
     run(tmp_path / "out", on_frame=disturb)
     assert len(said) == 2 * COUNT and content(tmp_path / "out") == undisturbed
+
+
+def test_what_comes_only_once_cannot_be_resumed(shots: Path, clip_of_one_frame: Path) -> None:
+    for path in (shots, clip_of_one_frame):
+        with open_video(path) as reader:
+            check_can_go_on(reader)
+    reader.path = Path("camera:0")
+    with pytest.raises(VideoError, match="is a stream, whose frames cannot be read again"):
+        check_can_go_on(reader)
+
+
+@pytest.fixture
+def clip_of_one_frame(tmp_path: Path) -> Path:
+    writer = H264Writer(tmp_path / "clip.mp4", (HEIGHT, WIDTH))
+    writer.write(frames(1)[0], 0.0)
+    writer.close()
+    return tmp_path / "clip.mp4"
