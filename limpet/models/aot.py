@@ -96,9 +96,12 @@ class AOT(Model):
         return self._finish(outputs, features), tuple(pending), tuple(memory)
 
     def propagate(
-        self, features: Features, long_term: Memory, short_term: Memory
+        self, features: Features, long_term: Memory, short_term: Memory, filled: Tensor | None = None
     ) -> tuple[Tensor, tuple[Observation, ...]]:
         """A frame with unknown masks.
+
+        Args:
+            filled: (B, F), 1 for each of the F frames of ``long_term`` that is to be read, else 0; None reads all.
 
         Returns:
             tokens (B, (layers + 1) * C, h, w) for the decoder, and the layers' observations for ``remember``.
@@ -107,7 +110,7 @@ class AOT(Model):
         outputs, pending = [], []
         for layer, distant, recent in zip(self.layers, long_term, short_term, strict=True):
             tokens, seen = layer.observe(tokens, position)  # type: ignore[operator]
-            tokens = layer(tokens, seen, distant, recent, features.size)
+            tokens = layer(tokens, seen, distant, recent, features.size, filled)
             outputs.append(tokens)
             pending.append(seen)
         return self._finish(outputs, features), tuple(pending)

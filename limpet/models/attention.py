@@ -16,7 +16,7 @@ OUTSIDE = -1e8  # a score that softmax turns into exactly zero
 ROWS_PER_BAND = 8
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
     """Softmax attention over all memory tokens (DeAOT, eq. 2), one head.
 
     Plain products are used on purpose: scaled_dot_product_attention is slower on CPUs where the values are
@@ -26,16 +26,34 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         query: (B, h*w, C), already divided by sqrt(C).
         key: (B, M, C).
         value: (B, M, V).
+        bias: (B, 1, M), added to the scores: OUTSIDE for tokens that are not to be read.
 
     Returns:
         (B, h*w, V), each row a convex combination of the rows of ``value``.
     """
-    return attention_weights(query, key) @ value
+    return attention_weights(query, key, bias) @ value
 
 
-def attention_weights(query: Tensor, key: Tensor) -> Tensor:
+def attention_weights(query: Tensor, key: Tensor, bias: Tensor | None = None) -> Tensor:
     """The map of ``attend``: query (B, h*w, C) divided by sqrt(C), key (B, M, C) -> (B, h*w, M), rows add up to 1."""
-    return torch.softmax(query @ key.transpose(1, 2), dim=-1)
+    scores = query @ key.transpose(1, 2)
+    return torch.softmax(scores if bias is None else scores + bias, dim=-1)
+
+
+def empty_bias(filled: Tensor | None, tokens: int, like: Tensor) -> Tensor | None:
+    """Scores that keep attention off the empty places of a memory of fixed size.
+
+    Args:
+        filled: (B, F), 1 for each place that holds a frame and 0 for an empty one; None where all are filled.
+        tokens: of each frame.
+
+    Returns:
+        (B, 1, F*tokens) of the dtype of ``like``, or None.
+    """
+    if filled is None:
+        return None
+    bias = ((1 - filled) * OUTSIDE).to(like.dtype)
+    return bias.unsqueeze(2).expand(-1, -1, tokens).flatten(1).unsqueeze(1)
 
 
 def skew(relative: Tensor) -> Tensor:

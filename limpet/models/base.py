@@ -83,8 +83,13 @@ class Model(nn.Module, ABC):
         """
 
     @abstractmethod
-    def propagate(self, features: Features, long_term: Memory, short_term: Memory) -> tuple[Tensor, Pending]:
+    def propagate(
+        self, features: Features, long_term: Memory, short_term: Memory, filled: Tensor | None = None
+    ) -> tuple[Tensor, Pending]:
         """A frame with unknown masks.
+
+        Args:
+            filled: (B, F), 1 for each of the F frames of ``long_term`` that is to be read, else 0; None reads all.
 
         Returns:
             tokens (B, D, h, w) for the decoder, and what ``remember`` takes.

@@ -102,9 +102,12 @@ class DeAOT(Model):
         return self._finish(visual, identity, features.size), tuple(pending), tuple(memory)
 
     def propagate(
-        self, features: Features, long_term: Memory, short_term: Memory
+        self, features: Features, long_term: Memory, short_term: Memory, filled: Tensor | None = None
     ) -> tuple[Tensor, tuple[Projection, ...]]:
         """A frame with unknown masks.
+
+        Args:
+            filled: (B, F), 1 for each of the F frames of ``long_term`` that is to be read, else 0; None reads all.
 
         Returns:
             tokens (B, 2C, h, w) for the decoder, and the layers' projections for ``remember``.
@@ -113,7 +116,9 @@ class DeAOT(Model):
         pending = []
         for layer, distant, recent in zip(self.layers, long_term, short_term, strict=True):
             projection = layer.project(visual, identity)  # type: ignore[operator]
-            visual, identity, seen = layer(visual, identity, projection, distant, recent, features.size)
+            visual, identity, seen = layer(
+                visual, identity, projection, distant, recent, features.size, filled
+            )
             pending.append(seen)
         return self._finish(visual, identity, features.size), tuple(pending)
 

@@ -109,7 +109,8 @@ def grid_size(size: tuple[int, int], grid_factor: int) -> tuple[int, int]:
 def sample_tokens(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
     """Read a map between its cells (eqs. 3 and 4), each group of channels at its own places.
 
-    Four rows of the map are weighed and added for each place, which ``embedding_bag`` does in one pass.
+    Four rows of the map are weighed and added for each place, which ``embedding_bag`` does in one pass. Where the
+    graph is captured, for a compiler or another runtime, ``grid_sample`` stands for it, which they all know.
 
     Args:
         tokens: (B, h*w, C); C is cut into S groups, in order.
@@ -120,6 +121,8 @@ def sample_tokens(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tens
         (B, n, C) in the dtype of ``tokens``.
     """
     batch, groups, count, _ = places.shape
+    if torch.compiler.is_compiling():
+        return _sample_by_grid(tokens, places, size)
     corners, shares = corners_and_shares(places, size)  # B S n 4
     channels = tokens.shape[-1]
     rows = tokens.reshape(-1, channels // groups)  # (B h w S) C/S
@@ -132,6 +135,20 @@ def sample_tokens(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tens
         mode="sum",
     )
     return sampled.view(batch, count, channels)
+
+
+def _sample_by_grid(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
+    """``sample_tokens`` by the operator that every exporter knows; the same function to the last bits."""
+    batch, groups = places.shape[:2]
+    plane = tokens.unflatten(1, size).permute(0, 3, 1, 2)  # B C h w
+    plane = plane.unflatten(1, (groups, -1)).flatten(0, 1)  # B*S C/S h w
+    last = torch.tensor([max(size[1] - 1, 1), max(size[0] - 1, 1)], dtype=torch.float32, device=tokens.device)
+    grid = places.flip(-1).flatten(0, 1).unsqueeze(2) / last * 2 - 1  # B*S n 1 2, (x, y) in -1..1
+    # float32 throughout: bf16 knows a place in 54 cells to a tenth of a cell only
+    sampled = F.grid_sample(plane.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+    sampled = sampled.squeeze(3).unflatten(0, (batch, groups)).flatten(1, 2)  # B C n
+    back: Tensor = sampled.transpose(1, 2).to(tokens.dtype)
+    return back
 
 
 def corners_and_shares(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

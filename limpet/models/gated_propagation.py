@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.models.attention import attend, attend_locally, attention_weights
+from limpet.models.attention import attend, attend_locally, attention_weights, empty_bias
 from limpet.models.deformable import DeformableConfig, DeformableSampling, sample_memory, sample_tokens
 from limpet.models.depthwise import DepthwiseConv2d
 from limpet.models.drop_path import DropPath
@@ -101,11 +101,17 @@ class LongTermPropagation(GatedOutput):
         self.sampling = _sampling(config)
 
     def forward(  # type: ignore[override]
-        self, query: Tensor, memory: LayerMemory, gate: Tensor, size: tuple[int, int]
+        self,
+        query: Tensor,
+        memory: LayerMemory,
+        gate: Tensor,
+        size: tuple[int, int],
+        filled: Tensor | None = None,
     ) -> Tensor:
-        """Query (B, h*w, A) -> (B, h*w, 2C)."""
+        """Query (B, h*w, A) -> (B, h*w, 2C); ``filled`` (B, F) as of ``empty_bias``."""
         seen = self.read(query, memory, size)
-        return super().forward(attend(query * self.scale, seen.key, seen.value), gate, size)
+        bias = None if filled is None else empty_bias(filled, seen.key.shape[1] // filled.shape[1], query)
+        return super().forward(attend(query * self.scale, seen.key, seen.value, bias), gate, size)
 
     def read(self, query: Tensor, memory: LayerMemory, size: tuple[int, int]) -> Reading:
         """The keys and values that a query of the current frame meets."""
@@ -241,9 +247,10 @@ class GatedPropagationModule(nn.Module):
         long_term: LayerMemory,
         short_term: LayerMemory,
         size: tuple[int, int],
+        filled: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Projection]:
         """Branches (B, h*w, C) before the layer -> branches after it, and the projection with its ``own``."""
-        read = self.long_term(projection.key, long_term, projection.gate, size)
+        read = self.long_term(projection.key, long_term, projection.gate, size, filled)
         read = read + self.short_term(projection.key, short_term, projection.gate, size)
         visual_read, id_read = read.chunk(2, dim=-1)
         visual = visual + visual_read

@@ -35,10 +35,12 @@ class MultiHeadAttention(nn.Module):
         self.heads = heads
         self.projection = nn.Linear(channels, channels)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Query (B, h*w, C), key and value (B, M, C) -> (B, h*w, C)."""
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Query (B, h*w, C), key and value (B, M, C), bias (B, 1, M) added to the scores -> (B, h*w, C)."""
         query, key, value = (split_heads(tokens, self.heads) for tokens in (query, key, value))
-        output: Tensor = self.projection(join_heads(F.scaled_dot_product_attention(query, key, value)))
+        mask = None if bias is None else bias.unsqueeze(1)
+        read = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        output: Tensor = self.projection(join_heads(read))
         return output
 
     def weights(self, query: Tensor, key: Tensor) -> Tensor:

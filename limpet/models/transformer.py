@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.models.attention import empty_bias
 from limpet.models.depthwise import DepthwiseConv2d
 from limpet.models.drop_path import DropPath
 from limpet.models.multi_head import LocalAttention, MultiHeadAttention, SelfAttention
@@ -103,9 +104,11 @@ class LongShortTermBlock(nn.Module):
         long_term: LayerMemory,
         short_term: LayerMemory,
         size: tuple[int, int],
+        filled: Tensor | None = None,
     ) -> Tensor:
-        """Tokens (B, h*w, C) as ``observe`` returned them -> tokens after the block."""
-        distant = self.long_term(seen.key, long_term.key, long_term.value)
+        """Tokens (B, h*w, C) as ``observe`` returned them -> tokens after it; ``filled`` as of ``empty_bias``."""
+        bias = empty_bias(filled, seen.key.shape[1], seen.key)
+        distant = self.long_term(seen.key, long_term.key, long_term.value, bias)
         recent = self.short_term(seen.key, short_term.key, short_term.value, size)
         tokens = tokens + distant + recent
         tokens = tokens + self.drop_path(self.feed_forward(self.feed_forward_norm(tokens), size))

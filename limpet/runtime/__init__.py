@@ -1,0 +1,1 @@
+"""Runs exported trackers with numpy and one runtime; nothing here imports torch."""

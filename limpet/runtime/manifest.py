@@ -1,0 +1,157 @@
+"""What a bundle holds: the manifest.json beside an exported tracker's graphs.
+
+A bundle is a folder: ``manifest.json`` and the files of one backend. The manifest says all that a runner has to know:
+sizes, normalisation, the names and shapes of what goes in and comes out, and the sha256 of every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limpet.errors import WeightsError
+from limpet.files import atomic_path
+
+FORMAT = "limpet-bundle-1"
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output. shape: sizes, -1 where it may vary. dtype: as numpy names it, or "bfloat16"."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """One graph in the order in which its backend takes and gives tensors. file: beside the manifest.
+
+    entry: the name of the signature within the file, where one file holds several graphs.
+    """
+
+    file: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    entry: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All facts of a bundle.
+
+    backend: "onnx", "openvino", "litert", "coreml" or "torch". precision: of the weights and sums, "fp32", "fp16",
+        "bf16" or "int8".
+    model, weights_sha256: what was exported. calibration: how to read confidences, as the weights file has it, or None.
+    frame_size: (H, W) of frames and masks; None where any size goes. network_size: (height, width) of the image that
+        the graphs take, which is the frame resized bicubically; None where any size goes.
+    align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/tracking/prepare.py).
+    mean, deviation: image = (RGB / 255 - mean) / deviation.
+    objects: most objects at once. references, ring, gap: the long-term memory (limpet/export/step.py).
+    begin, step: the graphs. ``begin`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
+        state and gives "mask", "scores", "sure" and, by the same names, what changes of the state.
+    files: sha256 of every file beside the manifest. notes: what the user should know (license, losses of accuracy).
+    limpet: the version that made it.
+    """
+
+    backend: str
+    precision: str
+    model: str
+    weights_sha256: str
+    frame_size: tuple[int, int] | None
+    network_size: tuple[int, int] | None
+    align_corners: bool
+    max_short: int | None
+    max_long: int | None
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    objects: int
+    references: int
+    ring: int
+    gap: int
+    begin: GraphSpec
+    step: GraphSpec
+    limpet: str
+    calibration: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    format: str = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Write ``folder/manifest.json``. Raises OutputError."""
+        with atomic_path(folder / NAME) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read a bundle's manifest and check its files.
+
+        Raises:
+            WeightsError: no bundle, one of another version, or a file that is missing or has changed.
+        """
+        facts = _facts(folder)
+        manifest = _from_facts(facts, folder)
+        for name, expected in manifest.files.items():
+            path = folder / name
+            if not path.is_file():
+                raise WeightsError(f"{folder} lacks {name}, which its manifest names; export the model again")
+            if file_sha256(path) != expected:
+                raise WeightsError(
+                    f"{path} is not the file that was exported (its sha256 differs from the manifest's); "
+                    f"export the model again"
+                )
+        return manifest
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    path = folder / NAME
+    try:
+        facts = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{folder} is no exported tracker: it has no {NAME}; make one with: limpet export"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}); export the model again") from error
+    found = facts.get("format") if isinstance(facts, dict) else None
+    if found != FORMAT:
+        raise WeightsError(
+            f"{folder} is a bundle of format {found!r}, made by limpet {_maker(facts)}; this version reads {FORMAT}: "
+            f"export the model again"
+        )
+    return dict(facts)
+
+
+def _from_facts(facts: dict[str, Any], folder: Path) -> Manifest:
+    try:
+        for name in ("begin", "step"):
+            graph = facts[name]
+            sides = {
+                side: tuple(
+                    TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"]) for spec in graph[side]
+                )
+                for side in ("inputs", "outputs")
+            }
+            facts[name] = GraphSpec(graph["file"], sides["inputs"], sides["outputs"], graph["entry"])
+        for name in ("frame_size", "network_size", "mean", "deviation", "notes"):
+            facts[name] = None if facts[name] is None else tuple(facts[name])
+        return Manifest(**facts)
+    except (KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{folder / NAME} is not a whole manifest ({error!r}); export the model again"
+        ) from error
+
+
+def _maker(facts: object) -> str:
+    return str(facts.get("limpet", "?")) if isinstance(facts, dict) else "?"
