@@ -23,7 +23,7 @@ from limpet.errors import DataError, OutputError
 if TYPE_CHECKING:
     from limpet.data import VideoSequence
     from limpet.evaluation.calibration import Reliability
-    from limpet.tracking.confidence import Calibration
+    from limpet.tracking.calibration import Calibration
     from limpet.tracking.tracker import Tracker
     from limpet.training.calibrate import Clip, Seen
 
@@ -108,7 +108,7 @@ def _target(source: Path, weights: Path | None, out: Path | None, overwrite: boo
 
 
 def _write(source: Path, target: Path, text: str) -> str:
-    from limpet.tracking.confidence import FACT
+    from limpet.tracking.calibration import FACT
     from limpet.weights.files import write_facts
 
     command = shlex.join(["limpet", *sys.argv[1:]])

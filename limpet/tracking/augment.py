@@ -22,7 +22,7 @@ from limpet.state import TrackerState
 from limpet.tracking.groups import check_mask
 from limpet.tracking.labels import probabilities
 from limpet.tracking.memory import Unsettled, settle_together
-from limpet.tracking.prepare import STRIDE, check_frame
+from limpet.tracking.sizes import STRIDE, check_frame
 from limpet.tracking.tracker import Tracker
 
 LARGEST_SCALE = 4.0  # time and memory grow with its square and more

@@ -13,7 +13,7 @@ from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
 from limpet.tracking.augment import Augmentation, AugmentedTracker
-from limpet.tracking.confidence import FACT, Calibration
+from limpet.tracking.calibration import FACT, Calibration
 from limpet.tracking.policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
 from limpet.weights.files import Weights, load_into, read_weights, sha256

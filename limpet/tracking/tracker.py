@@ -20,12 +20,14 @@ from limpet.errors import ModelError, VideoError
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
-from limpet.tracking.confidence import Calibration, soft_ious
+from limpet.tracking.calibration import Calibration
+from limpet.tracking.confidence import soft_ious
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
 from limpet.tracking.labels import label_map, slot_planes
 from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stored_frame
 from limpet.tracking.policies import MemoryPolicy, find_policy
-from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
+from limpet.tracking.prepare import prepare_image
+from limpet.tracking.sizes import SizeRule, check_frame
 
 
 class Tracker:

@@ -25,7 +25,7 @@ from limpet.data.folders import read_mask
 from limpet.errors import DataError
 from limpet.evaluation.calibration import balanced, fit_line
 from limpet.evaluation.metrics import region_similarity
-from limpet.tracking.confidence import Calibration, log_odds
+from limpet.tracking.calibration import Calibration, log_odds
 from limpet.tracking.tracker import Tracker
 
 Image8 = NDArray[np.uint8]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from limpet.errors import WeightsError
-from limpet.tracking.confidence import Calibration, soft_ious
+from limpet.tracking.calibration import Calibration
+from limpet.tracking.confidence import soft_ious
 
 IDS = [(8, 3), (90, 4)]
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from limpet.errors import VideoError
-from limpet.tracking.prepare import SizeRule, check_frame, prepare_image
+from limpet.tracking.prepare import prepare_image
+from limpet.tracking.sizes import SizeRule, check_frame
 
 CPU = torch.device("cpu")
 

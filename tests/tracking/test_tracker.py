@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limpet.errors import MaskError, ModelError, VideoError
 from limpet.state import TrackerState
-from limpet.tracking.confidence import Calibration
+from limpet.tracking.calibration import Calibration
 from limpet.tracking.tracker import Tracker
 
 Frame = NDArray[np.uint8]

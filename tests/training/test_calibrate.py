@@ -12,7 +12,7 @@ from PIL import Image
 from limpet.data import DavisFolder
 from limpet.data.augment import denormalise, normalise
 from limpet.errors import DataError
-from limpet.tracking.confidence import Calibration
+from limpet.tracking.calibration import Calibration
 from limpet.training.calibrate import (
     CUT,
     PHOTOS,
