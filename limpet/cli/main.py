@@ -16,6 +16,7 @@ from limpet.cli import evaluate, project, weights
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.demo import demo_command
 from limpet.cli.distill import distill_command
+from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.say import error, note
@@ -81,6 +82,7 @@ app.command("distill")(distill_command)
 app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)
 app.command("models")(models_command)
+app.command("export")(export_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(project.app, name="project")
 

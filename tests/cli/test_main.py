@@ -18,6 +18,7 @@ COMMANDS = (
     "track",
     "visualise",
     "distill",
+    "export",
     "demo",
     "eval davis",
     "train",

@@ -1,0 +1,81 @@
+"""``limpet export MODEL --to FORMAT``: a tracker as files that run without torch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from limpet.cli.options import MODEL, ShorterSide, WeightsFile
+from limpet.cli.say import note, say
+from limpet.errors import ModelError
+
+if TYPE_CHECKING:
+    from limpet.runtime.manifest import Manifest
+
+
+def export_command(
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Which format: onnx.")],
+    size: Annotated[
+        str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854.")
+    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see: limpet models.")] = MODEL,
+    weights: WeightsFile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to make.  [default: MODEL-FORMAT]"),
+    ] = None,
+    objects: Annotated[int, typer.Option(metavar="N", min=1, help="Most objects at once.")] = 10,
+    references: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Places for frames whose masks a person gave.")
+    ] = 1,
+    ring: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Places for tracked frames.  [default: 5 for L models, else 0]"
+        ),
+    ] = None,
+    gap: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Frames between those.  [default: the model's own, or 5]"),
+    ] = None,
+    max_size: ShorterSide = 480,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in DIR.")] = False,
+) -> None:
+    """Write a tracker as files for another runtime.
+
+    The folder holds the whole tracker, memory included, as two graphs (the first frame and any other), and a
+    manifest.json that says what goes in and out. To run it: limpet track --runtime FORMAT.
+    """
+    from limpet.export.bundle import ExportPlan, export
+
+    folder = out or Path(f"{model}-{to}")
+    plan = ExportPlan(
+        model, to, parse_size(size), weights, objects, references, ring, gap, max_size
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with console.status("") as status:
+        manifest = export(
+            plan, folder, overwrite=overwrite, on_stage=lambda stage: status.update(f"{stage} …")
+        )
+    _tell(manifest, folder)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``480x854`` -> (480, 854). Raises ModelError for anything else."""
+    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
+    if match is None:
+        raise ModelError(
+            f"--size {text!r} is not understood; expected the frames' height and width, such as 480x854"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _tell(manifest: Manifest, folder: Path) -> None:
+    for line in manifest.notes:
+        note(line)
+    total = sum((folder / name).stat().st_size for name in manifest.files) / 1e6
+    say(f"{manifest.model} as {manifest.backend} {manifest.precision}, {total:.1f} MB -> {folder}")

@@ -1,0 +1,183 @@
+"""Makes a bundle: a folder with a tracker's graphs in one backend's format, and a manifest that says all of them.
+
+The folder appears whole or not at all: it is made beside its place under a hidden name, and then renamed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from limpet import __version__
+from limpet.errors import ModelError, OutputError
+from limpet.export.backends import ExportOptions, Written, find_backend, load_writer
+from limpet.export.program import Programs, make_programs
+from limpet.export.step import FixedConfig
+from limpet.files import output_error, temporary_name
+from limpet.runtime.manifest import NAME, Manifest, file_sha256
+from limpet.tracking.load import load
+from limpet.tracking.policies import OFFICIAL_GAP
+from limpet.tracking.prepare import DEVIATION, MEAN
+from limpet.tracking.tracker import Tracker
+
+LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
+RING = 5
+"""Tracked frames that a model trained with a growing memory keeps, where nobody says how many."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """What to export, and how.
+
+    model, weights: as of ``limpet.load``. backend: a name of ``backends.BACKENDS``.
+    frame_size: (H, W) of the frames in pixels.
+    objects, references, ring, gap: as of FixedConfig; ring and gap None take what suits the model.
+    max_size: limit on the shorter side of what the network sees.
+    """
+
+    model: str
+    backend: str
+    frame_size: tuple[int, int]
+    weights: Path | None = None
+    objects: int = 10
+    references: int = 1
+    ring: int | None = None
+    gap: int | None = None
+    max_size: int | None = 480
+    options: ExportOptions = field(default_factory=ExportOptions)
+
+
+def export(
+    plan: ExportPlan,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Manifest:
+    """Export a tracker as a bundle.
+
+    Args:
+        out: the folder to make.
+        overwrite: replace an earlier bundle there.
+        on_stage: told what is being done, a few words each time.
+
+    Raises:
+        ModelError: an unknown model or format, a precision or number that it cannot have, or an operation that
+            the format lacks. WeightsError: as of ``limpet.load``. MissingExtraError: a package is not installed.
+        OutputError: ``out`` is in use or cannot be written.
+    """
+    _check(plan)
+    writer = load_writer(plan.backend)
+    with new_folder(out, overwrite) as folder:
+        on_stage("loading the model")
+        tracker = load_for(plan)
+        on_stage("running the tracker as two graphs")
+        programs = make_programs(tracker.model, fixed_config(plan, tracker))
+        on_stage(f"writing {plan.backend} {plan.options.precision}")
+        written = writer(programs, folder, plan.options)
+        manifest = describe(plan, tracker, programs, written, folder)
+        manifest.write(folder)
+    return manifest
+
+
+def load_for(plan: ExportPlan) -> Tracker:
+    """The tracker whose graphs are captured."""
+    captured = find_backend(plan.backend).captures
+    precision = plan.options.precision if plan.options.precision in captured else "fp32"
+    return load(
+        plan.model,
+        weights=plan.weights,
+        device="cpu",
+        max_size=plan.max_size,
+        precision=precision,  # type: ignore[arg-type]  # captures holds only what for_inference knows
+    )
+
+
+def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
+    """Sizes and places. A model that was trained with a growing memory gets a ring, others none."""
+    gap = tracker.config.long_term_gap
+    ring = (RING if gap else 0) if plan.ring is None else plan.ring
+    network = tracker.sizes.network_size(*plan.frame_size)
+    chosen = plan.gap or gap or OFFICIAL_GAP
+    return FixedConfig(plan.frame_size, network, plan.objects, plan.references, ring, chosen)
+
+
+def describe(
+    plan: ExportPlan, tracker: Tracker, programs: Programs, written: Written, folder: Path
+) -> Manifest:
+    """The manifest of what lies in ``folder``."""
+    config, sizes = programs.config, tracker.sizes
+    return Manifest(
+        backend=plan.backend,
+        precision=plan.options.precision,
+        model=tracker.name,
+        weights_sha256=tracker.weights_sha256,
+        calibration=tracker.calibration.to_text() if tracker.calibration else None,
+        frame_size=config.frame_size,
+        network_size=config.network_size,
+        align_corners=sizes.align_corners,
+        max_short=sizes.max_short,
+        max_long=sizes.max_long,
+        mean=MEAN,
+        deviation=DEVIATION,
+        objects=config.objects,
+        references=config.references,
+        ring=config.ring,
+        gap=config.gap,
+        begin=written.begin,
+        step=written.step,
+        files={
+            str(path.relative_to(folder)): file_sha256(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
+        notes=(LICENSE_NOTE, *written.notes),
+        limpet=__version__,
+    )
+
+
+@contextmanager
+def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield a hidden folder beside ``out``, which becomes ``out`` on success and is removed otherwise.
+
+    Raises:
+        OutputError: ``out`` exists and is not to be replaced, or is no bundle, or cannot be written.
+    """
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists; choose another name, or pass --overwrite")
+    if out.exists() and not (out / NAME).is_file():
+        raise OutputError(
+            f"{out} is no bundle (it has no {NAME}), so it is not replaced; choose another name"
+        )
+    making = temporary_name(out)
+    try:
+        making.mkdir(parents=True)
+        yield making
+        _put(making, out)
+    except OSError as error:
+        raise output_error(error, out) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _put(made: Path, out: Path) -> None:
+    if not out.exists():
+        made.rename(out)
+        return
+    earlier = temporary_name(out)
+    out.rename(earlier)
+    made.rename(out)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _check(plan: ExportPlan) -> None:
+    backend, precision = find_backend(plan.backend), plan.options.precision
+    if precision not in backend.precisions:
+        raise ModelError(
+            f"{plan.backend} cannot be written in {precision}; it can in {', '.join(backend.precisions)}"
+        )
+    if min(plan.frame_size) < 1:
+        raise ModelError(f"frames are {plan.frame_size[0]}x{plan.frame_size[1]}; expected sides of 1 or more")

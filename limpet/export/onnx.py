@@ -1,0 +1,103 @@
+"""ONNX: ``begin.onnx`` and ``step.onnx``, which share their weights in ``weights.bin``."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import ModelProto, TensorProto
+
+from limpet.errors import ModelError
+from limpet.export.backends import ExportOptions, Written
+from limpet.export.program import Program, Programs
+from limpet.runtime.manifest import GraphSpec
+
+WEIGHTS = "weights.bin"
+SMALL = 1024  # bytes; smaller tensors stay in the graph, where optimisers read shapes and constants
+
+
+def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
+    """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX does not have."""
+    models = {program.name: to_onnx(program) for program in (programs.begin, programs.step)}
+    save(models, folder)
+    return Written(graph_spec(programs.begin), graph_spec(programs.step))
+
+
+def graph_spec(program: Program) -> GraphSpec:
+    """How ``save`` lays a program down."""
+    return GraphSpec(f"{program.name}.onnx", program.inputs, program.outputs)
+
+
+def to_onnx(program: Program) -> ModelProto:
+    """One graph, weights inside. Raises ModelError for an operation that ONNX does not have."""
+    exported = program.exported
+    try:
+        with _quietly():
+            made = torch.onnx.export(
+                exported,
+                dynamo=True,
+                external_data=False,
+                input_names=program.input_names,
+                output_names=program.output_names,
+                verbose=False,
+            )
+    except Exception as error:
+        raise ModelError(f"the {program.name} graph cannot be written as ONNX: {error}") from error
+    assert made is not None
+    model: ModelProto = made.model_proto
+    _forget_the_source(model)
+    return model
+
+
+def save(models: dict[str, ModelProto], folder: Path) -> None:
+    """Write each model as ``<name>.onnx``; large tensors go to one file, equal ones once."""
+    known: dict[str, tuple[int, int]] = {}
+    with (folder / WEIGHTS).open("wb") as weights:
+        for model in models.values():
+            for tensor in model.graph.initializer:
+                if len(tensor.raw_data) < SMALL:
+                    continue
+                key = hashlib.sha256(tensor.raw_data).hexdigest()
+                if key not in known:
+                    weights.write(
+                        b"\0" * (-weights.tell() % 64)
+                    )  # aligned, so that a runtime may map the file
+                    known[key] = (weights.tell(), len(tensor.raw_data))
+                    weights.write(tensor.raw_data)
+                _point_to(tensor, *known[key])
+    for name, model in models.items():
+        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
+def _point_to(tensor: TensorProto, offset: int, length: int) -> None:
+    onnx.external_data_helper.set_external_data(tensor, WEIGHTS, offset=offset, length=length)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+
+
+def _forget_the_source(model: ModelProto) -> None:
+    """Drop what only tells where in our source a node came from: paths of this machine, a third of the file."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The exporter warns of what it does not need (torchvision) and of its own use of torch."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

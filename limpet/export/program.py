@@ -1,0 +1,125 @@
+"""From a tracker to its two captured graphs: plain tensors in and out, in a fixed order, each with a name.
+
+Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.export.step``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from limpet.errors import ModelError
+from limpet.export.step import BeginGraph, FixedConfig, StepGraph
+from limpet.models.base import Model
+from limpet.runtime.manifest import TensorSpec
+
+FRAME_OUTPUTS = ("mask", "scores", "sure")
+"""What a step gives besides the state."""
+
+
+class FlatBegin(nn.Module):
+    """``BeginGraph`` with the state as a tuple of tensors instead of a dict."""
+
+    def __init__(self, graph: BeginGraph) -> None:
+        super().__init__()
+        self.tracker = graph
+
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.tracker(image, mask).values())
+
+
+class FlatStep(nn.Module):
+    """``StepGraph`` over (image, *state): the state's tensors in the order of ``names``."""
+
+    def __init__(self, graph: StepGraph, names: Sequence[str]) -> None:
+        super().__init__()
+        self.tracker, self.names = graph, tuple(names)
+
+    def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        mask, scores, sure, after = self.tracker(image, dict(zip(self.names, state, strict=True)))
+        return (mask, scores, sure, *after.values())
+
+
+@dataclass(frozen=True)
+class Program:
+    """One graph, ready to be written.
+
+    Attributes:
+        name: "begin" or "step".
+        module: the graph as a module that takes ``examples`` and gives a tuple of tensors.
+        examples: one tensor for each input.
+        inputs, outputs: names, shapes and types, in order. A step's outputs bear the plain names of the state.
+    """
+
+    name: str
+    module: nn.Module
+    examples: tuple[Tensor, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @cached_property
+    def exported(self) -> ExportedProgram:
+        """The graph as torch captured it. Raises ModelError when it cannot be captured."""
+        try:
+            return torch.export.export(self.module, self.examples, strict=False)
+        except Exception as error:
+            raise ModelError(
+                f"torch cannot capture the {self.name} graph as one graph of tensors: {_first_line(error)}"
+            ) from error
+
+    @property
+    def input_names(self) -> list[str]:
+        return [spec.name for spec in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Outputs by names that no input has: ``new.`` stands before those of the state."""
+        taken = set(self.input_names)
+        return [f"new.{spec.name}" if spec.name in taken else spec.name for spec in self.outputs]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Both graphs of a tracker, and what is fixed in them."""
+
+    begin: Program
+    step: Program
+    config: FixedConfig
+
+
+@torch.no_grad()
+def make_programs(model: Model, config: FixedConfig) -> Programs:
+    """Both graphs of a model as ``for_inference`` made it.
+
+    Raises:
+        ModelError: numbers that the model cannot have.
+    """
+    begin = FlatBegin(BeginGraph(model, config)).eval()
+    image = torch.zeros(1, 3, *config.network_size)
+    mask = torch.zeros(1, *config.frame_size, dtype=torch.uint8)
+    state = begin.tracker(image, mask)
+    step = FlatStep(StepGraph(model, config), list(state)).eval()
+    examples = (image, *(tensor.clone() for tensor in state.values()))
+    given = step(*examples)
+    changed = list(step.tracker(image, state)[3])
+    return Programs(
+        Program("begin", begin, (image, mask), _specs(("image", "mask"), (image, mask)), _specs(state, examples[1:])),
+        Program("step", step, examples, _specs(("image", *state), examples), _specs((*FRAME_OUTPUTS, *changed), given)),
+        config,
+    )  # fmt: skip
+
+
+def _specs(names: Sequence[str] | dict[str, Tensor], tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in zip(names, tensors, strict=True)
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
