@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
@@ -113,6 +115,10 @@ class TrackerState:
     def nbytes(self) -> int:
         """Bytes of all tensors."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())
+
+    def mask_array(self) -> NDArray[np.uint8]:
+        """``mask`` as an array (H, W) that shares no memory with the state."""
+        return self.mask.cpu().numpy().copy()
 
     def to(self, device: torch.device | str) -> TrackerState:
         """The same state on another device."""

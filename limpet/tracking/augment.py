@@ -107,6 +107,10 @@ class AugmentedTracker(Tracker):
         super().__init__(model, device, max_size=max_size, name=name, **options)
         self.augmentation = augmentation
 
+    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        """As ``Tracker.facts``, with the views."""
+        return super().facts(frame_size) | {"augmentation": str(self.augmentation)}
+
     @torch.inference_mode()
     def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:
         """As ``Tracker.start``. Raises ModelError too when a scale leaves less than 16 pixels of the frame."""
@@ -131,7 +135,7 @@ class AugmentedTracker(Tracker):
             followed.append(after)
         ids = torch.tensor([0, *state.object_ids], dtype=torch.uint8, device=total.device)
         merged = self._together(followed, ids[total.argmax(dim=0)])  # of the sum as of the mean
-        return merged.mask.cpu().numpy().copy(), merged
+        return merged.mask_array(), merged
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:

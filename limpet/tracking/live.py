@@ -6,15 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from numpy import uint8
-from numpy.typing import NDArray
-
 from limpet.errors import VideoError
-from limpet.state import TrackerState
+from limpet.tracking.interface import AnyState, Mask
 from limpet.video.base import Frame, VideoReader
 from limpet.video.writer import ResultFolder
 
-Step = tuple[Frame, NDArray[uint8], TrackerState]
+Step = tuple[Frame, Mask, AnyState]
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Limit:
         ):
             raise VideoError("a video is followed for at least 1 frame and 0 seconds")
 
-    def until(self, steps: Iterable[Step]) -> Iterator[Step]:
+    def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:
         """The steps that are wanted; after the last frame that may be it waits for no other."""
         for step in steps:
             if self.max_seconds is not None and step[0].time > self.max_seconds:

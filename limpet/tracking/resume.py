@@ -1,8 +1,7 @@
-"""Going on with a run of ``track`` that was killed: is it the same run, and from where."""
+"""Going on with a run of ``track`` that was killed: from where, and with what state."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import zlib
 from collections.abc import Iterator, Mapping
@@ -10,24 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from limpet.errors import OutputError, VideoError
+from limpet.errors import OutputError
 from limpet.state import TrackerState
-from limpet.tracking.augment import AugmentedTracker
-from limpet.tracking.checkpoint import latest
-from limpet.tracking.policies import MB
+from limpet.tracking.checkpoint import Checkpoints, latest
+from limpet.tracking.settings import check_same, differences
 from limpet.tracking.tracker import Tracker
 from limpet.video.base import Frame, VideoReader
-from limpet.video.encode import EncoderMissingError, find_encoder
-from limpet.video.image_reader import ImageReader, folder_images, pattern_images
+from limpet.video.earlier import is_unfinished
 from limpet.video.row import ROW, Row
 from limpet.video.work import WorkFolder
 from limpet.video.writer import ResultFolder
 
-_ENDS = 1 << 20
+_BLOCK = 1 << 20
 _LIBRARIES = ("limpet", "torch", "numpy", "av", "opencv-python-headless", "pillow")
 _START_AGAIN = "pass --overwrite to start again from the first frame"
 
@@ -46,51 +41,6 @@ class Point:
     environment: dict[str, Any]
 
 
-def can_go_on(reader: VideoReader) -> bool:
-    """Whether what was read can be read again: files can, a camera, an address or a pipe cannot."""
-    return isinstance(reader, ImageReader) or reader.path.is_file()
-
-
-def check_can_go_on(reader: VideoReader) -> None:
-    """Raises VideoError for a source of which a run cannot be resumed."""
-    if not can_go_on(reader):
-        raise VideoError(
-            f"{reader.name} is a stream, whose frames cannot be read again, so that no run of it can be resumed; leave "
-            "out --resume and give a new folder"
-        )
-
-
-def settings_of(
-    reader: VideoReader,
-    masks: Mapping[int, NDArray[np.uint8]],
-    tracker: Tracker,
-    overlay: bool,
-) -> dict[str, Any]:
-    """All that the results depend on, as plain data for the report; a run goes on only with the same.
-
-    Args:
-        masks: given by frame, the first one under 0.
-    """
-    policy = tracker.memory
-    return {
-        "source": reader.name,
-        "video_fingerprint": _fingerprint(reader) if can_go_on(reader) else None,
-        "masks_sha256": {str(index): _mask_sha256(mask) for index, mask in sorted(masks.items())},
-        "model": tracker.name,
-        "weights_sha256": tracker.weights_sha256,
-        "precision": str(tracker.model.dtype).removeprefix("torch."),
-        "network_size": list(tracker.sizes.network_size(*reader.size)),
-        "augmentation": str(tracker.augmentation) if isinstance(tracker, AugmentedTracker) else None,
-        "calibration": tracker.calibration and [tracker.calibration.slope, tracker.calibration.offset],
-        "memory": policy.name,
-        "memory_gap": policy.gap,
-        "memory_most": policy.most,
-        "memory_budget_mb": policy.max_bytes and policy.max_bytes / MB,
-        "device": tracker.device.type,
-        "overlay": _encoder() if overlay else None,
-    }
-
-
 def environment_of(tracker: Tracker) -> dict[str, Any]:
     """What may change the last bits of a result: versions, processor, threads."""
     versions = {}
@@ -104,18 +54,49 @@ def environment_of(tracker: Tracker) -> dict[str, Any]:
     return {**versions, "processor": device, "threads": torch.get_num_threads()}
 
 
-def check_same(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    """That a run has the settings of the one in ``folder``.
+class ResumableRun:
+    """Writes down what is needed to go on with a run after it was killed, and goes on.
 
-    Raises:
-        OutputError: it has others; names them.
+    Args:
+        settings: of the run; it is resumed only with the same.
+
+    Attributes:
+        begun_at: how many frames an earlier run had done.
     """
-    was = {key: was.get(key) for key in now}
-    if was != now:
-        raise OutputError(
-            f"{folder} holds a run with other settings: {_differences(was, now)}; repeat the command with the "
-            f"settings of that run, choose another folder, or pass --overwrite instead of --resume"
-        )
+
+    def __init__(
+        self, reader: VideoReader, results: ResultFolder, tracker: Tracker, settings: Mapping[str, Any]
+    ) -> None:
+        self._reader, self._results, self._tracker, self._settings = reader, results, tracker, settings
+        self._point: Point | None = None
+        self.begun_at = 0
+        work = results.keep_journal({"settings": settings, "environment": environment_of(tracker)})
+        self._checkpoints = Checkpoints(work.path, work.journal)
+
+    def resume(self) -> TrackerState | None:
+        """The state to go on from; None where an earlier run has not come anywhere.
+
+        Raises:
+            OutputError: it has other settings, or is damaged; says what. Nothing is changed then.
+        """
+        if is_unfinished(self._results.path):
+            self._point = find_point(self._results.path, self._settings)
+        if self._point is None:
+            return None
+        self.begun_at = len(self._point.rows)
+        return go_on(self._point, self._results, self._reader, self._tracker)
+
+    def frames(self) -> Iterator[Frame]:
+        """Those that are not done yet."""
+        return frames_left(self._point, self._results, self._reader)
+
+    def offer(self, index: int, state: TrackerState) -> None:
+        """The state after a frame whose results are written. Raises OutputError."""
+        self._checkpoints.offer(index, state)
+
+    def save(self) -> None:
+        """Write down the state that was offered last. Raises OutputError."""
+        self._checkpoints.flush()
 
 
 def find_point(folder: Path, settings: Mapping[str, Any]) -> Point | None:
@@ -148,7 +129,7 @@ def go_on(point: Point, results: ResultFolder, reader: VideoReader, tracker: Tra
     was, now = point.environment, environment_of(tracker)
     if was != now:
         results.notices.append(
-            f"from frame {len(point.rows)} on computed with {_differences(was, now)}: pixels may differ from those "
+            f"from frame {len(point.rows)} on computed with {differences(was, now)}: pixels may differ from those "
             "of a run in one go"
         )
     return point.state.to(tracker.device)
@@ -191,7 +172,7 @@ def _check_sum(path: Path, size: int, expected: int) -> None:
     found, left = 0, size
     try:
         with path.open("rb") as file:
-            while left and (block := file.read(min(left, _ENDS))):
+            while left and (block := file.read(min(left, _BLOCK))):
                 found, left = zlib.crc32(block, found), left - len(block)
     except OSError as error:
         raise OutputError(
@@ -199,41 +180,3 @@ def _check_sum(path: Path, size: int, expected: int) -> None:
         ) from error
     if left or found != expected:
         raise OutputError(f"cannot go on: {path} is not as the run wrote it; {_START_AGAIN}")
-
-
-def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """``memory is bounded, was first; ...``."""
-    names = [key for key in {**was, **now} if was.get(key) != now.get(key)]
-    return ", ".join(f"{name} {_short(now.get(name))} instead of {_short(was.get(name))}" for name in names)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _encoder() -> str | None:
-    try:
-        return find_encoder()
-    except EncoderMissingError:
-        return None
-
-
-def _mask_sha256(mask: NDArray[np.uint8]) -> str:
-    return hashlib.sha256(f"{mask.shape}".encode() + mask.tobytes()).hexdigest()
-
-
-def _fingerprint(reader: VideoReader) -> str:
-    """Of a file: its length and its first and last MiB. Of images: their names and lengths. Its place may change."""
-    digest = hashlib.sha256()
-    if isinstance(reader, ImageReader):
-        images = folder_images(reader.path) if reader.path.is_dir() else pattern_images(reader.path)
-        for path in images:
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-    else:
-        size = reader.path.stat().st_size
-        with reader.path.open("rb") as file:
-            digest.update(f"{size}\n".encode() + file.read(_ENDS))
-            file.seek(max(0, size - _ENDS))
-            digest.update(file.read(_ENDS))
-    return digest.hexdigest()

@@ -12,15 +12,10 @@ import numpy as np
 
 from limpet.errors import MaskError, OutputError
 from limpet.tracking.groups import check_mask, object_ids
+from limpet.tracking.interface import AnyTracker, Mask
 from limpet.tracking.live import Limit
-from limpet.tracking.load import load
-from limpet.tracking.resume import (
-    check_can_go_on,
-    check_same,
-    settings_of,
-)
-from limpet.tracking.session import Mask, OnFrame, Session
-from limpet.tracking.tracker import Tracker
+from limpet.tracking.session import OnFrame, Session
+from limpet.tracking.settings import check_can_go_on, check_same, settings_of
 from limpet.video.base import VideoReader
 from limpet.video.earlier import complete_report
 from limpet.video.frame_queue import OnWait, StreamAccount
@@ -63,12 +58,19 @@ class TrackResult:
     stream: StreamAccount | None = None
 
 
+def default_tracker() -> AnyTracker[Any]:
+    """What ``limpet.load`` gives without arguments. It brings torch along, which not every tracker needs."""
+    from limpet.tracking.load import load
+
+    return load()
+
+
 def track(
     video: str | Path | Source,
     mask: str | Path | Mask,
     out: str | Path,
     *,
-    tracker: Tracker | Callable[[], Tracker] = load,
+    tracker: AnyTracker[Any] | Callable[[], AnyTracker[Any]] = default_tracker,
     add: Mapping[int, str | Path | Mask] | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -87,8 +89,8 @@ def track(
             address such as ``rtsp://…``, ``-`` for standard input, a named pipe.
         mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept.
         out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
-        tracker: from ``limpet.load``, or a function that makes one; it is called once the input is known to be
-            good. The default loads the default model.
+        tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one; it is called once
+            the input is known to be good. The default loads the default model.
         add: masks at later frames, by index: new ids are new objects, known ids are corrected.
         overwrite: replace an earlier result in ``out``.
         resume: go on with a run in ``out`` that was stopped or killed; the result is the same, byte for byte, as
@@ -122,7 +124,15 @@ def track(
             object_ids=object_ids(first_mask),
             overlay=overlay,
         )
-        ready = tracker if isinstance(tracker, Tracker) else tracker()
+        ready = tracker() if callable(tracker) else tracker
+        ready.check_video(
+            reader.size, {i for each in (first_mask, *later.values()) for i in object_ids(each)}
+        )
+        if resume and not ready.resumable:
+            raise OutputError(
+                "a run with an exported tracker writes down nothing to go on from; leave out --resume, and pass "
+                "--overwrite to start again"
+            )
         settings = settings_of(reader, {**later, 0: first_mask}, ready, overlay) | asdict(limit)
         results.report.info.update(settings, calibrated=ready.calibration is not None)
         earlier = complete_report(results.path) if resume else None

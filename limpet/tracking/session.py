@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from limpet.errors import OutputError, VideoError
-from limpet.state import TrackerState
-from limpet.tracking.checkpoint import Checkpoints
+from limpet.tracking.interface import AnyState, AnyTracker, Mask
 from limpet.tracking.live import Limit, stopping_is_an_end
-from limpet.tracking.resume import Point, can_go_on, environment_of, find_point, frames_left, go_on
-from limpet.tracking.tracker import Tracker
+from limpet.tracking.settings import can_go_on
 from limpet.video.base import Frame, VideoReader
-from limpet.video.earlier import is_unfinished
 from limpet.video.writer import ResultFolder
 
-Mask = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from limpet.tracking.resume import ResumableRun
+
 OnFrame = Callable[[int, int | None], None]
 
 
 class Session:
     """One call of ``track``, whose results are being written.
 
-    While it goes on it writes down what is needed to go on after it was killed, unless it reads a stream.
+    While it goes on it writes down what is needed to go on after it was killed, unless it reads a stream or its
+    tracker's states cannot be written down.
 
     Args:
         settings: of the run; it is resumed only with the same.
@@ -36,16 +33,20 @@ class Session:
     """
 
     def __init__(
-        self, reader: VideoReader, results: ResultFolder, tracker: Tracker, settings: Mapping[str, Any]
+        self,
+        reader: VideoReader,
+        results: ResultFolder,
+        tracker: AnyTracker[Any],
+        settings: Mapping[str, Any],
     ) -> None:
-        self._reader, self._results, self._tracker, self._settings = reader, results, tracker, settings
-        self._point: Point | None = None
-        self._state: TrackerState | None = None
-        self._checkpoints: Checkpoints | None = None
+        self._reader, self._results, self._tracker = reader, results, tracker
+        self._kept: ResumableRun | None = None
+        self._state: Any = None
         self.begun_at = 0
-        if can_go_on(reader):
-            work = results.keep_journal({"settings": settings, "environment": environment_of(tracker)})
-            self._checkpoints = Checkpoints(work.path, work.journal)
+        if tracker.resumable and can_go_on(reader):
+            from limpet.tracking.resume import ResumableRun  # brings torch along; exported trackers have none
+
+            self._kept = ResumableRun(reader, results, tracker, settings)  # type: ignore[arg-type]
 
     def resume(self) -> None:
         """Take up the run in the folder of results, if there is one that has come anywhere.
@@ -53,26 +54,24 @@ class Session:
         Raises:
             OutputError: it has other settings, or is damaged; says what. Nothing is changed then.
         """
-        if is_unfinished(self._results.path):
-            self._point = find_point(self._results.path, self._settings)
-        if self._point is not None:
-            self._state = go_on(self._point, self._results, self._reader, self._tracker)
-            self.begun_at = len(self._point.rows)
+        if self._kept is not None:
+            self._state = self._kept.resume()
+            self.begun_at = self._kept.begun_at
 
     def work(
         self, first_mask: Mask, later: Mapping[int, Mask], limit: Limit, on_frame: OnFrame | None
     ) -> tuple[int, ...]:
         """Follow the objects to the end, or to the limit; returns the ids that were followed."""
         reader, results = self._reader, self._results
-        ids = self._state.object_ids if self._state else ()
+        ids: tuple[int, ...] = self._state.object_ids if self._state else ()
         all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
         steps = follow(reader, first_mask, self._tracker, later, self._frames(), self._state)
         try:
             with stopping_is_an_end(reader, results):
                 for frame, labels, now in () if all_done else limit.until(steps):
                     results.add(frame, labels, now.confidence)
-                    if self._checkpoints is not None:
-                        self._checkpoints.offer(frame.index, now)
+                    if self._kept is not None:
+                        self._kept.offer(frame.index, now)
                     ids = now.object_ids
                     if on_frame is not None:
                         on_frame(results.frames_written, limit.expected(reader.frame_count))
@@ -84,24 +83,24 @@ class Session:
         return ids
 
     def _frames(self) -> Iterable[Frame]:
-        if self._checkpoints is not None:
-            return frames_left(self._point, self._results, self._reader)
+        if self._kept is not None:
+            return self._kept.frames()
         self._results.failures = self._reader.failures
         return self._reader
 
     def _save(self) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.flush()
+        if self._kept is not None:
+            self._kept.save()
 
 
 def follow(
     reader: VideoReader,
     first_mask: Mask,
-    tracker: Tracker,
+    tracker: AnyTracker[AnyState],
     later: Mapping[int, Mask] | None = None,
     frames: Iterable[Frame] | None = None,
-    state: TrackerState | None = None,
-) -> Iterator[tuple[Frame, Mask, TrackerState]]:
+    state: AnyState | None = None,
+) -> Iterator[tuple[Frame, Mask, AnyState]]:
     """Each frame of a video with its mask and the tracker's state after it.
 
     A frame that cannot be decoded repeats the mask before it, and the state stays as it was.
@@ -113,7 +112,7 @@ def follow(
     Raises:
         VideoError: the very first frame cannot be decoded, so that its mask shows nothing.
     """
-    labels = first_mask if state is None else state.mask.cpu().numpy().copy()
+    labels = first_mask if state is None else state.mask_array()
     for frame in reader if frames is None else frames:
         if frame.image is None:
             if state is None:
@@ -129,5 +128,5 @@ def follow(
             labels, state = tracker.step(frame.image, state)
         if later and frame.index in later:
             state = tracker.add(frame.image, later[frame.index], state)
-            labels = state.mask.cpu().numpy()
+            labels = state.mask_array()
         yield frame, labels, state

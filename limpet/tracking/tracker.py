@@ -7,8 +7,9 @@ state       = tracker.add(frame, mask, state)    # new objects, or a correction,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from limpet.tracking.confidence import soft_ious
 from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
 from limpet.tracking.labels import label_map, slot_planes
 from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stored_frame
-from limpet.tracking.policies import MemoryPolicy, find_policy
+from limpet.tracking.policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.prepare import prepare_image
 from limpet.tracking.sizes import SizeRule, check_frame
 
@@ -43,6 +44,8 @@ class Tracker:
         calibration: makes confidences of soft IoUs, see limpet/tracking/confidence.py; None leaves them as they are.
         name, weights_sha256: what reports say of the model.
     """
+
+    resumable = True
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class Tracker:
         self._check(frame, state)
         followed, _ = self._follow(frame, state)
         (after,) = settle_together([followed], self.memory)
-        return _as_numpy(after.mask), after
+        return after.mask_array(), after
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
@@ -116,6 +119,26 @@ class Tracker:
         self._check(frame, state)
         check_mask(mask, state.frame_size)
         return settle_together([self._extend(frame, mask, state)], self.memory)[0]
+
+    def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
+        """Frames of any size and any number of objects will do."""
+
+    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        """All that results on frames of (H, W) depend on besides video and masks, as plain data for the report."""
+        policy = self.memory
+        return {
+            "model": self.name,
+            "weights_sha256": self.weights_sha256,
+            "precision": str(self.model.dtype).removeprefix("torch."),
+            "network_size": list(self.sizes.network_size(*frame_size)),
+            "augmentation": None,
+            "calibration": self.calibration and [self.calibration.slope, self.calibration.offset],
+            "memory": policy.name,
+            "memory_gap": policy.gap,
+            "memory_most": policy.most,
+            "memory_budget_mb": policy.max_bytes and policy.max_bytes / MB,
+            "device": self.device.type,
+        }
 
     def _begin(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> Unsettled:
         """``start`` with the network's image at ``size``, before the memories are settled."""
@@ -247,11 +270,6 @@ class Tracker:
                 f"{self.config.layers} in {self._dtype} on {self.device.type}; step it with the model and precision "
                 f"that made it, after state.to(device)"
             )
-
-
-def _as_numpy(labels: Tensor) -> NDArray[np.uint8]:
-    """A copy: on a CPU the array would share memory with the state."""
-    return labels.cpu().numpy().copy()
 
 
 def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:
