@@ -41,7 +41,7 @@ def footprint(tracker: Tracker, frames: int = FRAMES, size: tuple[int, int] = (H
     mask[size[0] // 4 : size[0] // 2, size[1] // 4 : size[1] // 2] = 1
     learned = list(tracker.model.parameters())
     weights = [*learned, *tracker.model.buffers()]
-    tally = _Tally(weights)
+    tally = Tally(weights)
     with tally:
         state = tracker.start(pictures[0], mask)
         for picture in pictures[1:]:
@@ -49,7 +49,7 @@ def footprint(tracker: Tracker, frames: int = FRAMES, size: tuple[int, int] = (H
     return Footprint(sum(p.numel() for p in learned), tally.peak / 1e6)
 
 
-class _Tally(TorchDispatchMode):
+class Tally(TorchDispatchMode):
     """Counts the bytes of ``held`` tensors and of all that come up while it is entered, until they are freed."""
 
     def __init__(self, held: Sequence[Tensor]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from networks import small_tracker
 
-from limpet.studies.footprint import _Tally, footprint
+from limpet.studies.footprint import Tally, footprint
 
 
 def test_bytes_are_counted_until_they_are_freed() -> None:
     weight = torch.zeros(100)
-    with torch.inference_mode(), _Tally([weight]) as tally:
+    with torch.inference_mode(), Tally([weight]) as tally:
         assert tally.now == 400
         one = torch.zeros(1000)
         view = one.view(10, 100)
