@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from limpet.errors import ModelError
-from limpet.export.step import BeginGraph, FixedConfig, StepGraph
 from limpet.models import build_model
+from limpet.models.fixed import BeginGraph, FixedConfig, StepGraph
 from limpet.registry import find
 from limpet.tracking.policies import Ring
 from limpet.tracking.prepare import prepare_image
