@@ -226,7 +226,9 @@ class GatedPropagationModule(nn.Module):
         key, value = self.query_value(tokens).split(self.widths, dim=-1)
         gate = F.silu(self.gate(tokens))
         if identity is None:
-            return Projection(key, F.silu(value), torch.cat([gate, torch.ones_like(gate)], dim=-1), None)
+            # padded, not joined with ones: an exporter would store those
+            open_gate = F.pad(gate, (0, gate.shape[-1]), value=1.0)
+            return Projection(key, F.silu(value), open_gate, None)
         id_source = self.id_norm(identity)
         id_gate = F.silu(self.id_gate(id_source))
         return Projection(key, F.silu(value), torch.cat([gate, id_gate], dim=-1), id_source)
