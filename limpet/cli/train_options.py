@@ -18,7 +18,11 @@ StillsPath = Annotated[
 ]
 EncoderFile = Annotated[
     Path | None,
-    typer.Option("--encoder", metavar="FILE", help="ImageNet weights of the encoder (safetensors)."),
+    typer.Option(
+        "--encoder",
+        metavar="FILE",
+        help="Weights of the encoder: ImageNet's, or a model's, whose encoder is taken (safetensors).",
+    ),
 ]
 StartFile = Annotated[
     Path | None, typer.Option("--from", metavar="FILE", help="Weights of an earlier stage.")

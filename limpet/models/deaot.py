@@ -208,6 +208,16 @@ def deaot_t_deformable() -> DeAOTConfig:
     return _deformable(deaot_t())
 
 
+@register(
+    "deaot-nano", summary="for phones: half the channels, deformable; made for images of 320 to 384 pixels"
+)
+def deaot_nano() -> DeAOTConfig:
+    propagation = PropagationConfig(
+        channels=128, attention_channels=64, value_channels=256, deformable=DeformableConfig()
+    )
+    return DeAOTConfig(layers=1, propagation=propagation)
+
+
 @register("deaot-s-deformable", summary="small, deformable long-term and self propagation")
 def deaot_s_deformable() -> DeAOTConfig:
     return _deformable(deaot_s())

@@ -20,6 +20,7 @@ from limpet.tensor_files import read_tensors
 from limpet.weights.fit import compare
 
 FORMAT = "limpet-weights-1"
+ENCODER = "encoder."  # how a model's weights name those of its encoder
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,17 @@ def read_weights(path: Path) -> Weights:
 def read_encoder(path: Path) -> dict[str, Tensor]:
     """Tensors of an image encoder (torchvision's names) from any safetensors file, in float32.
 
-    The counters of ordinary batch norms are left out: frozen norms have no use for them.
+    Of a whole model's weights the encoder is taken. The counters of ordinary batch norms are left out: frozen norms
+    have no use for them.
     """
+    tensors = _read(path)[1]
+    within = {
+        name.removeprefix(ENCODER): tensor for name, tensor in tensors.items() if name.startswith(ENCODER)
+    }
     return {
-        name: tensor for name, tensor in _read(path)[1].items() if not name.endswith("num_batches_tracked")
+        name: tensor
+        for name, tensor in (within or tensors).items()
+        if not name.endswith("num_batches_tracked")
     }
 
 

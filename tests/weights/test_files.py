@@ -140,6 +140,12 @@ def test_an_encoder_comes_from_any_file_without_counters(tmp_path: Path) -> None
     assert found["features.0.weight"].dtype == torch.float32
 
 
+def test_of_a_whole_model_the_encoder_is_taken(tmp_path: Path) -> None:
+    tensors = {"encoder.features.0.weight": torch.ones(2), "decoder.weight": torch.zeros(3)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert list(read_encoder(tmp_path / "model.safetensors")) == ["features.0.weight"]
+
+
 def two_layers() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
 
