@@ -27,7 +27,7 @@ imports: $(READY)
 check: lint types imports test
 
 bench: $(READY)
-	$(BIN)/python benchmarks/track_speed.py
+	$(BIN)/limpet bench
 
 # The API reference in docs/api, from the docstrings.
 docs: $(READY)

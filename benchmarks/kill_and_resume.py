@@ -35,8 +35,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
-from machine import describe, print_machine
 
+from limpet.bench.machine import describe, in_words
 from limpet.cli.main import main as main_of_limpet
 from limpet.demo.clip import demo_masks, demo_video
 from limpet.errors import LimpetError
@@ -205,7 +205,7 @@ def tasks(context: BaseContext, folder: Path, max_size: int, frames: int | None)
 
 def main() -> int:
     options = parse()
-    print_machine(machine := describe())
+    print("\n".join(in_words(machine := describe())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver" if options.preload else "spawn")

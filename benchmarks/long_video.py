@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from footage import made_up_clip
-from machine import begin, resident_mb
+from machine import begin
 
+from limpet.bench.footage import made_up_clip
+from limpet.bench.memory import resident_mb
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.load import load

@@ -17,9 +17,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from footage import made_up_clip
 from machine import begin
 
+from limpet.bench.footage import made_up_clip
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker

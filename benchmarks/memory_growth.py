@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import begin, peak_mb, resident_mb
+from machine import begin
 from numpy.typing import NDArray
-from track_speed import make_tracker
 
+from limpet.bench.memory import peak_mb, resident_mb
+from limpet.bench.settings import BenchSettings
+from limpet.bench.torch_subject import make_tracker
 from limpet.demo.clip import demo_video, first_mask
 from limpet.video.masks import read_mask
 from limpet.video.reader import open_video
@@ -42,7 +44,15 @@ def looped(source: Path, reread: bool) -> Iterator[NDArray[np.uint8]]:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Resident memory in MB and mean ms of every hundred frames."""
-    tracker = make_tracker(options)
+    tracker, _ = make_tracker(
+        BenchSettings(
+            options.model,
+            options.weights,
+            device=options.device,
+            max_size=options.max_size,
+            precision=options.precision,
+        )
+    )
     frames = looped(options.source or demo_video(), options.reread)
     mask = read_mask(options.mask) if options.mask else first_mask()
     state = tracker.start(next(frames), mask)
@@ -74,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--reread", action="store_true", help="decode the video again for every turn")
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--model", default="deaot-t")
-    parser.add_argument("--weights", default="random", help='"random", "bundled" or a file')
+    parser.add_argument("--weights", type=Path, help="a file; default: those that ship, or random ones")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--max-size", type=int, default=480, help="limit on the shorter side for the network")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))

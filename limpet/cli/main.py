@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from limpet import __version__
 from limpet.cli import evaluate, project, weights
+from limpet.cli.bench import bench_command
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.demo import demo_command
 from limpet.cli.distill import distill_command
@@ -81,6 +82,7 @@ app.command("train")(train_command)
 app.command("distill")(distill_command)
 app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)
+app.command("bench")(bench_command)
 app.command("models")(models_command)
 app.command("export")(export_command)
 app.add_typer(weights.app, name="weights")

@@ -22,6 +22,7 @@ COMMANDS = (
     "demo",
     "eval davis",
     "train",
+    "bench",
     "models",
     "weights convert",
     "weights show",

@@ -1,0 +1,1 @@
+"""How fast a tracker is, what it needs, and how near it comes to what the machine can do."""
