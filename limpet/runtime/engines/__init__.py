@@ -1,0 +1,1 @@
+"""One module a runtime, each with ``open_engine(manifest, folder, options) -> Engine``."""

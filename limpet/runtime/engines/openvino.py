@@ -1,0 +1,91 @@
+"""OpenVINO on the processor. Each call writes into new tensors, which the next reads in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino import Core, Tensor
+
+from limpet.errors import WeightsError
+from limpet.runtime.engine import EngineOptions
+from limpet.runtime.manifest import GraphSpec, Manifest
+
+HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16"}
+"""How to compute, by the bundle's precision; fp16 is of its weights only."""
+
+
+def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> OpenVinoEngine:
+    """Raises WeightsError where OpenVINO refuses a file."""
+    return OpenVinoEngine(manifest, folder, options)
+
+
+class OpenVinoEngine:
+    """Both graphs, compiled."""
+
+    def __init__(self, manifest: Manifest, folder: Path, options: EngineOptions) -> None:
+        self.runtime = f"openvino {openvino.__version__.partition('-')[0]}"
+        core = Core()
+        settings = _settings(manifest, options)
+        self._begin = _Graph(core, manifest.begin, folder, settings)
+        self._step = _Graph(core, manifest.step, folder, settings)
+        self.precision = self._step.precision
+
+    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """As of ``Engine``."""
+        return self._begin(feeds)
+
+    def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """As of ``Engine``."""
+        return self._step(feeds)
+
+    def as_array(self, value: Any) -> NDArray[Any]:
+        """As of ``Engine``."""
+        array: NDArray[Any] = value.data if isinstance(value, Tensor) else value
+        return array
+
+
+class _Graph:
+    def __init__(self, core: Core, spec: GraphSpec, folder: Path, settings: dict[str, Any]) -> None:
+        try:
+            self._compiled = core.compile_model(core.read_model(folder / spec.file), "CPU", settings)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"openvino cannot read {folder / spec.file}: {_last_line(error)}; export it again"
+            ) from error
+        self._request = self._compiled.create_infer_request()
+        self._inputs, self._outputs = spec.inputs, spec.outputs
+        kind = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.precision = {"f32": "fp32", "f16": "fp16"}.get(kind, kind)
+
+    def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        for place, spec in enumerate(self._inputs):
+            self._request.set_input_tensor(place, _tensor(feeds[spec.name]))
+        for place, port in enumerate(self._compiled.outputs):
+            # a new one: a state that somebody keeps must not change
+            self._request.set_output_tensor(place, Tensor(port.element_type, port.shape))
+        self._request.infer()
+        return {spec.name: self._request.get_output_tensor(place) for place, spec in enumerate(self._outputs)}
+
+
+def _settings(manifest: Manifest, options: EngineOptions) -> dict[str, Any]:
+    wanted = manifest.precision if options.precision == "auto" else options.precision
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if wanted in HINTS:
+        settings["INFERENCE_PRECISION_HINT"] = HINTS[wanted]
+    if options.threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = options.threads
+    return settings
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else Tensor(np.ascontiguousarray(value), shared_memory=True)
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
