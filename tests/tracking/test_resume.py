@@ -20,8 +20,8 @@ from PIL import Image
 from limpet.errors import OutputError, VideoError
 from limpet.state import TrackerState
 from limpet.tracking.checkpoint import Checkpoints
-from limpet.tracking.settings import check_can_go_on
 from limpet.tracking.run import TrackResult, track
+from limpet.tracking.settings import check_can_go_on
 from limpet.tracking.tracker import Tracker
 from limpet.video.encode import H264Writer
 from limpet.video.reader import open_video
