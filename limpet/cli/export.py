@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def export_command(
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Which format: onnx.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Which format: onnx, openvino, torch.")],
     size: Annotated[
         str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854.")
     ],
@@ -42,6 +42,16 @@ def export_command(
         int | None,
         typer.Option(metavar="N", min=1, help="Frames between those.  [default: the model's own, or 5]"),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="fp32|fp16|bf16", help="Of weights and sums; which of them a format has differs."
+        ),
+    ] = "fp32",
+    compiled: Annotated[
+        bool,
+        typer.Option("--compiled", help="For torch: compile to machine code of this processor (needs g++)."),
+    ] = False,
     max_size: ShorterSide = 480,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in DIR.")] = False,
 ) -> None:
@@ -50,11 +60,13 @@ def export_command(
     The folder holds the whole tracker, memory included, as two graphs (the first frame and any other), and a
     manifest.json that says what goes in and out. To run it: limpet track --runtime FORMAT.
     """
+    from limpet.export.backends import ExportOptions
     from limpet.export.bundle import ExportPlan, export
 
     folder = out or Path(f"{model}-{to}")
+    options = ExportOptions(precision, compiled=compiled)
     plan = ExportPlan(
-        model, to, parse_size(size), weights, objects, references, ring, gap, max_size
+        model, to, parse_size(size), weights, objects, references, ring, gap, max_size, options
     )  # fmt: skip
     console = Console(stderr=True)
     with console.status("") as status:

@@ -73,6 +73,15 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "onnx": Backend("limpet.export.onnx", "ONNX, for onnxruntime", "export", ("onnx", "onnxscript"), ("fp32",)),
+    "openvino": Backend(
+        "limpet.export.openvino", "OpenVINO, for Intel and AMD processors", "export",
+        ("onnx", "onnxscript", "openvino"), ("fp32", "fp16", "bf16"),
+    ),
+    "torch": Backend(
+        "limpet.export.torch", "torch's own file of a graph", "export", ("torch",), ("fp32", "bf16"),
+        captures=("fp32", "bf16"),
+    ),
+    "litert": Backend("limpet.export.litert", "LiteRT, for phones", "export", (), ("fp32", "fp16", "int8")),
 }  # fmt: skip
 
 

@@ -179,5 +179,7 @@ def _check(plan: ExportPlan) -> None:
         raise ModelError(
             f"{plan.backend} cannot be written in {precision}; it can in {', '.join(backend.precisions)}"
         )
+    if plan.options.compiled and plan.backend != "torch":
+        raise ModelError(f"only torch's graphs can be compiled; leave --compiled away for {plan.backend}")
     if min(plan.frame_size) < 1:
         raise ModelError(f"frames are {plan.frame_size[0]}x{plan.frame_size[1]}; expected sides of 1 or more")

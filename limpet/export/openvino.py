@@ -1,0 +1,44 @@
+"""OpenVINO: ``begin.xml`` and ``step.xml`` with their weights beside them (``.bin``).
+
+The graphs go through ONNX, which both runtimes then agree on. Precision here is two things: how weights are stored,
+and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and sums in fp32.
+bf16: weights in fp16, and sums in bf16, which processors that have it do twice as fast.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openvino as ov
+
+from limpet.errors import ModelError
+from limpet.export.backends import ExportOptions, Written
+from limpet.export.onnx import to_onnx
+from limpet.export.program import Program, Programs
+from limpet.runtime.manifest import GraphSpec
+
+
+def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
+    """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
+    for program in (programs.begin, programs.step):
+        save(to_openvino(program), program.name, folder, half=options.precision != "fp32")
+    return Written(graph_spec(programs.begin), graph_spec(programs.step))
+
+
+def graph_spec(program: Program) -> GraphSpec:
+    """How ``save`` lays a program down."""
+    return GraphSpec(f"{program.name}.xml", program.inputs, program.outputs)
+
+
+def to_openvino(program: Program) -> ov.Model:
+    """One graph. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
+    model = to_onnx(program)
+    try:
+        return ov.Core().read_model(model.SerializeToString())
+    except RuntimeError as error:
+        raise ModelError(f"OpenVINO cannot read the {program.name} graph: {error}") from error
+
+
+def save(model: ov.Model, name: str, folder: Path, half: bool) -> None:
+    """Write ``<name>.xml`` and ``<name>.bin``; ``half`` stores weights as fp16."""
+    ov.save_model(model, str(folder / f"{name}.xml"), compress_to_fp16=half)

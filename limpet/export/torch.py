@@ -1,0 +1,45 @@
+"""torch: ``begin.pt2`` and ``step.pt2``, graphs that ``torch.export.load`` reads, or machine code of them.
+
+With ``compiled`` the files are packages of AOTInductor, for processors like this machine's; a C++ compiler makes them,
+and ``torch._inductor.aoti_load_package`` reads them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+
+import torch
+
+from limpet.errors import ModelError
+from limpet.export.backends import ExportOptions, Written
+from limpet.export.program import Program, Programs
+from limpet.runtime.manifest import GraphSpec
+
+COMPILED = "compiled"
+"""The entry of a graph whose file holds machine code."""
+
+
+def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
+    """Write both graphs into ``folder``. Raises ModelError where there is no compiler, or it fails."""
+    if options.compiled and shutil.which("g++") is None:
+        raise ModelError(
+            "compiled graphs need the compiler g++, which is not installed; install it or leave --compiled"
+        )
+    begin, step = (_write(program, folder, options.compiled) for program in (programs.begin, programs.step))
+    return Written(begin, step)
+
+
+def _write(program: Program, folder: Path, compiled: bool) -> GraphSpec:
+    path = folder / f"{program.name}.pt2"
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter(
+            "ignore"
+        )  # weights that a graph uses in part are stored whole, which torch tells
+        if compiled:
+            torch._inductor.aoti_compile_and_package(program.exported, package_path=str(path))
+            return GraphSpec(path.name, program.inputs, program.outputs, entry=COMPILED)
+        program.exported.example_inputs = None  # megabytes of zeros, and pickled
+        torch.export.save(program.exported, path)
+    return GraphSpec(path.name, program.inputs, program.outputs)
