@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One BLAS thread a worker: two workers with two threads each would fight over two cores.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint types imports check bench docs clean
+.PHONY: demo test lint types imports check bench benchmarks docs clean
 
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
@@ -28,6 +28,10 @@ check: lint types imports test
 
 bench: $(READY)
 	$(BIN)/limpet bench
+
+# Every figure of docs/benchmarks.md; about seven minutes on a machine that does nothing else.
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/all.py
 
 # The API reference in docs/api, from the docstrings.
 docs: $(READY)

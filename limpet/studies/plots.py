@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from limpet.errors import MissingExtraError
 from limpet.files import atomic_path
 from limpet.studies.run import LOG
 from limpet.studies.study import Plot
 from limpet.studies.table import Row, StudyTable, our_score, paper_score
+from limpet.visual.plotting import COLOURS, load_pyplot
 
-COLOURS = ("#c8421e", "#1f6fb4", "#3b8f4a", "#8a5bb5", "#b58a1f", "#4a4a4a")
 SMOOTHING = 9
 TERMS = {
     "attention": ("attention_cka", "attention_kl"),
@@ -32,7 +31,7 @@ def draw_study(kind: Plot, table: StudyTable, folder: Path) -> Path:
     Raises:
         MissingExtraError: matplotlib is not installed. OutputError.
     """
-    pyplot = _pyplot()
+    pyplot = load_pyplot("drawing a study")
     if kind == "scores":
         figure = _scores(pyplot, table)
     elif kind == "memory":
@@ -45,17 +44,6 @@ def draw_study(kind: Plot, table: StudyTable, folder: Path) -> Path:
         figure.savefig(temporary, dpi=110, format="png")
     pyplot.close(figure)
     return path
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise MissingExtraError("drawing a study", "train", "matplotlib") from error
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot
 
 
 def _scores(pyplot: Any, table: StudyTable) -> Any:

@@ -1,0 +1,138 @@
+"""Measures every figure of docs/benchmarks.md again, and makes the page of them: make benchmarks.
+
+    python benchmarks/all.py                            # about seven minutes on two cores that do nothing else
+    python benchmarks/all.py --only deaot-t-bf16        # those whose name holds this
+    python benchmarks/all.py --only-page                # tables and picture from the reports that are there
+
+Every measurement is a ``limpet bench`` of its own process, so that its peak of memory is its own. The reports lie in
+docs/benchmarks/; those of the last time are kept in docs/benchmarks/earlier/ for the table of changes. Exported
+trackers are made anew in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from limpet.bench.chart import draw_chart
+from limpet.bench.machine import describe, in_words
+from limpet.bench.page import read_reports, write_page
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+FOLDER = DOCS / "benchmarks"
+RELEASE = DOCS.parent / "release"
+LIMPET = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
+WEIGHTS = {
+    "deaot-t": [],
+    "deaot-t-deformable": ["--weights", str(RELEASE / "deaot-t-deformable.safetensors")],
+    "deaot-l": ["--weights", str(RELEASE / "deaot-l.safetensors")],
+}
+SIZE = "480x854"
+SMALL = 320
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One report. arguments: of ``limpet bench``. export: of ``limpet export`` before it, None for torch."""
+
+    name: str
+    arguments: tuple[str, ...]
+    export: tuple[str, ...] | None = None
+
+
+def measurements() -> list[Measurement]:
+    """All of the page."""
+    found = []
+    for model in ("deaot-t", "deaot-t-deformable"):
+        for precision in ("bf16", "fp32"):
+            for size in (480, SMALL):
+                found += [steps(model, precision, size, objects) for objects in (1, 3, 10)]
+    found += [steps("deaot-l", "bf16", size, 3) for size in (480, SMALL)]
+    for model in ("deaot-t", "deaot-t-deformable"):
+        found.append(exported(model, "onnx", "fp32", 480))
+        found.append(exported(model, "openvino", "bf16", 480))
+        found.append(end_to_end(steps(model, "bf16", SMALL, 3)))
+    found.append(end_to_end(exported("deaot-t", "openvino", "bf16", SMALL)))
+    return found
+
+
+def steps(model: str, precision: str, size: int, objects: int) -> Measurement:
+    """A tracker of torch."""
+    name = f"{model}-{precision}-{size}px-{objects}"
+    sizes = ("--size", SIZE, "--max-size", str(size))
+    return Measurement(
+        name, (model, *WEIGHTS[model], *sizes, "--precision", precision, "--objects", str(objects))
+    )
+
+
+def exported(model: str, engine: str, precision: str, size: int) -> Measurement:
+    """A tracker in another engine, with three objects; the bundle has room for no more."""
+    sizes = ("--size", SIZE, "--max-size", str(size))
+    export = (model, *WEIGHTS[model], "--to", engine, *sizes, "--objects", "3")
+    asked = () if engine == "onnx" else ("--precision", precision)
+    return Measurement(
+        f"{model}-{engine}-{precision}-{size}px-3", ("--size", SIZE, "--objects", "3", *asked), export
+    )
+
+
+def end_to_end(steps: Measurement) -> Measurement:
+    """The same from a video file to masks."""
+    return Measurement(
+        f"{steps.name}-end-to-end", (*steps.arguments, "--end-to-end", "--frames", "40"), steps.export
+    )
+
+
+def measure(measurement: Measurement, threads: int, bundles: Path) -> None:
+    """Run it in a process of its own; its report replaces the one before, which is kept as the earlier one."""
+    arguments = list(measurement.arguments)
+    if measurement.export is not None:
+        bundle = bundles / "-".join(
+            part for part in measurement.export if part.isalnum() or "deaot" in part[:5]
+        )
+        if not bundle.is_dir():
+            subprocess.run([*LIMPET, "export", *measurement.export, "--out", str(bundle)], check=True)
+        arguments += ["--bundle", str(bundle)]
+    new = bundles / f"{measurement.name}.json"
+    command = [*LIMPET, "bench", *arguments, "--threads", str(threads), "--json", str(new)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    kept = FOLDER / f"{measurement.name}.json"
+    if kept.exists():
+        kept.replace(FOLDER / "earlier" / kept.name)
+    kept.write_text(new.read_text())
+
+
+def main() -> None:
+    options = parse()
+    (FOLDER / "earlier").mkdir(parents=True, exist_ok=True)
+    chosen = [] if options.only_page else [m for m in measurements() if options.only in m.name]
+    if chosen:
+        print("\n".join(in_words(describe())))
+    before = time.perf_counter()
+    with TemporaryDirectory(prefix="limpet-benchmarks-") as bundles:
+        for number, measurement in enumerate(chosen, start=1):
+            print(f"{number} of {len(chosen)}: {measurement.name}", flush=True)
+            measure(measurement, options.threads, Path(bundles))
+    reports = read_reports(FOLDER)
+    earlier = read_reports(FOLDER / "earlier") if any((FOLDER / "earlier").glob("*.json")) else {}
+    draw_chart(reports, DOCS / "pictures" / "benchmarks.png")
+    write_page(DOCS / "benchmarks.md", reports, earlier)
+    print(
+        f"{DOCS / 'benchmarks.md'} holds {len(reports)} measurements ({time.perf_counter() - before:.0f} s)"
+    )
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="WORD", help="measure those whose name holds WORD")
+    parser.add_argument("--only-page", action="store_true", help="measure nothing")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

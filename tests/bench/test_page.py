@@ -1,0 +1,97 @@
+"""The page of benchmarks, from reports that were made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limpet.bench.chart import draw_chart
+from limpet.bench.page import BEGIN, END, figures_of, read_reports, write_page
+from limpet.bench.report import write_report
+from limpet.errors import DataError
+
+from .reports import report, slower
+
+
+def job() -> dict[str, Any]:
+    found = report(what="end to end", network_size=[321, 577])
+    row = found["stages"][0]
+    found["stages"] = [
+        {**row, "name": "decode video", "ms": dict.fromkeys(row["ms"], 2.0)},
+        {**row, "name": "encoder", "ms": dict.fromkeys(row["ms"], 6.0)},
+        {**row, "name": "write masks", "ms": dict.fromkeys(row["ms"], 3.0)},
+        found["stages"][-1],
+    ]
+    found["time"]["whole_seconds"] = 2.0
+    return found
+
+
+def whole(**run: Any) -> dict[str, Any]:
+    """With stages enough to be shown."""
+    found = report(**run)
+    encoder = found["stages"][0]
+    found["stages"][1:1] = [{**encoder, "name": name} for name in ("self", "decoder")]
+    return found
+
+
+def test_tables_between_the_marks_and_words_around_them(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"# Ours\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    reports = {"a": whole(), "b": job()}
+    write_page(page, reports, {})
+    first = page.read_text()
+    assert first.startswith("# Ours") and first.endswith("After.\n") and "old" not in first
+    row = "| deaot-t | torch | bf16 | 481x849 | 3 | **11.0** (10.5-11.5) | 90.91 | 21 | 2.0 | 182 | 73 % | 400 | 100 |"
+    assert row in first
+    assert "| encoder | 10.0 | 91 % | 2.00 | 200 | 80 % | 100 | 10.0 | 50 % |" in first
+    assert "| 2.0 | 6.0 | 3.0 | 4 frames in 2.00 s | 400 |" in first
+    assert "No measurement was disturbed" in first and "no earlier measurement" in first
+    write_page(page, reports, {})
+    assert page.read_text() == first
+
+
+def test_a_page_without_marks_stays_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("words")
+    with pytest.raises(DataError, match="must hold <!-- figures -->"):
+        write_page(page, {"a": whole()}, {})
+    assert page.read_text() == "words"
+
+
+def test_disturbed_measurements_are_marked() -> None:
+    busy = whole()
+    busy["time"]["cores_of_others"] = 1.0
+    text = "\n".join(figures_of({"a": whole(), "b": busy}, {}))
+    assert "**1 of 2 were disturbed by other programs" in text
+    assert text.count("(10.5-11.5) !") == 1 and text.count("(10.5-11.5) |") == 1
+
+
+def test_regressions_and_gains_since_the_last_time() -> None:
+    reports = {"a": whole(), "b": whole(objects=10), "new": whole(objects=1)}
+    earlier = {"a": slower(whole(), "all", 0.5), "b": slower(whole(), "all", 2.0), "gone": whole()}
+    text = figures_of(reports, earlier)[-1]
+    assert "| a | all, ms | 5.5 | 11.0 | **2.00** |" in text
+    assert "| b | all, ms | 22.0 | 11.0 | 0.50 |" in text
+    assert "new" not in text and "gone" not in text
+    assert figures_of(reports, dict(reports))[-1] == "Nothing changed since commit abc."
+
+
+def test_reports_are_read_in_the_order_of_the_table(tmp_path: Path) -> None:
+    given = [job(), report(objects=10), report(engine="onnxruntime 1"), report(), report(model="deaot-l")]
+    for number, each in enumerate(given):
+        write_report(each, tmp_path / f"{number}.json")
+    assert list(read_reports(tmp_path)) == ["4", "3", "1", "2", "0"]
+    with pytest.raises(DataError, match="holds no report"):
+        read_reports(tmp_path / "none")
+
+
+def test_the_chart(tmp_path: Path) -> None:
+    from PIL import Image
+
+    draw_chart({"a": whole(), "b": report(engine="onnxruntime 1"), "c": job()}, tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.size[0] > 1000
+    with pytest.raises(DataError, match="nothing to draw"):
+        draw_chart({"c": job()}, tmp_path / "d.png")
