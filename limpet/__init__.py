@@ -16,6 +16,7 @@ from limpet.errors import LimpetError
 
 if TYPE_CHECKING:
     from limpet.project import Project
+    from limpet.runtime.tracker import load_exported
     from limpet.state import TrackerState
     from limpet.tracking.load import load
     from limpet.tracking.run import track
@@ -26,7 +27,17 @@ try:
 except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
-__all__ = ["LimpetError", "Project", "Tracker", "TrackerState", "__version__", "list_models", "load", "track"]
+__all__ = [
+    "LimpetError",
+    "Project",
+    "Tracker",
+    "TrackerState",
+    "__version__",
+    "list_models",
+    "load",
+    "load_exported",
+    "track",
+]
 
 
 def list_models() -> list[str]:
@@ -41,6 +52,7 @@ _LATER = {
     "TrackerState": "limpet.state",
     "Tracker": "limpet.tracking.tracker",
     "load": "limpet.tracking.load",
+    "load_exported": "limpet.runtime.tracker",
     "track": "limpet.tracking.run",
 }
 

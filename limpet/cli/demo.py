@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
 from limpet.cli.say import notes, say
 from limpet.cli.track import frame_by_frame
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def demo_command(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")] = Path("demo-result"),
     model: ModelName = MODEL,
     weights: WeightsFile = None,
+    bundle: Bundle = None,
+    runtime: RuntimeName = None,
     device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
 ) -> None:
@@ -32,9 +36,10 @@ def demo_command(
     import limpet
     from limpet.demo.run import run_demo
 
-    tracker = limpet.load(model, weights=weights, device=device)
+    exported = exported_tracker(context, bundle, runtime)
+    tracker = exported() if exported else limpet.load(model, weights=weights, device=device)
     info = {
-        "model": model,
+        "model": tracker.name,
         "weights_sha256": tracker.weights_sha256,
         "calibrated": tracker.calibration is not None,
     }

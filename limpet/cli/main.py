@@ -29,6 +29,11 @@ from limpet.cli.visualise import visualise_command
 from limpet.errors import LimpetError
 from limpet.files import output_error
 
+NO_TORCH = (
+    "this needs torch, which is not installed: pip install torch; an exported tracker runs without it: "
+    "limpet track VIDEO --mask PNG --bundle DIR"
+)
+
 BAD_INPUT = 2
 STOPPED = 130
 """What shells call a command that Ctrl-C ended: 128 and the signal's number."""
@@ -101,6 +106,8 @@ def _sentence(problem: Exception) -> str | None:
     """What to tell a person who can mend it; None for any other error."""
     if isinstance(problem, LimpetError):
         return str(problem)
+    if isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0] == "torch":
+        return NO_TORCH
     if _is_out_of_memory(problem):
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import (
     MODEL,
     DeviceName,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 
 def track_command(
+    context: typer.Context,
     video: Annotated[
         str,
         typer.Argument(
@@ -60,6 +62,8 @@ def track_command(
     ] = None,
     model: ModelName = MODEL,
     weights: WeightsFile = None,
+    bundle: Bundle = None,
+    runtime: RuntimeName = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
     precision: Annotated[
@@ -116,7 +120,8 @@ def track_command(
     name = source.name if source else Path(video).name
     folder = out or (stream_folder(name) if source else default_folder(video))
     later = later_masks(add or [])
-    tracker = partial(
+    exported = exported_tracker(context, bundle, runtime, precision, later)
+    tracker = exported or partial(
         limpet.load,
         model,
         weights=weights,

@@ -65,19 +65,21 @@ class ExportedTracker:
 
     Args:
         manifest: of the bundle. engine: that runs it.
-        name: of the bundle, for messages.
+        folder: of the bundle, for messages.
 
     Attributes:
+        name: of the model.
         calibration: makes confidences of soft IoUs; None leaves them as they are.
         resumable: False: states are not written to a disk.
     """
 
     resumable = False
 
-    def __init__(self, manifest: Manifest, engine: Engine, name: str = "the bundle") -> None:
-        self.manifest, self.engine, self.name = manifest, engine, name
+    def __init__(self, manifest: Manifest, engine: Engine, folder: str = "the bundle") -> None:
+        self.manifest, self.engine, self.name = manifest, engine, manifest.model
+        self._folder = folder
         text = manifest.calibration
-        self.calibration = None if text is None else Calibration.from_text(text, name)
+        self.calibration = None if text is None else Calibration.from_text(text, folder)
         self._sizes = SizeRule(manifest.max_short, manifest.max_long, manifest.align_corners)
         self._places = Places(manifest.references, manifest.ring)
 
@@ -224,7 +226,7 @@ class ExportedTracker:
         if state.manifest != self.manifest:
             raise ModelError(
                 f"the state is of another bundle ({state.manifest.model}, {state.manifest.backend} "
-                f"{state.manifest.precision}) than {self.name}; step it with the tracker that made it"
+                f"{state.manifest.precision}) than {self._folder}; step it with the tracker that made it"
             )
         if frame.shape[:2] != state.frame_size:
             raise VideoError(
@@ -236,7 +238,7 @@ class ExportedTracker:
         made_for = self.manifest.frame_size
         if made_for is not None and tuple(size) != made_for:
             raise VideoError(
-                f"the frames are {size[0]}x{size[1]} but {self.name} was exported for {made_for[0]}x{made_for[1]}; "
+                f"the frames are {size[0]}x{size[1]} but {self._folder} was exported for {made_for[0]}x{made_for[1]}; "
                 f"make one for them with: limpet export {self.manifest.model} --to {self.manifest.backend} "
                 f"--size {size[0]}x{size[1]}"
             )
@@ -245,8 +247,8 @@ class ExportedTracker:
         most = self.manifest.objects
         if len(ids) > most:
             raise MaskError(
-                f"there are {len(ids)} objects but {self.name} was exported for {most} at most; draw fewer, export it "
-                f"with --objects {len(ids)} (a model has 10 slots), or track without a bundle, which knows no limit"
+                f"there are {len(ids)} objects but {self._folder} was exported for {most} at most; draw fewer, export "
+                f"it with --objects {len(ids)} (a model has 10 slots), or track without a bundle, which knows no limit"
             )
 
 
@@ -272,4 +274,4 @@ def load_exported(
             f"{folder} is a bundle for {manifest.backend}, not for {runtime}; leave the runtime out, or make one with: "
             f"limpet export {manifest.model} --to {runtime}"
         )
-    return ExportedTracker(manifest, open_engine(manifest, Path(folder), options), Path(folder).name)
+    return ExportedTracker(manifest, open_engine(manifest, Path(folder), options), str(folder))
