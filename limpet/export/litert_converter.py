@@ -1,0 +1,123 @@
+"""Runs in the environment of litert-torch, as a script and without limpet: two captured graphs -> one .tflite file.
+
+    python litert_converter.py job.json
+
+The job says: ``graphs``, a list of {name, program (a .pt2 file), inputs, outputs (names)}; ``out``, the file to write;
+``weights``, "fp32", "fp16" or "int8". What fails is written to ``failure``, a file of JSON: {message,
+missing: {graph: [[operator, layer], …]}}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import litert_torch
+import torch
+from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
+from litert_torch import fx_infra
+from litert_torch.backend import lowerings
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+
+class Named(nn.Module):
+    """A captured graph that takes and gives tensors by name."""
+
+    def __init__(self, captured: nn.Module, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        super().__init__()
+        self.captured, self.inputs, self.outputs = captured, inputs, outputs
+
+    def forward(self, **tensors: Tensor) -> dict[str, Tensor]:
+        return dict(zip(self.outputs, self.captured(*(tensors[name] for name in self.inputs)), strict=True))
+
+
+def main(path: str) -> None:
+    """Do the job that the file at ``path`` describes."""
+    job = json.loads(Path(path).read_text())
+    programs = {graph["name"]: torch.export.load(graph["program"]) for graph in job["graphs"]}
+    try:
+        convert(job["graphs"], programs, job["out"])
+        shrink(job["out"], job["weights"])
+    except Exception as error:
+        missing = {name: missing_operators(program) for name, program in programs.items()}
+        facts = {"message": f"{type(error).__name__}: {error}", "missing": missing}
+        Path(job["failure"]).write_text(json.dumps(facts))
+        raise
+
+
+def convert(graphs: list[dict[str, Any]], programs: dict[str, ExportedProgram], out: str) -> None:
+    """Write both graphs as signatures of one file. Weights that both have are stored once."""
+    converter: Any = litert_torch
+    known: dict[Any, Tensor] = {}
+    for graph in graphs:
+        program = programs[graph["name"]]
+        module = Named(program.module(), graph["inputs"], graph["outputs"])
+        share_equal_tensors(module, known)
+        examples = dict(zip(graph["inputs"], program.example_inputs[0], strict=True))
+        converter = converter.signature(graph["name"], module, sample_kwargs=examples)
+    converter.convert().export(out)
+
+
+def share_equal_tensors(module: nn.Module, known: dict[Any, Tensor]) -> None:
+    """Let every parameter and buffer of ``module`` that equals a known one be that one."""
+    for part in module.modules():
+        tables: tuple[dict[str, Any], ...] = (part._parameters, part._buffers)
+        for table in tables:
+            for name, tensor in table.items():
+                if tensor is not None:
+                    content = tensor.detach().contiguous().numpy().tobytes()
+                    table[name] = known.setdefault((tuple(tensor.shape), tensor.dtype, content), tensor)
+
+
+def shrink(path: str, weights: str) -> None:
+    """Store weights as fp16, or as int8 with a scale for each channel; activations stay float in the file."""
+    if weights == "fp32":
+        return
+    work = quantizer.Quantizer(path)
+    work.load_quantization_recipe(half_recipe() if weights == "fp16" else recipe.dynamic_wi8_afp32())
+    work.quantize().export_model(path, overwrite=True)
+
+
+def half_recipe() -> Any:
+    """Weights as fp16, made float32 again when the file is loaded."""
+    manager = recipe_manager.RecipeManager()
+    manager.add_quantization_config(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(
+                num_bits=16, dtype=qtyping.TensorDataType.FLOAT
+            ),
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+        algorithm_key="float_casting",
+    )
+    return manager.get_quantization_recipe()
+
+
+def missing_operators(program: ExportedProgram) -> list[tuple[str, str]]:
+    """(operator, layer) for all operators of a graph that litert-torch has no lowering for."""
+    parts = fx_infra.safe_run_decompositions(program, fx_infra.decomp.pre_convert_decomp(), can_skip=False)
+    parts = fx_infra.safe_run_decompositions(parts, fx_infra.decomp.pre_lower_decomp(), can_skip=False)
+    return [
+        (str(node.target), layer_of(node))
+        for node in parts.graph.nodes
+        if node.op == "call_function"
+        and hasattr(node.target, "_schema")
+        and lowerings.lookup(node.target) is None
+    ]
+
+
+def layer_of(node: torch.fx.Node) -> str:
+    """The module whose forward pass called the operator, as the model names it."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return next((path for path, _ in reversed(stack.values()) if path), "?")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
