@@ -39,7 +39,7 @@ def demo_command(
     exported = exported_tracker(context, bundle, runtime)
     tracker = exported() if exported else limpet.load(model, weights=weights, device=device)
     info = {
-        "model": tracker.name,
+        "model": tracker.name if exported else model,
         "weights_sha256": tracker.weights_sha256,
         "calibrated": tracker.calibration is not None,
     }
