@@ -1,0 +1,72 @@
+"""A tiny exported tracker in several formats, and the tracker that it came from."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from networks import HEIGHT, WIDTH, lively_model, small_config
+
+from limpet.export.backends import ExportOptions, load_writer
+from limpet.export.bundle import ExportPlan, describe
+from limpet.export.program import Programs, make_programs
+from limpet.models.fixed import FixedConfig
+from limpet.runtime.manifest import Manifest
+from limpet.tracking.calibration import Calibration
+from limpet.tracking.policies import Ring
+from limpet.tracking.tracker import Tracker
+
+SIZE = (HEIGHT - 5, WIDTH - 13)
+"""(H, W) of the frames; what the network sees is another size."""
+OBJECTS, REFERENCES, RING, GAP = 3, 2, 2, 2
+
+
+def make_tracker() -> Tracker:
+    """The tracker that is exported, in float32."""
+    return Tracker(
+        lively_model(small_config(gap=GAP)),
+        precision="fp32",
+        memory=Ring(gap=GAP, most=RING),
+        calibration=Calibration(0.9, -0.1),
+        name="deaot-t",
+        weights_sha256="0" * 64,
+    )
+
+
+def make_bundle(folder: Path, backend: str, tracker: Tracker, programs: Programs) -> Path:
+    """Write a bundle as ``limpet export`` does, of a model that is in no table."""
+    folder.mkdir()
+    plan = ExportPlan("deaot-t", backend, SIZE)
+    written = load_writer(backend)(programs, folder, ExportOptions())
+    describe(plan, tracker, programs, written, folder).write(folder)
+    return folder
+
+
+def tiny_programs(tracker: Tracker) -> Programs:
+    """Both graphs for frames of SIZE."""
+    network = tracker.sizes.network_size(*SIZE)
+    return make_programs(tracker.model, FixedConfig(SIZE, network, OBJECTS, REFERENCES, RING, GAP))
+
+
+def for_openvino(onnx: Path, folder: Path) -> Path:
+    """OpenVINO reads ONNX too, so that nothing has to be converted."""
+    shutil.copytree(onnx, folder)
+    replace(Manifest.read(onnx), backend="openvino").write(folder)
+    return folder
+
+
+def noise(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
+    """Frames uint8 (H, W, 3) of noise that moves to the right."""
+    still = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    return [np.roll(still, 2 * t, axis=1) for t in range(count)]
+
+
+def boxes(*ids: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """uint8 (H, W): the ids as boxes side by side."""
+    mask = np.zeros(size, np.uint8)
+    wide = size[1] // (len(ids) + 1)
+    for place, number in enumerate(ids):
+        mask[10:40, place * wide + 3 : (place + 1) * wide] = number
+    return mask
