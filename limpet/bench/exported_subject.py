@@ -46,7 +46,7 @@ def _untold(stages: Stages) -> AbstractContextManager[None]:
 
 
 def _file_mb(folder: Path, manifest: Manifest) -> float:
-    return (folder / manifest.step.file).stat().st_size / 1e6
+    return sum((folder / name).stat().st_size for name in manifest.files) / 1e6
 
 
 def _count(manifest: Manifest, frame_size: tuple[int, int], network_size: tuple[int, int]) -> Work | None:

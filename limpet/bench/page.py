@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from limpet.bench.compare import NOISE, compare
-from limpet.bench.others import ENOUGH_TO_MATTER
-from limpet.bench.report import read_report
+from limpet.bench.report import is_disturbed, read_report
 from limpet.errors import DataError
 from limpet.files import atomic_path
 
@@ -73,7 +72,7 @@ def machine_words(reports: Reports) -> str:
     commits = sorted({str(m["commit"]) for m in machines})
     days = sorted({report["date"][:10] for report in reports.values()})
     versions = sorted({f"{name} {version}" for m in machines for name, version in m["packages"].items()})
-    busy = sum(_is_busy(report) for report in reports.values())
+    busy = sum(is_disturbed(report) for report in reports.values())
     disturbed = (
         f"**{busy} of {len(reports)} were disturbed by other programs (marked with !): do not trust their times.**"
         if busy
@@ -198,20 +197,13 @@ def _is_plain(run: dict[str, Any]) -> bool:
     return bool(run["objects"] == 3 and run["network_size"][0] > 400)
 
 
-def _is_busy(report: dict[str, Any]) -> bool:
-    return (
-        max(report["time"]["cores_of_others"] or 0, report["machine"]["cores_of_others"] or 0)
-        > ENOUGH_TO_MATTER
-    )
-
-
 def _engine(run: dict[str, Any]) -> str:
     return str(run["engine"].split()[0])
 
 
 def _ms(report: dict[str, Any]) -> str:
     ms = report["time"]["ms"]
-    mark = " !" if _is_busy(report) else ""
+    mark = " !" if is_disturbed(report) else ""
     return f"**{ms['median']:.1f}** ({ms['quartile_1']:.1f}-{ms['quartile_3']:.1f}){mark}"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.bench.ceilings import Ceilings
+from limpet.bench.others import ENOUGH_TO_MATTER
 from limpet.bench.record import Recorded
 from limpet.bench.stages import ORDER
 from limpet.bench.work import Work
@@ -120,6 +121,12 @@ def read_report(path: Path) -> Report:
     if any(key not in report for key in ("machine", "run", "time", "memory", "stages")):
         raise DataError(f"{path} is not a whole report of limpet bench; measure again")
     return dict(report)
+
+
+def is_disturbed(report: Report) -> bool:
+    """Whether other programs took enough of the machine, before or meanwhile, for the times to be wrong."""
+    found = [report[part]["cores_of_others"] or 0.0 for part in ("machine", "time")]
+    return max(found) > ENOUGH_TO_MATTER
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from limpet.bench.ceilings import Ceilings, measure_ceilings
@@ -16,6 +18,7 @@ from limpet.bench.report import FORMAT, memory_facts, stage_facts, time_facts
 from limpet.bench.settings import BenchSettings
 from limpet.bench.steps import FRAMES_IN_MEMORY, measure_steps
 from limpet.bench.subject import Subject, make_subject
+from limpet.runtime.engine import RUNTIMES
 
 
 def bench(
@@ -58,11 +61,15 @@ def bench(
 def _import_engine(settings: BenchSettings) -> None:
     """So that what libraries take is known before the tracker is made."""
     if settings.bundle is None:
-        import torch  # noqa: F401
-
         import limpet.bench.torch_subject
-    else:
-        import limpet.bench.exported_subject  # noqa: F401
+
+        return
+    import limpet.bench.exported_subject  # noqa: F401
+
+    runtime = RUNTIMES.get(settings.engine)
+    with suppress(ImportError):  # the runtime says in better words what is missing
+        if runtime is not None:
+            import_module(runtime.package)
 
 
 def _run_facts(

@@ -59,7 +59,7 @@ def memory_words(config: ModelConfig) -> str:
 
 
 def _measure(names: list[str], device: str, book: SpeedBook) -> None:
-    from limpet.tracking.speed import STEPS, measure_speed
+    from limpet.bench.speed import STEPS, measure_speed
 
     if (load := busy()) is not None:
         note(f"other programs are at work (load {load:.1f}), so that times will be longer than they need be")
@@ -99,7 +99,7 @@ def _print_table(chosen: list[ModelEntry], book: SpeedBook) -> None:
 
 
 def _speed_words(chosen: list[ModelEntry], book: SpeedBook) -> str:
-    from limpet.tracking.speed import OBJECTS, SIZE
+    from limpet.bench.speed import OBJECTS, SIZE
 
     days = sorted({speed.day for entry in chosen if (speed := book.get(entry.name))})
     what = f"ms: a frame of {SIZE[0]}x{SIZE[1]}, {OBJECTS} objects"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from limpet import __version__
+from limpet.bench.machine import cpu_model
 from limpet.cli.say import note
 from limpet.errors import OutputError
 from limpet.files import atomic_path, output_error
@@ -75,7 +75,7 @@ def this_machine(device: str) -> str:
     if chosen.type == "cuda":
         return f"{torch.cuda.get_device_name(chosen)}, {versions}"
     threads = torch.get_num_threads()
-    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}, {versions}"
+    return f"{cpu_model()}, {threads} thread{'s' if threads > 1 else ''}, {versions}"
 
 
 def busy() -> float | None:
@@ -106,10 +106,3 @@ def _read(path: Path) -> dict[str, dict[str, dict[str, float | str]]]:
         pass
     note(f"{path} cannot be understood, so the speeds in it are not shown")
     return {}
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

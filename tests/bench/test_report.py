@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from limpet.bench.report import read_report, spread_of, stage_facts, time_facts, write_report
+from limpet.bench.report import is_disturbed, read_report, spread_of, stage_facts, time_facts, write_report
 from limpet.bench.work import Work
 from limpet.errors import DataError, OutputError
 
@@ -78,3 +78,13 @@ def test_other_files_are_refused(tmp_path: Path, text: str, words: str) -> None:
         read_report(tmp_path / "none.json")
     with pytest.raises(OutputError, match="the folder does not exist"):
         write_report(report(), tmp_path / "none" / "r.json")
+
+
+@pytest.mark.parametrize("part", ["machine", "time"])
+def test_a_measurement_beside_other_programs_is_disturbed(part: str) -> None:
+    found = report()
+    assert not is_disturbed(found)
+    found[part]["cores_of_others"] = None
+    assert not is_disturbed(found), "where nobody knows, nobody is blamed"
+    found[part]["cores_of_others"] = 0.5
+    assert is_disturbed(found)
