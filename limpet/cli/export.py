@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def export_command(
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Which format: onnx, openvino, torch.")],
     size: Annotated[
-        str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854.")
+        str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854, or any.")
     ],
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see: limpet models.")] = MODEL,
     weights: WeightsFile = None,
@@ -76,12 +76,14 @@ def export_command(
     _tell(manifest, folder)
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """``480x854`` -> (480, 854). Raises ModelError for anything else."""
+def parse_size(text: str) -> tuple[int, int] | None:
+    """``480x854`` -> (480, 854), ``any`` -> None. Raises ModelError for anything else."""
+    if text == "any":
+        return None
     match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
     if match is None:
         raise ModelError(
-            f"--size {text!r} is not understood; expected the frames' height and width, such as 480x854"
+            f"--size {text!r} is not understood; expected the frames' height and width, such as 480x854, or any"
         )
     return int(match[1]), int(match[2])
 

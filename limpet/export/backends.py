@@ -72,16 +72,21 @@ class Backend:
 
 
 BACKENDS: dict[str, Backend] = {
-    "onnx": Backend("limpet.export.onnx", "ONNX, for onnxruntime", "export", ("onnx", "onnxscript"), ("fp32",)),
+    "onnx": Backend(
+        "limpet.export.onnx", "ONNX, for onnxruntime", "export", ("onnx", "onnxscript"), ("fp32",), dynamic=True
+    ),
     "openvino": Backend(
         "limpet.export.openvino", "OpenVINO, for Intel and AMD processors", "export",
-        ("onnx", "onnxscript", "openvino"), ("fp32", "fp16", "bf16"),
+        ("onnx", "onnxscript", "openvino"), ("fp32", "fp16", "bf16"), dynamic=True,
     ),
     "torch": Backend(
         "limpet.export.torch", "torch's own file of a graph", "export", ("torch",), ("fp32", "bf16"),
         captures=("fp32", "bf16"),
     ),
     "litert": Backend("limpet.export.litert", "LiteRT, for phones", "export", (), ("fp32", "fp16", "int8")),
+    "coreml": Backend(
+        "limpet.export.coreml", "Core ML, for Apple's devices", "coreml", ("coremltools",), ("fp32", "fp16"),
+    ),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from limpet import __version__
 from limpet.errors import ModelError, OutputError
 from limpet.export.backends import ExportOptions, Written, find_backend, load_writer
+from limpet.export.dynamic import EXAMPLE_SIZE
 from limpet.export.program import Programs, make_programs
 from limpet.export.step import FixedConfig
 from limpet.files import output_error, temporary_name
@@ -33,14 +34,14 @@ class ExportPlan:
     """What to export, and how.
 
     model, weights: as of ``limpet.load``. backend: a name of ``backends.BACKENDS``.
-    frame_size: (H, W) of the frames in pixels.
+    frame_size: (H, W) of the frames in pixels; None for any.
     objects, references, ring, gap: as of FixedConfig; ring and gap None take what suits the model.
     max_size: limit on the shorter side of what the network sees.
     """
 
     model: str
     backend: str
-    frame_size: tuple[int, int]
+    frame_size: tuple[int, int] | None
     weights: Path | None = None
     objects: int = 10
     references: int = 1
@@ -75,7 +76,7 @@ def export(
         on_stage("loading the model")
         tracker = load_for(plan)
         on_stage("running the tracker as two graphs")
-        programs = make_programs(tracker.model, fixed_config(plan, tracker))
+        programs = make_programs(tracker.model, fixed_config(plan, tracker), any_size=plan.frame_size is None)
         on_stage(f"writing {plan.backend} {plan.options.precision}")
         written = writer(programs, folder, plan.options)
         manifest = describe(plan, tracker, programs, written, folder)
@@ -100,9 +101,10 @@ def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
     """Sizes and places. A model that was trained with a growing memory gets a ring, others none."""
     gap = tracker.config.long_term_gap
     ring = (RING if gap else 0) if plan.ring is None else plan.ring
-    network = tracker.sizes.network_size(*plan.frame_size)
+    frame_size = plan.frame_size or EXAMPLE_SIZE
+    network = tracker.sizes.network_size(*frame_size)
     chosen = plan.gap or gap or OFFICIAL_GAP
-    return FixedConfig(plan.frame_size, network, plan.objects, plan.references, ring, chosen)
+    return FixedConfig(frame_size, network, plan.objects, plan.references, ring, chosen)
 
 
 def describe(
@@ -116,8 +118,8 @@ def describe(
         model=tracker.name,
         weights_sha256=tracker.weights_sha256,
         calibration=tracker.calibration.to_text() if tracker.calibration else None,
-        frame_size=config.frame_size,
-        network_size=config.network_size,
+        frame_size=None if programs.any_size else config.frame_size,
+        network_size=None if programs.any_size else config.network_size,
         align_corners=sizes.align_corners,
         max_short=sizes.max_short,
         max_long=sizes.max_long,
@@ -181,5 +183,7 @@ def _check(plan: ExportPlan) -> None:
         )
     if plan.options.compiled and plan.backend != "torch":
         raise ModelError(f"only torch's graphs can be compiled; leave --compiled away for {plan.backend}")
-    if min(plan.frame_size) < 1:
+    if plan.frame_size is None and not backend.dynamic:
+        raise ModelError(f"{plan.backend} cannot leave the size open; give the frames' --size HxW")
+    if plan.frame_size is not None and min(plan.frame_size) < 1:
         raise ModelError(f"frames are {plan.frame_size[0]}x{plan.frame_size[1]}; expected sides of 1 or more")

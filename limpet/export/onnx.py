@@ -11,10 +11,11 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.dynamic import check_open
 from limpet.export.program import Program, Programs
 from limpet.runtime.manifest import GraphSpec
 
@@ -52,6 +53,9 @@ def to_onnx(program: Program) -> ModelProto:
     assert made is not None
     model: ModelProto = made.model_proto
     _forget_the_source(model)
+    for specs, values in ((program.inputs, model.graph.input), (program.outputs, model.graph.output)):
+        named = zip(specs, values, strict=True)
+        check_open(f"the {program.name} graph", specs, {spec.name: _shape(value) for spec, value in named})
     return model
 
 
@@ -73,6 +77,13 @@ def save(models: dict[str, ModelProto], folder: Path) -> None:
                 _point_to(tensor, *known[key])
     for name, model in models.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
+def _shape(value: ValueInfoProto) -> list[int | None]:
+    """Sides of an input or output; None for one that is open."""
+    return [
+        side.dim_value if side.HasField("dim_value") else None for side in value.type.tensor_type.shape.dim
+    ]
 
 
 def _point_to(tensor: TensorProto, offset: int, length: int) -> None:

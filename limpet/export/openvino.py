@@ -13,6 +13,7 @@ import openvino as ov
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.dynamic import check_open
 from limpet.export.onnx import to_onnx
 from limpet.export.program import Program, Programs
 from limpet.runtime.manifest import GraphSpec
@@ -34,9 +35,18 @@ def to_openvino(program: Program) -> ov.Model:
     """One graph. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
     model = to_onnx(program)
     try:
-        return ov.Core().read_model(model.SerializeToString())
+        read = ov.Core().read_model(model.SerializeToString())
     except RuntimeError as error:
         raise ModelError(f"OpenVINO cannot read the {program.name} graph: {error}") from error
+    for specs, ports in ((program.inputs, read.inputs), (program.outputs, read.outputs)):
+        named = zip(specs, ports, strict=True)
+        check_open(f"the {program.name} graph", specs, {spec.name: _shape(port) for spec, port in named})
+    return read
+
+
+def _shape(port: ov.Output) -> list[int | None]:
+    """Sides of an input or output; None for one that is open."""
+    return [None if side.is_dynamic else side.get_length() for side in port.partial_shape]
 
 
 def save(model: ov.Model, name: str, folder: Path, half: bool) -> None:

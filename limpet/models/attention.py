@@ -118,14 +118,24 @@ def attend_locally(
     Returns:
         (B, h*w, V).
     """
-    height, width = size
+    height = size[0]
     window = round(relative.shape[-1] ** 0.5)
     offsets = relative.unflatten(-1, (window, window)).unflatten(1, size)  # B h w W W
-    bands = []
-    for first in range(0, height, rows_per_band):
-        last = min(height, first + rows_per_band)
-        bias, rows = window_bias(offsets[:, first:last], first, height)
-        tokens = slice(rows.start * width, rows.stop * width)
-        scores = query[:, first * width : last * width] @ key[:, tokens].transpose(1, 2)
-        bands.append(torch.softmax(scores + bias, dim=-1) @ value[:, tokens])
+    if isinstance(height, torch.SymInt):  # a graph for maps of any size: it cannot have any number of bands
+        return _attend_in_band(query, key, value, offsets, 0, height)
+    bands = [
+        _attend_in_band(query, key, value, offsets, first, min(height, first + rows_per_band))
+        for first in range(0, height, rows_per_band)
+    ]
     return bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
+
+
+def _attend_in_band(
+    query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, first: int, last: int
+) -> Tensor:
+    """``attend_locally`` for the rows from ``first`` to ``last`` of the map; offsets (B, h, w, W, W)."""
+    height, width = offsets.shape[1:3]
+    bias, rows = window_bias(offsets[:, first:last], first, height)
+    tokens = slice(rows.start * width, rows.stop * width)
+    scores = query[:, first * width : last * width] @ key[:, tokens].transpose(1, 2)
+    return torch.softmax(scores + bias, dim=-1) @ value[:, tokens]

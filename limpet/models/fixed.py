@@ -82,9 +82,14 @@ class _Graph(nn.Module):
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
 
-    def identify(self, mask: Tensor) -> Tensor:
-        """Slots (B, H, W) uint8 -> identity embedding (B, M, C)."""
-        near = mask.int().index_select(1, self.rows).index_select(2, self.columns)  # type: ignore[arg-type]
+    def nearest(self, mask: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Which rows and columns of the mask the image's pixels take: (height,) and (width,) int64."""
+        return self.rows, self.columns  # type: ignore[return-value]
+
+    def identify(self, mask: Tensor, image: Tensor) -> Tensor:
+        """Slots (B, H, W) uint8 of an image (B, 3, height, width) -> identity embedding (B, M, C)."""
+        rows, columns = self.nearest(mask, image)
+        near = mask.int().index_select(1, rows).index_select(2, columns)
         slots = torch.arange(self.config.slots, dtype=torch.int32, device=mask.device)
         planes = (near.unsqueeze(1) == slots.view(1, -1, 1, 1)).to(self.model.dtype)
         return self.model.identify(planes)
@@ -97,7 +102,7 @@ class BeginGraph(_Graph):
         """Normalised image (B, 3, height, width) float32 and slots (B, H, W) uint8 -> the state after the frame."""
         config = self.config
         features = self.model.encode(image.to(self.model.dtype))
-        _, _, memory = self.model.refer(features, self.identify(mask))
+        _, _, memory = self.model.refer(features, self.identify(mask, image))
         batch = image.shape[0]
         slots = torch.arange(config.slots, dtype=torch.int32, device=mask.device)
         present = (mask.int().flatten(1).unsqueeze(1) == slots.view(1, -1, 1)).any(dim=2) | (slots == 0)
@@ -134,21 +139,21 @@ class StepGraph(_Graph):
         tokens, pending = self.model.propagate(features, long_term, short_term, state.get("filled"))
         scores = self.model.decode(tokens, features)[:, : config.slots]
         scores = scores + ((1 - state["present"]) * NEVER).unsqueeze(2).unsqueeze(3)
-        mask = self.label(scores)
-        memory = self.model.remember(pending, self.identify(mask))
+        mask = self.label(scores, self.mask_size(state))
+        memory = self.model.remember(pending, self.identify(mask, image))
         after = _named("short", memory)
         if config.ring:
             after |= self._written(state, memory)
         return mask, scores, soft_ious(scores), after
 
-    def label(self, scores: Tensor) -> Tensor:
+    def mask_size(self, state: FixedState) -> tuple[int, int]:
+        """(H, W) of the masks."""
+        return self.config.frame_size
+
+    def label(self, scores: Tensor, size: tuple[int, int]) -> Tensor:
         """The slot with the largest score in every pixel, (B, H, W) uint8."""
-        large = F.interpolate(
-            scores,
-            size=self.config.frame_size,
-            mode="bilinear",
-            align_corners=self.model.config.align_corners,
-        )
+        align = self.model.config.align_corners
+        large = F.interpolate(scores, size=size, mode="bilinear", align_corners=align)
         return large.argmax(dim=1).to(torch.uint8)
 
     def _written(self, state: FixedState, memory: Memory) -> FixedState:

@@ -148,11 +148,15 @@ def windows_of(scores: Tensor, reach: int) -> Tensor:
     Returns:
         (B, heads, T, TILE*TILE, W*W), W = 2 * reach + 1.
     """
+    if torch.compiler.is_compiling():  # exporters know no strides
+        return _cut_windows(scores, reach)
     return scores.as_strided(*_window_strides(scores.contiguous(), reach)).flatten(5, 6).flatten(3, 4)
 
 
 def windows_to_tiles(weights: Tensor, reach: int) -> Tensor:
     """The inverse of ``windows_of``; keys outside the window get 0."""
+    if torch.compiler.is_compiling():
+        return _lay_windows(weights, reach)
     keys = (TILE + 2 * reach) ** 2
     spread = weights.new_zeros(*weights.shape[:-1], keys)
     size, stride = _window_strides(spread, reach)
@@ -166,6 +170,44 @@ def _window_strides(scores: Tensor, reach: int) -> tuple[list[int], list[int]]:
     query = scores.stride(3)
     size = [*scores.shape[:3], TILE, TILE, window, window]
     return size, [*scores.stride()[:3], TILE * query + side, query + 1, side, 1]
+
+
+def _cut_windows(scores: Tensor, reach: int) -> Tensor:
+    """``windows_of`` by padding and slicing alone, one axis after the other."""
+    side = TILE + 2 * reach
+    across = scores.flatten(0, 2).unflatten(2, (side, side)).unflatten(1, (TILE, TILE))  # n i j S S
+    across = _from_each(across.transpose(2, 3))  # n i S j W: columns became offsets
+    down = _from_each(across.permute(0, 3, 4, 1, 2))  # n j W i W: and rows
+    windows = down.permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
+    return windows.unflatten(0, scores.shape[:3])
+
+
+def _lay_windows(weights: Tensor, reach: int) -> Tensor:
+    """``windows_to_tiles`` by padding and slicing alone: the steps of ``_cut_windows`` the other way round."""
+    window = 2 * reach + 1
+    down = weights.flatten(0, 2).unflatten(2, (window, window)).unflatten(1, (TILE, TILE))  # n i j W W
+    down = _to_each(down.permute(0, 2, 4, 1, 3))  # n j W i S
+    across = _to_each(down.permute(0, 3, 4, 1, 2))  # n i S j S
+    tiles = across.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return tiles.unflatten(0, weights.shape[:3])
+
+
+def _from_each(lines: Tensor) -> Tensor:
+    """(..., L, L+W-1) -> (..., L, W): in row l the W numbers from place l on."""
+    length, width = lines.shape[-2:]
+    window = width - length + 1
+    padded = F.pad(lines.flatten(-2), (0, length)).unflatten(-1, (length, width + 1))
+    cut: Tensor = padded[..., :window]
+    return cut
+
+
+def _to_each(lines: Tensor) -> Tensor:
+    """The inverse of ``_from_each``, with zeros elsewhere."""
+    length, window = lines.shape[-2:]
+    width = length + window - 1
+    padded = F.pad(lines, (0, length)).flatten(-2)
+    laid: Tensor = padded[..., : length * width].unflatten(-1, (length, width))
+    return laid
 
 
 def outside_map(size: tuple[int, int], reach: int, like: Tensor) -> Tensor:
