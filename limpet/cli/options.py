@@ -9,7 +9,7 @@ import typer
 
 from limpet.errors import ModelError
 
-MODEL = "deaot-t"
+MODEL = "deaot-t-deformable"
 
 ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which model; see: limpet models.")]
 WeightsFile = Annotated[

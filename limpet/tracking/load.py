@@ -19,7 +19,7 @@ from limpet.tracking.tracker import Tracker
 from limpet.weights.files import Weights, load_into, read_weights, sha256
 from limpet.weights.store import find_weights
 
-DEFAULT_MODEL = "deaot-t"
+DEFAULT_MODEL = "deaot-t-deformable"
 
 
 def load(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from limpet.cli.options import MODEL
 from limpet.models import DeAOT
 from limpet.registry import find
 from limpet.weights.files import Weights, write_weights
@@ -19,13 +20,13 @@ FRAMES = 8
 
 @pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with clip.mp4, first.png and deaot-t.safetensors (untrained); tests only read it."""
+    """A folder with clip.mp4, first.png and the default model's weights file (untrained); tests only read it."""
     folder = tmp_path_factory.mktemp("stock")
     write_video(folder / "clip.mp4", [picture(index) for index in range(FRAMES)])
     write_first_mask(folder / "first.png")
     torch.manual_seed(0)
-    network = DeAOT(find("deaot-t").config())
-    write_weights(folder / "deaot-t.safetensors", Weights("deaot-t", network.state_dict()))
+    network = DeAOT(find(MODEL).config())
+    write_weights(folder / f"{MODEL}.safetensors", Weights(MODEL, network.state_dict()))
     return folder
 
 
@@ -41,7 +42,7 @@ def mask(stock: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def weights(stock: Path) -> Path:
-    return stock / "deaot-t.safetensors"
+    return stock / f"{MODEL}.safetensors"
 
 
 @pytest.fixture

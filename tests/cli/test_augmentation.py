@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from limpet.cli.options import MODEL
+
 from .clips import IDS, SIZE, masks_of
 from .command import Limpet
 from .conftest import FRAMES
@@ -17,7 +19,7 @@ def test_views_are_merged_into_one_result(
     limpet(*command, "--flip", "--scales", "1.0, 0.7", "--out", "both").succeeded()
     limpet(*command, "--out", "plain").succeeded()
     report = json.loads((tmp_path / "both/report.json").read_text())
-    assert report["model"] == "deaot-t (flip, scales 1 0.7)"
+    assert report["model"] == f"{MODEL} (flip, scales 1 0.7)"
     both, plain = masks_of(tmp_path / "both"), masks_of(tmp_path / "plain")
     assert len(both) == FRAMES and all(each.shape == SIZE for each in both)
     assert {int(i) for each in both for i in set(each.flat)} <= {0, *IDS}

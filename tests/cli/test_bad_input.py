@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from video.clips import damage_packet
 
+from limpet.cli.options import MODEL
 from limpet.video.masks import write_mask
 
 from .clips import (
@@ -196,7 +197,7 @@ def test_bad_weights(limpet: Limpet, command: Command, weights: Path, tmp_path: 
     ("options", "words"),
     [
         (("--model", "deaot-x"), "there is no model called 'deaot-x'; did you mean deaot-"),
-        (("--model", "deaot-s"), "holds weights of 'deaot-t', not of 'deaot-s'; use --model deaot-t"),
+        (("--model", "deaot-s"), f"holds weights of {MODEL!r}, not of 'deaot-s'; use --model {MODEL}"),
         (("--device", "gpu"), "there is no device 'gpu'; use auto, cpu or cuda"),
         (("--device", "meta"), "device 'meta' is not supported; use auto, cpu or cuda"),
         (("--device", "cuda"), "device is cuda, but torch finds no GPU here; use --device cpu"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import limpet as package
+from limpet.cli.options import MODEL
 from limpet.demo.clip import demo_masks
 
 from .clips import frames_in, masks_of
@@ -48,7 +49,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_scores_and_where_to_look(limpet: Limpet, loaded: list[dict[str, Any]], tmp_path: Path) -> None:
     outcome = limpet("demo", "--weights", "w.safetensors", "--device", "cpu")
     outcome.succeeded()
-    assert loaded == [{"name": "deaot-t", "weights": Path("w.safetensors"), "device": "cpu"}]
+    assert loaded == [{"name": MODEL, "weights": Path("w.safetensors"), "device": "cpu"}]
     rows = {line.split()[0]: line.split()[1:] for line in outcome.out.splitlines() if len(line.split()) == 4}
     assert rows["astronaut"] == rows["cat"] == ["100.0"] * 3
     assert rows["cup"][0] < "9" and rows["all"][0] < "90"

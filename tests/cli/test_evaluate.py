@@ -11,6 +11,8 @@ import pytest
 from evaluation.tiny import box, make_sequence, make_split, moving_box
 from PIL import Image
 
+from limpet.cli.options import MODEL
+
 from .command import Limpet
 
 
@@ -41,7 +43,7 @@ def test_scores_of_a_model(limpet: Limpet, root: Path, weights: Path, tmp_path: 
         ("pair", "200"),
     ]
     receipt = json.loads((tmp_path / "scores/scores.json").read_text())["receipt"]
-    assert (receipt["model"], receipt["device"]) == ("deaot-t", "cpu") or receipt["device"].startswith("cuda")
+    assert (receipt["model"], receipt["device"]) == (MODEL, "cpu") or receipt["device"].startswith("cuda")
     given = np.array(Image.open(tmp_path / "scores/masks/pair/00000.png"))
     assert set(np.unique(given)) == {0, 7, 200} and len(list((tmp_path / "scores/masks/pair").iterdir())) == 5
     limpet(*command, "--weights", weights).refused("scores has files already; choose another folder")

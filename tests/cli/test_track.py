@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from video.clips import set_display_matrix
 
+from limpet.cli.options import MODEL
 from limpet.cli.track import default_folder, later_masks
 from limpet.errors import MaskError
 from limpet.video.masks import write_mask
@@ -51,7 +52,7 @@ def test_the_report_says_what_was_done(
     limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "new/folder").succeeded()
     report = json.loads((tmp_path / "new/folder/report.json").read_text())
     assert report["complete"] is True and report["stopped_by"] is None
-    assert (report["source"], report["model"], report["frames"]) == ("clip.mp4", "deaot-t", FRAMES)
+    assert (report["source"], report["model"], report["frames"]) == ("clip.mp4", MODEL, FRAMES)
     assert len(report["weights_sha256"]) == 64
     assert [item["id"] for item in report["objects"]] == list(IDS)
     assert all(len(item["area"]) == len(item["confidence"]) == FRAMES for item in report["objects"])

@@ -59,9 +59,9 @@ def test_pictures_and_videos_of_a_deformable_model(
 
 
 def test_a_plain_model_has_no_grid_and_the_rest_is_drawn(
-    limpet: Limpet, clip: Path, mask: Path, weights: Path, tmp_path: Path
+    limpet: Limpet, clip: Path, mask: Path, tmp_path: Path
 ) -> None:
-    command = ("visualise", clip, "--mask", mask, "--weights", weights, "--no-video", "--every", 3)
+    command = ("visualise", clip, "--mask", mask, "--model", "deaot-t", "--no-video", "--every", 3)
     outcome = limpet(*command, "--what", "points,grid", "--out", "look")
     outcome.succeeded()
     assert outcome.err == (
