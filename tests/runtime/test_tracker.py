@@ -108,7 +108,7 @@ def test_masks_that_do_not_fit(onnx: ExportedTracker) -> None:
     (frame,) = noise(1)
     with pytest.raises(MaskError, match="mask is 90x120 but the frame is 60x84"):
         onnx.start(frame, boxes(1, size=(90, 120)))
-    with pytest.raises(MaskError, match="there are 4 objects but .* exported for 3 at most; .*--objects 4"):
+    with pytest.raises(MaskError, match=r"there are 4 objects but .* exported for 3 at most; .*--objects 4"):
         onnx.start(frame, boxes(1, 2, 3, 4))
     state = onnx.start(frame, boxes(1, 2, 3))
     with pytest.raises(MaskError, match="there are 4 objects"):
@@ -129,10 +129,10 @@ def test_a_changed_file(bundles: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(bundles / "onnx", tmp_path / "bundle")
     with (folder / "step.onnx").open("ab") as file:
         file.write(b"!")
-    with pytest.raises(WeightsError, match="step.onnx is not the file that was exported"):
+    with pytest.raises(WeightsError, match=r"step.onnx is not the file that was exported"):
         load_exported(folder)
     (folder / "step.onnx").unlink()
-    with pytest.raises(WeightsError, match="lacks step.onnx"):
+    with pytest.raises(WeightsError, match=r"lacks step.onnx"):
         load_exported(folder)
 
 
@@ -140,7 +140,7 @@ def test_another_version_and_no_bundle(bundles: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(bundles / "onnx", tmp_path / "bundle")
     facts = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(facts | {"format": "limpet-bundle-99", "limpet": "9.9"}))
-    with pytest.raises(WeightsError, match="limpet-bundle-99', made by limpet 9.9"):
+    with pytest.raises(WeightsError, match=r"limpet-bundle-99', made by limpet 9.9"):
         load_exported(folder)
     with pytest.raises(WeightsError, match="is no exported tracker"):
         load_exported(tmp_path)
