@@ -5,8 +5,8 @@
     python benchmarks/all.py --only-page                # tables and picture from the reports that are there
 
 Every measurement is a ``limpet bench`` of its own process, so that its peak of memory is its own. The reports lie in
-docs/benchmarks/; those of the last time are kept in docs/benchmarks/earlier/ for the table of changes. Exported
-trackers are made anew in a temporary folder.
+docs/benchmarks/; those of the last time are kept in docs/benchmarks/earlier/ for the table of changes, unless other
+programs disturbed them. Exported trackers are made anew in a temporary folder.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ import argparse
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from limpet.bench.chart import draw_chart
 from limpet.bench.machine import describe, in_words
 from limpet.bench.page import read_reports, write_page
+from limpet.bench.report import is_disturbed, read_report
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER = DOCS / "benchmarks"
 RELEASE = DOCS.parent / "release"
 LIMPET = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
-WEIGHTS = {
-    "deaot-t": [],
-    "deaot-t-deformable": ["--weights", str(RELEASE / "deaot-t-deformable.safetensors")],
-    "deaot-l": ["--weights", str(RELEASE / "deaot-l.safetensors")],
-}
 SIZE = "480x854"
 SMALL = 320
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One report. arguments: of ``limpet bench``. export: of ``limpet export`` before it, None for torch."""
+    """One report. arguments: of ``limpet bench``.
+
+    bundle: name of the exported tracker that is measured, and export: how ``limpet export`` makes it; "" for torch.
+    """
 
     name: str
     arguments: tuple[str, ...]
-    export: tuple[str, ...] | None = None
+    bundle: str = ""
+    export: tuple[str, ...] = ()
 
 
 def measurements() -> list[Measurement]:
@@ -61,39 +61,46 @@ def measurements() -> list[Measurement]:
     return found
 
 
+def weights_of(model: str) -> tuple[str, ...]:
+    """The option that names its file in release/; none for models that ship."""
+    path = RELEASE / f"{model}.safetensors"
+    return ("--weights", str(path)) if path.is_file() else ()
+
+
 def steps(model: str, precision: str, size: int, objects: int) -> Measurement:
     """A tracker of torch."""
     name = f"{model}-{precision}-{size}px-{objects}"
     sizes = ("--size", SIZE, "--max-size", str(size))
     return Measurement(
-        name, (model, *WEIGHTS[model], *sizes, "--precision", precision, "--objects", str(objects))
+        name, (model, *weights_of(model), *sizes, "--precision", precision, "--objects", str(objects))
     )
 
 
 def exported(model: str, engine: str, precision: str, size: int) -> Measurement:
     """A tracker in another engine, with three objects; the bundle has room for no more."""
     sizes = ("--size", SIZE, "--max-size", str(size))
-    export = (model, *WEIGHTS[model], "--to", engine, *sizes, "--objects", "3")
+    export = (model, *weights_of(model), "--to", engine, *sizes, "--objects", "3")
     asked = () if engine == "onnx" else ("--precision", precision)
+    bundle = f"{model}-{engine}-{size}px"
     return Measurement(
-        f"{model}-{engine}-{precision}-{size}px-3", ("--size", SIZE, "--objects", "3", *asked), export
+        f"{model}-{engine}-{precision}-{size}px-3", ("--size", SIZE, "--objects", "3", *asked), bundle, export
     )
 
 
 def end_to_end(steps: Measurement) -> Measurement:
     """The same from a video file to masks."""
-    return Measurement(
-        f"{steps.name}-end-to-end", (*steps.arguments, "--end-to-end", "--frames", "40"), steps.export
+    return replace(
+        steps,
+        name=f"{steps.name}-end-to-end",
+        arguments=(*steps.arguments, "--end-to-end", "--frames", "40"),
     )
 
 
 def measure(measurement: Measurement, threads: int, bundles: Path) -> None:
     """Run it in a process of its own; its report replaces the one before, which is kept as the earlier one."""
     arguments = list(measurement.arguments)
-    if measurement.export is not None:
-        bundle = bundles / "-".join(
-            part for part in measurement.export if part.isalnum() or "deaot" in part[:5]
-        )
+    if measurement.bundle:
+        bundle = bundles / measurement.bundle
         if not bundle.is_dir():
             subprocess.run([*LIMPET, "export", *measurement.export, "--out", str(bundle)], check=True)
         arguments += ["--bundle", str(bundle)]
@@ -101,7 +108,7 @@ def measure(measurement: Measurement, threads: int, bundles: Path) -> None:
     command = [*LIMPET, "bench", *arguments, "--threads", str(threads), "--json", str(new)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     kept = FOLDER / f"{measurement.name}.json"
-    if kept.exists():
+    if kept.exists() and not is_disturbed(read_report(kept)):
         kept.replace(FOLDER / "earlier" / kept.name)
     kept.write_text(new.read_text())
 
@@ -109,7 +116,11 @@ def measure(measurement: Measurement, threads: int, bundles: Path) -> None:
 def main() -> None:
     options = parse()
     (FOLDER / "earlier").mkdir(parents=True, exist_ok=True)
-    chosen = [] if options.only_page else [m for m in measurements() if options.only in m.name]
+    chosen = (
+        []
+        if options.only_page
+        else [m for m in measurements() if any(word in m.name for word in options.only)]
+    )
     if chosen:
         print("\n".join(in_words(describe())))
     before = time.perf_counter()
@@ -128,7 +139,9 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", metavar="WORD", help="measure those whose name holds WORD")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="WORD", help="measure those whose name holds a WORD"
+    )
     parser.add_argument("--only-page", action="store_true", help="measure nothing")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -36,7 +36,7 @@ def draw_chart(reports: Mapping[str, dict[str, Any]], path: Path) -> None:
         raise DataError(f"nothing to draw: no report of steps with {OBJECTS} objects at 480x854")
     pyplot = load_pyplot("drawing a chart")
     figure, (left, right) = pyplot.subplots(
-        1, 2, figsize=(12, 1.4 + 0.42 * len(chosen)), layout="constrained", width_ratios=(3, 2)
+        1, 2, figsize=(12, 2 + 0.42 * len(chosen)), layout="constrained", width_ratios=(3, 2)
     )
     _times(left, chosen)
     _shares(right, [report for report in chosen if len(report["stages"]) > 3])
@@ -62,7 +62,9 @@ def _times(axis: Any, reports: Sequence[dict[str, Any]]) -> None:
     axis.invert_yaxis()
     axis.set_xlabel("ms a frame")
     axis.margins(x=0.1)
-    axis.legend(fontsize=7, loc="lower right")
+    axis.figure.legend(
+        *axis.get_legend_handles_labels(), fontsize=7, loc="outside lower left", ncols=len(_SHOWN) + 1
+    )
 
 
 def _parts(report: dict[str, Any]) -> list[tuple[str, str, float]]:
@@ -82,9 +84,10 @@ def _shares(axis: Any, reports: Sequence[dict[str, Any]]) -> None:
         axis.barh(places, values, height, color=COLOURS[number % len(COLOURS)], label=_name(report))
     axis.set_yticks(range(len(_SHOWN) + 1), [*_SHOWN, "all"], fontsize=8)
     axis.invert_yaxis()
-    axis.set_xlim(0, 100)
+    axis.set_xlim(0, max(100.0, axis.get_xlim()[1]))
     axis.set_xlabel("per cent of what the machine's products reach")
-    axis.legend(fontsize=7)
+    if reports:
+        axis.figure.legend(*axis.get_legend_handles_labels(), fontsize=7, loc="outside lower right", ncols=2)
 
 
 def _name(report: dict[str, Any]) -> str:

@@ -7,11 +7,9 @@ from pathlib import Path
 from limpet.bench.settings import TORCH
 from limpet.errors import ModelError
 
-DEFAULT = "deaot-t"
 
-
-def choose_model(name: str | None, weights: Path | None, bundle: Path | None) -> str:
-    """The model that is named, or that the bundle or the weights are of, or the default.
+def choose_model(name: str | None, weights: Path | None, bundle: Path | None, default: str) -> str:
+    """The model that is named, or that the bundle or the weights are of, or the ``default``.
 
     Raises:
         ModelError: two of them say different things. WeightsError: the file or the bundle is missing or damaged.
@@ -27,7 +25,7 @@ def choose_model(name: str | None, weights: Path | None, bundle: Path | None) ->
         said, where = read_weights(weights).model, weights
     if said is not None and name not in (None, said):
         raise ModelError(f"{where} is of {said}, not of {name}; name {said}, or no model")
-    return said or name or DEFAULT
+    return said or name or default
 
 
 def choose_engine(name: str | None, bundle: Path | None) -> str:

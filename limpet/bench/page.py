@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from limpet.bench.compare import NOISE, compare
+from limpet.bench.pairs import pairs_table
 from limpet.bench.report import is_disturbed, read_report
 from limpet.errors import DataError
 from limpet.files import atomic_path
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+PAIRS = "Each beside what differs from it in one thing; what is slower, or takes more, is in bold."
 Reports = Mapping[str, dict[str, Any]]
 
 
@@ -60,6 +62,7 @@ def figures_of(reports: Reports, earlier: Reports) -> list[str]:
         parts += ["### Where the time goes", *(stages_table(report) for report in told)]
     if jobs:
         parts += ["### From a video file to masks on the disk", jobs_table(jobs)]
+    parts += ["### Gains and losses", PAIRS, pairs_table(reports)]
     return [*parts, "### Since the last measurement", changes_table(reports, earlier)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from functools import partial
 from typing import Any
 
@@ -15,6 +17,7 @@ from limpet.bench.stages import Stages
 from limpet.bench.subject import Subject
 from limpet.bench.watch import watched
 from limpet.bench.work import Work
+from limpet.errors import ModelError
 from limpet.models import build_model
 from limpet.models.base import Model
 from limpet.registry import find
@@ -24,6 +27,7 @@ from limpet.tracking.tracker import Tracker
 from limpet.weights.store import bundled_weights
 
 RANDOM = "random"
+_COMPILERS = ("g++", "clang++", "c++")
 _METHODS = ("encode", "propagate", "decode", "identify", "remember")
 
 
@@ -79,6 +83,16 @@ def count_step(tracker: Tracker, frame: NDArray[np.uint8], state: TrackerState) 
 
 
 def _compile(model: Model) -> None:
-    """Each of the model's functions by itself; they are compiled when they first run."""
+    """Each of the model's functions by itself; they are compiled when they first run.
+
+    Raises:
+        ModelError: there is no C++ compiler.
+    """
+    named = os.environ.get("CXX")
+    if not any(shutil.which(name) for name in ([named] if named else _COMPILERS)):
+        raise ModelError(
+            f"torch-compiled needs a C++ compiler ({', '.join(_COMPILERS)}, or what CXX names), and none is here; "
+            f"install one, or measure the engine torch"
+        )
     for name in _METHODS:
         setattr(model, name, torch.compile(getattr(model, name)))

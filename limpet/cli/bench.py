@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from limpet.cli.options import MODEL, DeviceName, ShorterSide
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import note, say
+from limpet.files import output_error
 
 
 def bench_command(
@@ -70,9 +72,11 @@ def bench_command(
     from limpet.bench.settings import BenchSettings, parse_size
     from limpet.cli.bench_table import print_comparison, print_report
 
+    if json is not None and not json.absolute().parent.is_dir():  # better told now than after the measurement
+        raise output_error(FileNotFoundError(errno.ENOENT, ""), json)
     earlier = None if compare is None else read_report(compare)
     settings = BenchSettings(
-        choose_model(model, weights, bundle), weights, choose_engine(engine, bundle), bundle, device, precision,
+        choose_model(model, weights, bundle, MODEL), weights, choose_engine(engine, bundle), bundle, device, precision,
         parse_size(size), max_size, objects, threads, frames, warm_up, end_to_end, overlay,
     )  # fmt: skip
     with FrameProgress("measuring") as progress:

@@ -92,9 +92,10 @@ def test_what_the_bundle_was_not_made_for(bundle: Path) -> None:
 
 
 def test_the_bundle_says_model_and_engine(bundle: Path) -> None:
-    assert (choose_model(None, None, bundle), choose_engine(None, bundle)) == ("deaot-t", "onnx")
+    assert (choose_model(None, None, bundle, "deaot-s"), choose_engine(None, bundle)) == ("deaot-t", "onnx")
+    assert choose_model(None, None, None, "deaot-s") == "deaot-s"
     with pytest.raises(ModelError, match="is of deaot-t, not of deaot-l"):
-        choose_model("deaot-l", None, bundle)
+        choose_model("deaot-l", None, bundle, "deaot-s")
     with pytest.raises(ModelError, match="exported for onnx, not for openvino"):
         choose_engine("openvino", bundle)
 

@@ -38,11 +38,11 @@ def whole(**run: Any) -> dict[str, Any]:
 
 def test_tables_between_the_marks_and_words_around_them(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"# Ours\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")
+    page.write_text(f"# Ours\n\n{BEGIN}\nof yesterday\n{END}\n\nAfter.\n")
     reports = {"a": whole(), "b": job()}
     write_page(page, reports, {})
     first = page.read_text()
-    assert first.startswith("# Ours") and first.endswith("After.\n") and "old" not in first
+    assert first.startswith("# Ours") and first.endswith("After.\n") and "of yesterday" not in first
     row = "| deaot-t | torch | bf16 | 481x849 | 3 | **11.0** (10.5-11.5) | 90.91 | 21 | 2.0 | 182 | 73 % | 400 | 100 |"
     assert row in first
     assert "| encoder | 10.0 | 91 % | 2.00 | 200 | 80 % | 100 | 10.0 | 50 % |" in first

@@ -31,7 +31,7 @@ def test_a_table_and_a_file_and_what_changed(
     outcome = limpet("bench", *SMALL, "--json", "one.json")
     outcome.succeeded()
     for words in (
-        "deaot-t, ",
+        f"{MODEL}, ",
         "frames 64x96 (network 65x97), steps alone",
         "limits of this machine",
         "encoder",
@@ -60,20 +60,23 @@ def test_a_table_and_a_file_and_what_changed(
         (("deaot",), "there is no model called 'deaot'"),
         (("--weights", "none.safetensors"), "none.safetensors"),
         (("--compare", "none.json"), "none.json cannot be read"),
+        (("--json", "none/now.json"), "cannot write none/now.json: the folder does not exist"),
+        (("--engine", "torch-compiled"), "torch-compiled needs a C++ compiler"),
     ],
 )
 def test_bad_input_is_one_sentence(
     limpet: Limpet, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], words: str
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("CXX", "no-such-compiler")
     limpet("bench", *arguments).refused(words)
 
 
 def test_weights_say_which_model(limpet: Limpet, weights: Path) -> None:
-    limpet("bench", "deaot-l", "--weights", weights).refused("is of deaot-t, not of deaot-l")
+    limpet("bench", "deaot-l", "--weights", weights).refused(f"is of {weights.stem}, not of deaot-l")
     outcome = limpet("bench", "--weights", weights, *SMALL)
     outcome.succeeded()
-    assert outcome.out.startswith("deaot-t, ")
+    assert outcome.out.startswith(f"{weights.stem}, ")
 
 
 def test_a_busy_machine_is_told(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
