@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from limpet.bench import ceilings, others
+from limpet.cli.options import MODEL
 
 from .command import Limpet
 
