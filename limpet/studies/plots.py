@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from limpet.files import atomic_path
@@ -59,7 +59,7 @@ def _scores(pyplot: Any, table: StudyTable) -> Any:
     ours = [our_score(row) for row in rows]
     spreads = [row.j_and_f.deviation or 0.0 if row.j_and_f else 0.0 for row in rows]
     _panel(left, "paper: J&F on DAVIS-17 val", names, [paper_score(row) for row in rows], [0.0] * len(rows))
-    _panel(right, f"ours: J&F, {table.facts.data.get('score', '')}", names, ours, spreads)
+    _panel(right, f"ours: J&F, {PurePath(table.facts.data.get('score', '')).name}", names, ours, spreads)
     for number, (title, row) in enumerate(table.references.items()):
         score = our_score(row)
         if score is not None:
