@@ -23,8 +23,10 @@ from limpet.runtime.manifest import Manifest
 from limpet.runtime.references import Places, with_reference
 from limpet.tracking.calibration import Calibration
 from limpet.tracking.groups import check_mask, object_ids
-from limpet.tracking.sizes import SizeRule, check_frame
+from limpet.tracking.sizes import STRIDE, SizeRule, check_frame
 
+LEAST_SIDE = 2 * STRIDE
+"""Of what the network sees, in pixels, where the size was left open (limpet/export/dynamic.py)."""
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) of ids
 
@@ -92,9 +94,9 @@ class ExportedTracker:
         """That frames of (H, W) with so many objects can be followed.
 
         Raises:
-            VideoError: the bundle was made for frames of another size. MaskError: for fewer objects.
+            VideoError: the bundle was made for frames of another size, or they are tiny. MaskError: for fewer objects.
         """
-        self._check_size(frame_size)
+        self.network_size(frame_size)
         self._check_count(object_ids)
 
     def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
@@ -122,7 +124,13 @@ class ExportedTracker:
     def network_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what the network sees of frames of (H, W). Raises VideoError for a size it cannot take."""
         self._check_size(frame_size)
-        return self.manifest.network_size or self._sizes.network_size(*frame_size)
+        size = self.manifest.network_size or self._sizes.network_size(*frame_size)
+        if self.manifest.network_size is None and min(size) < LEAST_SIDE:
+            raise VideoError(
+                f"the frames are {frame_size[0]}x{frame_size[1]}, which the network would see at {size[0]}x{size[1]}; "
+                f"a bundle for any size needs {LEAST_SIDE} each way: enlarge them, or export with --size"
+            )
+        return size
 
     def start(self, frame: Image, mask: Mask) -> ExportedState:
         """Begin with a frame whose masks are known.

@@ -104,6 +104,14 @@ def test_frames_of_another_size(onnx: ExportedTracker) -> None:
         onnx.step(large, state)
 
 
+def test_frames_too_small_for_a_bundle_of_any_size(onnx: ExportedTracker) -> None:
+    manifest = replace(onnx.manifest, frame_size=None, network_size=None)
+    exported = ExportedTracker(manifest, onnx.engine)
+    assert exported.facts((70, 90))["network_size"] == [65, 97]
+    with pytest.raises(VideoError, match="see at 17x33; a bundle for any size needs 32 each way"):
+        exported.check_video((10, 40), (1,))
+
+
 def test_masks_that_do_not_fit(onnx: ExportedTracker) -> None:
     (frame,) = noise(1)
     with pytest.raises(MaskError, match="mask is 90x120 but the frame is 60x84"):

@@ -63,13 +63,24 @@ class _Graph:
         self.precision = {"f32": "fp32", "f16": "fp16"}.get(kind, kind)
 
     def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        for place, spec in enumerate(self._inputs):
-            self._request.set_input_tensor(place, _tensor(feeds[spec.name]))
-        for place, port in enumerate(self._compiled.outputs):
-            # a new one: a state that somebody keeps must not change
-            self._request.set_output_tensor(place, Tensor(port.element_type, port.shape))
+        given = {spec.name: _tensor(feeds[spec.name]) for spec in self._inputs}
+        for place, tensor in enumerate(given.values()):
+            self._request.set_input_tensor(place, tensor)
+        fresh = [self._fresh(place, given) for place in range(len(self._outputs))]
+        for place, tensor in enumerate(fresh):
+            if tensor is not None:
+                self._request.set_output_tensor(place, tensor)
         self._request.infer()
-        return {spec.name: self._request.get_output_tensor(place) for place, spec in enumerate(self._outputs)}
+        # what OpenVINO made room for itself it writes anew the next time
+        found = [tensor or _copy(self._request.get_output_tensor(n)) for n, tensor in enumerate(fresh)]
+        return {spec.name: tensor for spec, tensor in zip(self._outputs, found, strict=True)}
+
+    def _fresh(self, place: int, given: Mapping[str, Tensor]) -> Tensor | None:
+        """A tensor for an output, as what was given must not change; None where its size is not known yet."""
+        port, earlier = self._compiled.outputs[place], given.get(self._outputs[place].name)
+        if not port.partial_shape.is_dynamic:
+            return Tensor(port.element_type, port.shape)
+        return None if earlier is None else Tensor(port.element_type, earlier.shape)
 
 
 def _settings(manifest: Manifest, options: EngineOptions) -> dict[str, Any]:
@@ -84,6 +95,10 @@ def _settings(manifest: Manifest, options: EngineOptions) -> dict[str, Any]:
 
 def _tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor(np.ascontiguousarray(value), shared_memory=True)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return Tensor(np.array(tensor.data))
 
 
 def _last_line(error: BaseException) -> str:
