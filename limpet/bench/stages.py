@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Reading = NDArray[np.float64]
 ORDER = (
     "decode video", "prepare", "encoder", "long-term", "short-term", "self", "feed-forward", "projections",
-    "decoder", "labels", "confidences", "id bank", "remember", "step", "write masks", "rest",
+    "propagation", "decoder", "labels", "confidences", "id bank", "remember", "step", "write masks", "rest",
 )  # fmt: skip
 """The stages as a report lists them; "step" stands for all of a frame's computing where an engine does it in one."""
 

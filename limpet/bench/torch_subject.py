@@ -48,7 +48,7 @@ def torch_subject(settings: BenchSettings) -> Subject:
         partial(torch.cuda.synchronize, tracker.device) if on_gpu else lambda: None,
         partial(watched, tracker, inside=not compiled),
         "rest",
-        partial(count_step, tracker),
+        partial(count_step, tracker, inside=not compiled),
     )
 
 
@@ -72,11 +72,11 @@ def make_tracker(settings: BenchSettings) -> tuple[Tracker, str]:
     ), RANDOM
 
 
-def count_step(tracker: Tracker, frame: NDArray[np.uint8], state: TrackerState) -> Work:
-    """The work of one step, by stage."""
+def count_step(tracker: Tracker, frame: NDArray[np.uint8], state: TrackerState, inside: bool = True) -> Work:
+    """The work of one step, by stage; ``inside`` as of ``watched``."""
     with torch.compiler.set_stance("force_eager"), counting() as count:
         stages = Stages(count.read)
-        with watched(tracker, stages), stages.stage("rest"):
+        with watched(tracker, stages, inside), stages.stage("rest"):
             tracker.step(frame, state)
         found = stages.take()
     return Work({name: (flops, moved) for name, (flops, moved) in found.items()})

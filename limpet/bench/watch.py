@@ -20,7 +20,6 @@ _OF_THE_TRACKER = {
 }
 _OF_THE_MODEL = {
     "encode": "encoder",
-    "propagate": "projections",
     "decode": "decoder",
     "identify": "id bank",
     "remember": "remember",
@@ -41,7 +40,7 @@ def watched(tracker: Tracker, stages: Stages, inside: bool = True) -> Iterator[N
     "projections" is what of the propagation lies in no attention: norms, linear maps before them, adding up.
 
     Args:
-        inside: also the parts of the propagation; not where it is compiled as a whole.
+        inside: also the parts of the propagation; where it is compiled as a whole it is one stage, "propagation".
     """
     with ExitStack() as stack:
         for owner, name, stage in _places(tracker.model, inside):
@@ -53,6 +52,7 @@ def watched(tracker: Tracker, stages: Stages, inside: bool = True) -> Iterator[N
 def _places(model: Model, inside: bool) -> Iterator[tuple[Any, str, str]]:
     yield from ((tracking, name, stage) for name, stage in _OF_THE_TRACKER.items())
     yield from ((model, name, stage) for name, stage in _OF_THE_MODEL.items())
+    yield model, "propagate", "projections" if inside else "propagation"
     for layer in getattr(model, "layers", ()) if inside else ():
         for name, stage in _OF_A_LAYER.items():
             if hasattr(layer, name):

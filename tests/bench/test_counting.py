@@ -82,3 +82,13 @@ def test_more_objects_cost_in_the_id_bank(objects: int) -> None:
     state = tracker.start(picture, mask_of(*range(1, objects + 1)))
     stages = count_step(tracker, picture, state).stages
     assert stages["id bank"][0] == 2 * CELLS * (objects + 1) * C * 17 * 17
+
+
+def test_a_propagation_that_is_compiled_is_one_stage() -> None:
+    tracker = small_tracker()
+    picture = frames(1)[0]
+    state = tracker.start(picture, mask_of(1, 2))
+    parts, whole = (count_step(tracker, picture, state, inside).stages for inside in (True, False))
+    inner = sum(parts[name][0] for name in ("long-term", "short-term", "self", "projections"))
+    assert whole["propagation"][0] == inner and "self" not in whole
+    assert sum(flops for flops, _ in whole.values()) == sum(flops for flops, _ in parts.values())
