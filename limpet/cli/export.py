@@ -11,14 +11,17 @@ from rich.console import Console
 
 from limpet.cli.options import MODEL, ShorterSide, WeightsFile
 from limpet.cli.say import note, say
-from limpet.errors import ModelError
+from limpet.errors import MaskError, ModelError
 
 if TYPE_CHECKING:
+    from limpet.export.backends import Clip
     from limpet.runtime.manifest import Manifest
 
 
 def export_command(
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="Which format: onnx, openvino, torch.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="onnx, openvino, litert, coreml or torch.")
+    ],
     size: Annotated[
         str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854, or any.")
     ],
@@ -52,6 +55,16 @@ def export_command(
         bool,
         typer.Option("--compiled", help="For torch: compile to machine code of this processor (needs g++)."),
     ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Convolutions and linear layers in 8 bits; tells what that costs.")
+    ] = False,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(metavar="VIDEO", help="For int8: frames of your kind.  [default: the demo clip]"),
+    ] = None,
+    calibrate_mask: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Mask of the first frame of that video.")
+    ] = None,
     max_size: ShorterSide = 480,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in DIR.")] = False,
 ) -> None:
@@ -64,7 +77,7 @@ def export_command(
     from limpet.export.bundle import ExportPlan, export
 
     folder = out or Path(f"{model}-{to}")
-    options = ExportOptions(precision, compiled=compiled)
+    options = ExportOptions("int8" if int8 else precision, _clip(calibrate, calibrate_mask, int8), compiled)
     plan = ExportPlan(
         model, to, parse_size(size), weights, objects, references, ring, gap, max_size, options
     )  # fmt: skip
@@ -74,6 +87,19 @@ def export_command(
             plan, folder, overwrite=overwrite, on_stage=lambda stage: status.update(f"{stage} …")
         )
     _tell(manifest, folder)
+
+
+def _clip(video: str | None, mask: Path | None, int8: bool) -> Clip | None:
+    """What to calibrate on; None for the demo clip. Raises MaskError, VideoError."""
+    from limpet.export.calibration import read_clip
+
+    if (video is None) != (mask is None):
+        raise MaskError("give --calibrate VIDEO and --calibrate-mask PNG both, or neither for the demo clip")
+    if video is None or mask is None:
+        return None
+    if not int8:
+        raise ModelError("--calibrate is for --int8; add that, or leave the clip away")
+    return read_clip(video, mask)
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

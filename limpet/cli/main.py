@@ -20,6 +20,7 @@ from limpet.cli.distill import distill_command
 from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
+from limpet.cli.parity import parity_command
 from limpet.cli.say import error, note
 from limpet.cli.stop import stop_on_sigterm
 from limpet.cli.study import study_command
@@ -90,6 +91,7 @@ app.command("calibrate")(calibrate_command)
 app.command("bench")(bench_command)
 app.command("models")(models_command)
 app.command("export")(export_command)
+app.command("parity")(parity_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(project.app, name="project")
 

@@ -59,6 +59,7 @@ class Backend:
 
     module: where its ``write`` is. summary: for the help. extra, packages: what it needs to be installed, by the
     names that are imported. precisions: which it can write. dynamic: whether it can leave the size open.
+    calibrated: whether its int8 is measured on a clip.
     captures: precisions in which the model itself is converted before its graphs are captured; else it is in fp32.
     """
 
@@ -68,16 +69,18 @@ class Backend:
     packages: tuple[str, ...]
     precisions: tuple[str, ...]
     dynamic: bool = False
+    calibrated: bool = False
     captures: tuple[str, ...] = ("fp32",)
 
 
 BACKENDS: dict[str, Backend] = {
     "onnx": Backend(
-        "limpet.export.onnx", "ONNX, for onnxruntime", "export", ("onnx", "onnxscript"), ("fp32",), dynamic=True
+        "limpet.export.onnx", "ONNX, for onnxruntime", "export", ("onnx", "onnxscript"), ("fp32", "int8"),
+        dynamic=True, calibrated=True,
     ),
     "openvino": Backend(
         "limpet.export.openvino", "OpenVINO, for Intel and AMD processors", "export",
-        ("onnx", "onnxscript", "openvino"), ("fp32", "fp16", "bf16"), dynamic=True,
+        ("onnx", "onnxscript", "openvino"), ("fp32", "fp16", "bf16", "int8"), dynamic=True, calibrated=True,
     ),
     "torch": Backend(
         "limpet.export.torch", "torch's own file of a graph", "export", ("torch",), ("fp32", "bf16"),

@@ -8,17 +8,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from limpet import __version__
 from limpet.errors import ModelError, OutputError
-from limpet.export.backends import ExportOptions, Written, find_backend, load_writer
+from limpet.export.backends import Clip, ExportOptions, Written, find_backend, load_writer
+from limpet.export.calibration import demo_clip, fit_clip
 from limpet.export.dynamic import EXAMPLE_SIZE
+from limpet.export.parity import BARS, compare, reference_tracker
 from limpet.export.program import Programs, make_programs
 from limpet.export.step import FixedConfig
 from limpet.files import output_error, temporary_name
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
+from limpet.runtime.tracker import load_exported
 from limpet.tracking.load import load
 from limpet.tracking.policies import OFFICIAL_GAP
 from limpet.tracking.prepare import DEVIATION, MEAN
@@ -72,6 +75,8 @@ def export(
     """
     _check(plan)
     writer = load_writer(plan.backend)
+    if plan.options.precision == "int8":
+        plan = replace(plan, options=replace(plan.options, calibration=calibration_clip(plan)))
     with new_folder(out, overwrite) as folder:
         on_stage("loading the model")
         tracker = load_for(plan)
@@ -81,7 +86,27 @@ def export(
         written = writer(programs, folder, plan.options)
         manifest = describe(plan, tracker, programs, written, folder)
         manifest.write(folder)
+        if plan.options.calibration is not None:
+            on_stage("comparing its masks with those of fp32")
+            manifest = with_loss(manifest, folder, plan.options.calibration, plan.weights)
+            manifest.write(folder)
     return manifest
+
+
+def calibration_clip(plan: ExportPlan) -> Clip:
+    """The frames that int8 is measured and judged on, at the bundle's size; without any, the demo clip."""
+    return fit_clip(plan.options.calibration or demo_clip(), plan.frame_size)
+
+
+def with_loss(manifest: Manifest, folder: Path, clip: Clip, weights: Path | None) -> Manifest:
+    """The manifest with a note on how far the bundle's masks are from those of fp32 along a clip."""
+    reference = reference_tracker(manifest, weights)
+    found = compare(reference, load_exported(folder), clip.frames, clip.mask)
+    measured = "calibrated and compared" if find_backend(manifest.backend).calibrated else "compared"
+    note = f"{manifest.precision}, {measured} on {clip.name}: {found.sentence()}"
+    if found.mean < BARS[manifest.precision]:
+        note += f"; this is below the bar of {BARS[manifest.precision]}: look at its masks before you use it"
+    return replace(manifest, notes=(*manifest.notes, note))
 
 
 def load_for(plan: ExportPlan) -> Tracker:
@@ -183,6 +208,8 @@ def _check(plan: ExportPlan) -> None:
         )
     if plan.options.compiled and plan.backend != "torch":
         raise ModelError(f"only torch's graphs can be compiled; leave --compiled away for {plan.backend}")
+    if plan.frame_size is None and precision == "int8":
+        raise ModelError("int8 is measured on frames of one size; give the frames' --size HxW")
     if plan.frame_size is None and not backend.dynamic:
         raise ModelError(f"{plan.backend} cannot leave the size open; give the frames' --size HxW")
     if plan.frame_size is not None and min(plan.frame_size) < 1:

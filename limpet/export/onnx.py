@@ -15,8 +15,10 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.calibration import record_feeds
 from limpet.export.dynamic import check_open
 from limpet.export.program import Program, Programs
+from limpet.export.quantise import onnx_int8
 from limpet.runtime.manifest import GraphSpec
 
 WEIGHTS = "weights.bin"
@@ -26,6 +28,9 @@ SMALL = 1024  # bytes; smaller tensors stay in the graph, where optimisers read 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX does not have."""
     models = {program.name: to_onnx(program) for program in (programs.begin, programs.step)}
+    if options.calibration is not None:
+        feeds = record_feeds(programs, options.calibration)
+        models = {name: onnx_int8(model, feeds[name]) for name, model in models.items()}
     save(models, folder)
     return Written(graph_spec(programs.begin), graph_spec(programs.step))
 

@@ -2,7 +2,8 @@
 
 The graphs go through ONNX, which both runtimes then agree on. Precision here is two things: how weights are stored,
 and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and sums in fp32.
-bf16: weights in fp16, and sums in bf16, which processors that have it do twice as fast.
+bf16: weights in fp16, and sums in bf16, which processors that have it do twice as fast. int8: as
+limpet/export/quantise.py says; what stays in float is stored as fp16.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ import openvino as ov
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.calibration import record_feeds
 from limpet.export.dynamic import check_open
 from limpet.export.onnx import to_onnx
 from limpet.export.program import Program, Programs
+from limpet.export.quantise import openvino_int8
 from limpet.runtime.manifest import GraphSpec
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
+    feeds = record_feeds(programs, options.calibration) if options.calibration else None
     for program in (programs.begin, programs.step):
-        save(to_openvino(program), program.name, folder, half=options.precision != "fp32")
+        model = to_openvino(program)
+        if feeds is not None:
+            model = openvino_int8(model, feeds[program.name])
+        save(model, program.name, folder, half=options.precision != "fp32")
     return Written(graph_spec(programs.begin), graph_spec(programs.step))
 
 

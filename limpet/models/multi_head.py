@@ -179,7 +179,8 @@ def _cut_windows(scores: Tensor, reach: int) -> Tensor:
     across = _from_each(across.transpose(2, 3))  # n i S j W: columns became offsets
     down = _from_each(across.permute(0, 3, 4, 1, 2))  # n j W i W: and rows
     windows = down.permute(0, 3, 1, 4, 2).flatten(3, 4).flatten(1, 2)
-    return windows.unflatten(0, scores.shape[:3])
+    cut: Tensor = windows.unflatten(0, scores.shape[:3])
+    return cut
 
 
 def _lay_windows(weights: Tensor, reach: int) -> Tensor:
@@ -189,7 +190,8 @@ def _lay_windows(weights: Tensor, reach: int) -> Tensor:
     down = _to_each(down.permute(0, 2, 4, 1, 3))  # n j W i S
     across = _to_each(down.permute(0, 3, 4, 1, 2))  # n i S j S
     tiles = across.transpose(2, 3).flatten(3, 4).flatten(1, 2)
-    return tiles.unflatten(0, weights.shape[:3])
+    laid: Tensor = tiles.unflatten(0, weights.shape[:3])
+    return laid
 
 
 def _from_each(lines: Tensor) -> Tensor:

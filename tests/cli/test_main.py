@@ -19,6 +19,7 @@ COMMANDS = (
     "visualise",
     "distill",
     "export",
+    "parity",
     "demo",
     "eval davis",
     "train",

@@ -1,0 +1,120 @@
+"""int8 after training: convolutions and linear layers in 8 bits, ranges measured along a clip.
+
+What multiplies two values that both depend on the frame (the attention's products), softmax and norms stay in float:
+they hold few weights, and small differences there decide what a memory tells.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.errors import MissingExtraError
+from limpet.export.calibration import Feeds
+
+if TYPE_CHECKING:
+    import openvino as ov
+    from onnx import ModelProto
+
+KEPT = ("conv_out",)
+"""Parts of a node's name that keep it in float: the last layer, whose sums are the scores themselves."""
+
+
+def onnx_int8(model: ModelProto, feeds: Feeds) -> ModelProto:
+    """An ONNX graph with convolutions and linear layers in int8 (QDQ, weights by channel).
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    try:
+        from onnxruntime import quantization as ort
+        from onnxruntime.quantization import shape_inference
+    except ImportError as error:
+        raise MissingExtraError("int8 for onnx", "export", "onnxruntime") from error
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="limpet-int8-") as folder, _quietly():
+        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, source)
+        shape_inference.quant_pre_process(source, source, skip_symbolic_shape=True)
+        ort.quantize_static(
+            source,
+            target,
+            _reader(ort.CalibrationDataReader, feeds),
+            quant_format=ort.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+            nodes_to_exclude=_kept(onnx.load(source)),
+            per_channel=True,
+            activation_type=ort.QuantType.QUInt8,
+            weight_type=ort.QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+        return onnx.load(target)
+
+
+def openvino_int8(model: ov.Model, feeds: Feeds) -> ov.Model:
+    """An OpenVINO graph with convolutions and linear layers in int8. Raises MissingExtraError: no nncf."""
+    try:
+        import nncf
+    except ImportError as error:
+        raise MissingExtraError("int8 for openvino", "int8", "nncf") from error
+    nncf.set_log_level(logging.ERROR)
+    names = [port.get_any_name() for port in model.inputs]
+    return nncf.quantize(
+        model,
+        nncf.Dataset([{name: feed[name] for name in names} for feed in feeds]),
+        subset_size=len(feeds),
+        model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED,
+        ignored_scope=nncf.IgnoredScope(names=_products(model), validate=False),
+    )
+
+
+def _products(model: ov.Model) -> list[str]:
+    """Products of two values that both depend on the frame."""
+    return [
+        node.get_friendly_name()
+        for node in model.get_ops()
+        if node.get_type_name() == "MatMul"
+        and not any(_is_constant(node.input_value(side).get_node()) for side in (0, 1))
+    ]
+
+
+def _is_constant(node: Any) -> bool:
+    while node.get_type_name() in ("Convert", "Transpose", "Reshape", "Multiply") and node.inputs():
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")
+
+
+def _kept(model: ModelProto) -> list[str]:
+    return [
+        node.name for node in model.graph.node if any(part in name for name in node.input for part in KEPT)
+    ]
+
+
+def _reader(base: type, feeds: Sequence[dict[str, NDArray[np.generic]]]) -> Any:
+    class Reader(base):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left = iter(feeds)
+
+        def get_next(self) -> dict[str, NDArray[np.generic]] | None:
+            return next(self._left, None)
+
+    return Reader()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The tools log advice on each step to the root logger."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
