@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One BLAS thread a worker: two workers with two threads each would fight over two cores.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint types imports check bench benchmarks docs clean
+.PHONY: demo test lint types imports check torchfree bench benchmarks docs clean
 
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
@@ -25,6 +25,10 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 check: lint types imports test
+
+# An exported tracker in an environment without torch; it needs a package index.
+torchfree: $(READY)
+	$(BIN)/python scripts/torch_free.py
 
 bench: $(READY)
 	$(BIN)/limpet bench
