@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import coremltools as ct
+import numpy as np
 import torch
 from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 from coremltools.converters.mil.frontend.torch.utils import sanitize_op_kind
@@ -82,7 +83,11 @@ def to_coreml(program: Program, precision: str) -> Any:
         raise ModelError(
             f"the {program.name} graph cannot be captured for Core ML: {_first_line(error)}"
         ) from error
-    outputs = [ct.TensorType(name=name) for name in inner_names(program)[1]]
+    names, specs = inner_names(program)[1], graph_spec(program).outputs
+    outputs = [
+        ct.TensorType(name=name, dtype=np.dtype(spec.dtype).type)
+        for name, spec in zip(names, specs, strict=True)
+    ]
     with _listening() as said:
         try:
             return ct.convert(

@@ -3,8 +3,8 @@
 The converter, litert-torch, is large and pins many packages. It runs in an environment of its own, which
 ``scripts/litert_environment.sh`` makes; graphs go there as files of torch.export.
 
-Precision is that of the stored weights. fp32: as trained. fp16: half the size, sums in fp32. int8: a quarter; a
-processor multiplies them with inputs that it rounds to int8 at every call (dynamic range), so nothing is calibrated.
+Precision is that of the stored weights; sums are float32. fp32: as trained. fp16: half the size. int8: a quarter,
+with a scale for each channel. Nothing is calibrated, since nothing but weights is rounded.
 """
 
 from __future__ import annotations

@@ -74,11 +74,15 @@ def share_equal_tensors(module: nn.Module, known: dict[Any, Tensor]) -> None:
 
 
 def shrink(path: str, weights: str) -> None:
-    """Store weights as fp16, or as int8 with a scale for each channel; activations stay float in the file."""
+    """Store weights as fp16, or as int8 with a scale for each channel; sums stay float32.
+
+    Rounding what is multiplied to int8 too (dynamic_wi8_afp32) is 7 % faster on a server, but masks drift: mean IoU
+    0.975 with the float tracker over the demo clip's first 55 frames.
+    """
     if weights == "fp32":
         return
     work = quantizer.Quantizer(path)
-    work.load_quantization_recipe(half_recipe() if weights == "fp16" else recipe.dynamic_wi8_afp32())
+    work.load_quantization_recipe(half_recipe() if weights == "fp16" else recipe.weight_only_wi8_afp32())
     work.quantize().export_model(path, overwrite=True)
 
 
