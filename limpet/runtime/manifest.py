@@ -52,7 +52,7 @@ class Manifest:
         the graphs take, which is the frame resized bicubically; None where any size goes.
     align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/tracking/prepare.py).
     mean, deviation: image = (RGB / 255 - mean) / deviation.
-    objects: most objects at once. references, ring, gap: the long-term memory (limpet/export/step.py).
+    objects: most objects at once. references, ring, gap: the long-term memory (limpet/models/fixed.py).
     begin, step: the graphs. ``begin`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
         state and gives "mask", "scores", "sure" and, by the same names, what changes of the state.
     files: sha256 of every file beside the manifest. notes: what the user should know (license, losses of accuracy).

@@ -280,6 +280,10 @@ def load_exported(
     if runtime is not None and runtime != manifest.backend:
         raise ModelError(
             f"{folder} is a bundle for {manifest.backend}, not for {runtime}; leave the runtime out, or make one with: "
-            f"limpet export {manifest.model} --to {runtime}"
+            f"limpet export {manifest.model} --to {runtime} --size {_size_option(manifest)}"
         )
     return ExportedTracker(manifest, open_engine(manifest, Path(folder), options), str(folder))
+
+
+def _size_option(manifest: Manifest) -> str:
+    return "any" if manifest.frame_size is None else "x".join(map(str, manifest.frame_size))
