@@ -15,6 +15,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.blame import first_line, operator_and_layer
 from limpet.export.calibration import record_feeds
 from limpet.export.dynamic import check_open
 from limpet.export.program import Program, Programs
@@ -54,7 +55,11 @@ def to_onnx(program: Program) -> ModelProto:
                 verbose=False,
             )
     except Exception as error:
-        raise ModelError(f"the {program.name} graph cannot be written as ONNX: {error}") from error
+        where = operator_and_layer(error, exported)
+        what = f"ONNX has no operation for {where}" if where else "torch's exporter failed"
+        raise ModelError(
+            f"the {program.name} graph cannot be written as ONNX: {what} ({first_line(error)})"
+        ) from error
     assert made is not None
     model: ModelProto = made.model_proto
     _forget_the_source(model)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from limpet.errors import ModelError
+from limpet.export.blame import first_line, layer_that_raised
 from limpet.export.dynamic import OpenBegin, OpenStep, Shapes, begin_shapes, open_specs, step_shapes
 from limpet.export.step import BeginGraph, FixedConfig, StepGraph
 from limpet.models.base import Model
@@ -72,7 +73,8 @@ class Program:
             return torch.export.export(self.module, self.examples, strict=False, dynamic_shapes=self.shapes)
         except Exception as error:
             raise ModelError(
-                f"torch cannot capture the {self.name} graph as one graph of tensors: {_first_line(error)}"
+                f"torch cannot capture the {self.name} graph as one graph of tensors: "
+                f"{first_line(error)} (in {layer_that_raised(error, self.module)})"
             ) from error
 
     @property
@@ -140,7 +142,3 @@ def _specs(names: Sequence[str] | dict[str, Tensor], tensors: Sequence[Tensor]) 
         TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
         for name, tensor in zip(names, tensors, strict=True)
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from limpet.models import multi_head
 from limpet.models.multi_head import (
     TILE,
     LocalAttention,
@@ -127,3 +128,11 @@ def test_the_map_is_the_mean_of_the_heads() -> None:
             scores = [query[0, q, channels] @ key[0, k, channels] / 2 for k in range(5)]
             heads.append(torch.stack(scores).softmax(dim=0))
         torch.testing.assert_close(found[q], (heads[0] + heads[1]) / 2)
+
+
+@pytest.mark.parametrize("reach", [1, 3, 7])
+def test_captured_windows_equal_strided_ones(reach: int) -> None:
+    side, window = TILE + 2 * reach, 2 * reach + 1
+    scores, weights = torch.randn(2, 3, 2, TILE**2, side**2), torch.randn(2, 3, 2, TILE**2, window**2)
+    assert torch.equal(multi_head._cut_windows(scores, reach), multi_head.windows_of(scores, reach))
+    assert torch.equal(multi_head._lay_windows(weights, reach), multi_head.windows_to_tiles(weights, reach))

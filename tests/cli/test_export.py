@@ -1,0 +1,43 @@
+"""``limpet export`` and ``limpet parity``: a bundle from end to end, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from limpet.runtime.manifest import Manifest
+
+from .command import Limpet
+
+
+def test_export_and_parity(limpet: Limpet, tmp_path: Path) -> None:
+    done = limpet(
+        "export", "deaot-t", "--to", "onnx", "--size", "288x512", "--max-size", 48, "--out", "bundle"
+    )
+    done.succeeded()
+    assert "deaot-t as onnx fp32, 29" in done.out
+    manifest = Manifest.read(tmp_path / "bundle")
+    assert (manifest.frame_size, manifest.network_size) == ((288, 512), (49, 81))
+    assert set(manifest.files) == {"begin.onnx", "step.onnx", "weights.bin"}
+    limpet("export", "--to", "onnx", "--size", "60x84", "--out", "bundle").refused("pass --overwrite")
+    same = limpet("parity", "bundle")
+    same.succeeded()
+    assert "with torch fp32 over 87 frames" in same.out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--size", "480"), "such as 480x854, or any"),
+        (("--size", "60x84", "--calibrate", "clip.mp4"), "both, or neither"),
+        (("--size", "60x84", "--calibrate", "clip.mp4", "--calibrate-mask", "m.png"), "is for --int8"),
+        (("--size", "60x84", "--precision", "fp4"), "cannot be written in fp4"),
+    ],
+)
+def test_what_is_refused(limpet: Limpet, options: tuple[str, ...], sentence: str) -> None:
+    limpet("export", "--to", "onnx", "--out", "bundle", *options).refused(sentence)
+
+
+def test_parity_needs_both_or_neither(limpet: Limpet, tmp_path: Path) -> None:
+    limpet("parity", "nothing").refused("is no exported tracker")
