@@ -178,7 +178,7 @@ def test_a_backend_that_is_not_run_here(bundles: Path, tmp_path: Path) -> None:
     replace(Manifest.read(folder), backend="coreml").write(folder)
     with pytest.raises(ModelError, match="a bundle for coreml, which limpet writes but cannot run"):
         load_exported(folder)
-    with pytest.raises(ModelError, match="for onnx, not for openvino; .*--to openvino --size 60x84"):
+    with pytest.raises(ModelError, match=r"for onnx, not for openvino; .*--to openvino --size 60x84"):
         load_exported(bundles / "onnx", runtime="openvino")
 
 
