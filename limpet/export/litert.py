@@ -3,8 +3,8 @@
 The converter, litert-torch, is large and pins many packages. It runs in an environment of its own, which
 ``scripts/litert_environment.sh`` makes; graphs go there as files of torch.export.
 
-Precision is that of the stored weights; sums are float32. fp32: as trained. fp16: half the size. int8: a quarter,
-with a scale for each channel. Nothing is calibrated, since nothing but weights is rounded.
+Precision is that of the stored weights; sums are float32. fp32: as trained. fp16: half the size. int8: large
+weights with a scale for each channel, small ones in fp16. Nothing is calibrated: nothing but weights is rounded.
 """
 
 from __future__ import annotations
