@@ -39,6 +39,7 @@ class Parity:
 
     @property
     def mean(self) -> float:
+        """Over all frames."""
         return float(np.mean(self.ious))
 
     @property
@@ -48,6 +49,7 @@ class Parity:
         return place + 1, self.ious[place]
 
     def sentence(self) -> str:
+        """All of it, for a person."""
         frame, iou = self.worst
         same = (
             "no pixel differs" if self.parted is None else f"the first pixel differs in frame {self.parted}"

@@ -79,6 +79,7 @@ class Program:
 
     @property
     def input_names(self) -> list[str]:
+        """Of the inputs, in order."""
         return [spec.name for spec in self.inputs]
 
     @property

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import openvino as ov
     from onnx import ModelProto
 
-KEPT = ("conv_out",)
-"""Parts of a node's name that keep it in float: the last layer, whose sums are the scores themselves."""
+KEPT = (".conv_out.", ".encoder.")
+"""Parts of a weight's name that keep its convolution in float in ONNX: the last layer, whose sums are the scores
+themselves, and the encoder. Measured on the demo clip, four frames from fp32's states: all but the last layer in int8
+gives a mean IoU of 0.968 with fp32, with the encoder in float 0.996; single blocks of it change little."""
 
 
 def onnx_int8(model: ModelProto, feeds: Feeds) -> ModelProto:
