@@ -1,0 +1,156 @@
+"""Export to LiteRT: the same masks as the tracker, one file, and errors that say what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from networks import frames, mask_of
+from runtime.bundles import SIZE, make_tracker, tiny_programs
+from torch import Tensor, nn
+
+from limpet.errors import ModelError
+from limpet.export.backends import ExportOptions
+from limpet.export.bundle import ExportPlan, describe
+from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
+from limpet.export.program import Program, Programs
+from limpet.runtime.manifest import TensorSpec
+from limpet.runtime.tracker import ExportedTracker, load_exported
+from limpet.tracking.tracker import Tracker
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(600)  # the converter takes ten seconds to start, more on a busy machine
+
+
+@pytest.fixture(scope="module")
+def converter() -> Path:
+    python = ROOT / ".venv-litert/bin/python"
+    if not python.is_file():
+        pytest.skip("needs litert-torch; make its environment with scripts/litert_environment.sh")
+    return python
+
+
+@pytest.fixture(scope="module")
+def tracker() -> Tracker:
+    return make_tracker()
+
+
+@pytest.fixture(scope="module")
+def programs(tracker: Tracker) -> Programs:
+    return tiny_programs(tracker)
+
+
+@pytest.fixture(scope="module")
+def bundles(
+    tracker: Tracker, programs: Programs, converter: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """One bundle for each precision."""
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        pytest.skip("needs ai-edge-litert; install it with: pip install 'limpet[litert]'")
+    made = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PYTHON, str(converter))
+        for precision in ("fp32", "int8"):
+            folder = tmp_path_factory.mktemp(precision)
+            options = ExportOptions(precision)
+            written = write(programs, folder, options)
+            plan = ExportPlan("deaot-t", "litert", SIZE, options=options)
+            describe(plan, tracker, programs, written, folder).write(folder)
+            made[precision] = folder
+    return made
+
+
+def masks(tracker: Tracker | ExportedTracker) -> list[np.ndarray]:
+    first, *others = frames(7, *SIZE)
+    state, found = tracker.start(first, mask_of(4, 9, height=SIZE[0], width=SIZE[1])), []
+    for frame in others:
+        mask, state = tracker.step(frame, state)
+        found.append(mask)
+    return found
+
+
+@pytest.mark.parametrize(("precision", "agreement"), [("fp32", 1.0), ("int8", 0.9)])
+def test_masks_are_those_of_the_tracker(
+    precision: str, agreement: float, bundles: dict[str, Path], tracker: Tracker
+) -> None:
+    expected, found = masks(tracker), masks(load_exported(bundles[precision]))
+    assert {4, 9} <= set(np.unique(expected))
+    assert np.mean([np.mean(a == b) for a, b in zip(expected, found, strict=True)]) >= agreement
+
+
+def test_both_graphs_share_their_weights(bundles: dict[str, Path], tracker: Tracker) -> None:
+    weights = sum(p.numel() for p in tracker.model.parameters())
+    sizes = {precision: (folder / FILE).stat().st_size for precision, folder in bundles.items()}
+    assert sizes["fp32"] < 4 * weights * 1.1
+    assert sizes["int8"] < 0.55 * sizes["fp32"]  # most of this narrow model's weights are small, and fp16
+
+
+class Spectrum(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.eigvalsh(x)
+
+
+class Unknown(nn.Module):
+    """An operation that LiteRT lacks, two layers down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Sequential(nn.ReLU(), Spectrum())
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return (self.head(image),)
+
+
+def test_an_operation_that_litert_lacks_is_named_with_its_layer(
+    programs: Programs, converter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PYTHON, str(converter))
+    image, result = TensorSpec("image", (1, 4, 4), "float32"), TensorSpec("mask", (1, 4), "float32")
+    unknown = Program("step", Unknown(), (torch.ones(1, 4, 4),), (image,), (result,))
+    with pytest.raises(ModelError, match=r"LiteRT has no operation for aten\..*eig.* in head\.1 \(step\)"):
+        write(replace(programs, step=unknown), tmp_path, ExportOptions())
+
+
+def test_an_environment_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(PYTHON, raising=False)
+    with pytest.raises(
+        ModelError, match=r"\.venv-litert/bin/python is not there; .* scripts/litert_environment\.sh"
+    ):
+        find_converter()
+    monkeypatch.setenv(PYTHON, "/nowhere/python")
+    with pytest.raises(ModelError, match=f"{PYTHON} says /nowhere/python"):
+        find_converter()
+
+
+def test_an_environment_without_the_converter(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'litert_torch'\" >&2\nexit 1\n")
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    job = {"failure": str(tmp_path / "failure.json")}
+    with pytest.raises(
+        ModelError, match=r"No module named 'litert_torch'; make it again with scripts/litert"
+    ):
+        run_converter(python, job, tmp_path)
+
+
+def test_failures_are_one_sentence(tmp_path: Path) -> None:
+    failure = tmp_path / "failure.json"
+    facts = {
+        "message": "RuntimeError: no",
+        "missing": {"begin": [], "step": [["aten.x", "tracker.model.layers.0"]]},
+    }
+    failure.write_text(json.dumps(facts))
+    assert "aten.x in layers.0 (step); export to another format" in explain(failure, "", Path("python"))
+    failure.write_text(json.dumps({**facts, "missing": {}}))
+    assert explain(failure, "", Path("python")) == "litert-torch cannot convert the tracker: RuntimeError: no"
+
+
+def test_the_converter_needs_no_limpet() -> None:
+    assert "import limpet" not in CONVERTER.read_text() and "from limpet" not in CONVERTER.read_text()
