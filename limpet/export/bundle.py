@@ -28,6 +28,8 @@ from limpet.tracking.prepare import DEVIATION, MEAN
 from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
+CHECKED_SIZES = ((288, 512), (216, 300))
+"""Frames (H, W) that a bundle for any size is tried on, of other sizes than the graphs' example."""
 RING = 5
 """Tracked frames that a model trained with a growing memory keeps, where nobody says how many."""
 
@@ -86,6 +88,9 @@ def export(
         written = writer(programs, folder, plan.options)
         manifest = describe(plan, tracker, programs, written, folder)
         manifest.write(folder)
+        if programs.any_size:
+            on_stage("comparing its masks with torch's at two sizes")
+            check_sizes(manifest, folder, plan.weights)
         if plan.options.calibration is not None:
             on_stage("comparing its masks with those of fp32")
             manifest = with_loss(manifest, folder, plan.options.calibration, plan.weights)
@@ -107,6 +112,19 @@ def with_loss(manifest: Manifest, folder: Path, clip: Clip, weights: Path | None
     if found.mean < BARS[manifest.precision]:
         note += f"; this is below the bar of {BARS[manifest.precision]}: look at its masks before you use it"
     return replace(manifest, notes=(*manifest.notes, note))
+
+
+def check_sizes(manifest: Manifest, folder: Path, weights: Path | None) -> None:
+    """Run a bundle for any size on frames of two sizes. Raises ModelError where its masks are not those of torch."""
+    clip, reference, exported = demo_clip(), reference_tracker(manifest, weights), load_exported(folder)
+    for size in CHECKED_SIZES:
+        some = fit_clip(replace(clip, frames=clip.frames[:4]), size)
+        found = compare(reference, exported, some.frames, some.mask)
+        if found.mean < BARS[manifest.precision]:
+            raise ModelError(
+                f"the graphs for any size are not right at {size[0]}x{size[1]}: {found.sentence()}; "
+                f"export with --size HxW, and tell us the versions of torch and {manifest.backend}"
+            )
 
 
 def load_for(plan: ExportPlan) -> Tracker:
