@@ -16,6 +16,7 @@ import limpet
 from limpet.errors import ModelError
 from limpet.state import TrackerState
 from limpet.tracking.augment import Augmentation, AugmentedTracker
+from limpet.tracking.load import DEFAULT_MODEL
 from limpet.tracking.policies import Bounded, MemoryPolicy, Official
 from limpet.tracking.tracker import Tracker
 from limpet.video.masks import read_mask
@@ -133,9 +134,9 @@ def test_load_makes_it_and_reports_name_it() -> None:
     follower = limpet.load(flip=True, scales=[1, 1.3], max_size=64)
     assert isinstance(follower, AugmentedTracker)
     assert follower.augmentation == Augmentation(True, (1.0, 1.3))
-    assert follower.name == "deaot-t (flip, scales 1 1.3)"
+    assert follower.name == f"{DEFAULT_MODEL} (flip, scales 1 1.3)"
     plain = limpet.load()
-    assert type(plain) is Tracker and plain.name == "deaot-t"
+    assert type(plain) is Tracker and plain.name == DEFAULT_MODEL
 
 
 def test_a_whole_video_has_the_masks_of_its_steps(tmp_path: Path) -> None:
