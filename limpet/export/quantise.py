@@ -6,10 +6,11 @@ they hold few weights, and small differences there decide what a memory tells.
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,14 +70,15 @@ def openvino_int8(model: ov.Model, feeds: Feeds) -> ov.Model:
         raise MissingExtraError("int8 for openvino", "int8", "nncf") from error
     nncf.set_log_level(logging.ERROR)
     names = [port.get_any_name() for port in model.inputs]
-    return nncf.quantize(
-        model,
-        nncf.Dataset([{name: feed[name] for name in names} for feed in feeds]),
-        subset_size=len(feeds),
-        model_type=nncf.ModelType.TRANSFORMER,
-        preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=_products(model), validate=False),
-    )
+    with redirect_stdout(io.StringIO()):  # it draws bars that end up in logs
+        return nncf.quantize(
+            model,
+            nncf.Dataset([{name: feed[name] for name in names} for feed in feeds]),
+            subset_size=len(feeds),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=_products(model), validate=False),
+        )
 
 
 def _products(model: ov.Model) -> list[str]:
