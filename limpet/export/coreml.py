@@ -135,7 +135,7 @@ def explain(program: Program, captured: ExportedProgram, error: BaseException, s
         if kind in blamed or kind not in _TORCH_OPS_REGISTRY
     )
     if found:
-        listed = "; ".join(found)
+        listed = "; ".join([*found][:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         return (
             f"Core ML cannot take the {program.name} graph: it has no operation for {listed} "
             f"({_first_line(error)}); export to another format, such as onnx"

@@ -13,6 +13,7 @@ from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Program, Programs, make_programs
 from limpet.models.fixed import FixedConfig
+from limpet.models.inference import for_inference
 from limpet.runtime.manifest import GraphSpec, TensorSpec
 
 ct = pytest.importorskip(
@@ -25,7 +26,8 @@ TYPES = {65568: "float32", 131104: "int32"}
 
 @pytest.fixture(scope="module")
 def programs() -> Programs:
-    return make_programs(lively_model(small_config()).eval(), FixedConfig((60, 84), (65, 81), objects=3))
+    model = for_inference(lively_model(small_config()), torch.device("cpu"), "fp32")
+    return make_programs(model, FixedConfig((60, 84), (65, 81), objects=3))
 
 
 @pytest.fixture(scope="module")
