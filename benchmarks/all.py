@@ -1,12 +1,14 @@
 """Measures every figure of docs/benchmarks.md again, and makes the page of them: make benchmarks.
 
-    python benchmarks/all.py                            # about seven minutes on two cores that do nothing else
+    python benchmarks/all.py                            # about twenty minutes on two cores that do nothing else
     python benchmarks/all.py --only deaot-t-bf16        # those whose name holds this
     python benchmarks/all.py --only-page                # tables and picture from the reports that are there
+    python benchmarks/all.py --bundles DIR              # keep the exported trackers, and take those that are there
 
 Every measurement is a ``limpet bench`` of its own process, so that its peak of memory is its own. The reports lie in
 docs/benchmarks/; those of the last time are kept in docs/benchmarks/earlier/ for the table of changes, unless other
-programs disturbed them. Exported trackers are made anew in a temporary folder.
+programs disturbed them. Exported trackers are made anew in a temporary folder, unless --bundles names one that stays.
+In int8 that takes minutes each, since they are compared with torch along a clip.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from limpet.bench.chart import draw_chart
 from limpet.bench.machine import describe, in_words
 from limpet.bench.page import read_reports, write_page
 from limpet.bench.report import is_disturbed, read_report
+from limpet.weights.store import bundled_weights
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER = DOCS / "benchmarks"
@@ -49,16 +52,21 @@ def measurements() -> list[Measurement]:
     """All of the page."""
     found = []
     for model in ("deaot-t", "deaot-t-deformable"):
-        for precision in ("bf16", "fp32"):
-            for size in (480, SMALL):
-                found += [steps(model, precision, size, objects) for objects in (1, 3, 10)]
-    found += [steps("deaot-l", "bf16", size, 3) for size in (480, SMALL)]
-    for model in ("deaot-t", "deaot-t-deformable"):
-        found.append(exported(model, "onnx", "fp32", 480))
-        found.append(exported(model, "openvino", "bf16", 480))
+        found += [steps(model, "bf16", 480, objects) for objects in (1, 3, 10)]
+        found += [steps(model, "fp32", 480, 3), steps(model, "bf16", SMALL, 3)]
+        found += [exported(model, "onnx", "fp32", 480), exported(model, "openvino", "bf16", 480)]
+        found += [exported(model, "openvino", "int8", 480), exported(model, "litert", "fp32", 480)]
+    found.append(steps("deaot-l", "bf16", 480, 3))
+    for model in ("deaot-t-deformable", "deaot-nano"):
         found.append(end_to_end(steps(model, "bf16", SMALL, 3)))
-    found.append(end_to_end(exported("deaot-t", "openvino", "bf16", SMALL)))
-    return found
+        found.append(end_to_end(exported(model, "openvino", "int8", SMALL)))
+    return [m for m in found if has_weights(m)]
+
+
+def has_weights(measurement: Measurement) -> bool:
+    """Whether there are trained weights to export; torch takes random ones, which are as fast."""
+    model = measurement.export[0] if measurement.export else ""
+    return not model or bundled_weights(model) is not None or bool(weights_of(model))
 
 
 def weights_of(model: str) -> tuple[str, ...]:
@@ -79,9 +87,10 @@ def steps(model: str, precision: str, size: int, objects: int) -> Measurement:
 def exported(model: str, engine: str, precision: str, size: int) -> Measurement:
     """A tracker in another engine, with three objects; the bundle has room for no more."""
     sizes = ("--size", SIZE, "--max-size", str(size))
-    export = (model, *weights_of(model), "--to", engine, *sizes, "--objects", "3")
-    asked = () if engine == "onnx" else ("--precision", precision)
-    bundle = f"{model}-{engine}-{size}px"
+    int8 = ("--int8",) if precision == "int8" else ()
+    export = (model, *weights_of(model), "--to", engine, *sizes, "--objects", "3", *int8)
+    asked = ("--precision", precision) if (engine, precision) == ("openvino", "bf16") else ()
+    bundle = f"{model}-{engine}-{size}px{'-int8' * bool(int8)}"
     return Measurement(
         f"{model}-{engine}-{precision}-{size}px-3", ("--size", SIZE, "--objects", "3", *asked), bundle, export
     )
@@ -124,10 +133,10 @@ def main() -> None:
     if chosen:
         print("\n".join(in_words(describe())))
     before = time.perf_counter()
-    with TemporaryDirectory(prefix="limpet-benchmarks-") as bundles:
+    with TemporaryDirectory(prefix="limpet-benchmarks-") as temporary:
         for number, measurement in enumerate(chosen, start=1):
             print(f"{number} of {len(chosen)}: {measurement.name}", flush=True)
-            measure(measurement, options.threads, Path(bundles))
+            measure(measurement, options.threads, options.bundles or Path(temporary))
     reports = read_reports(FOLDER)
     earlier = read_reports(FOLDER / "earlier") if any((FOLDER / "earlier").glob("*.json")) else {}
     draw_chart(reports, DOCS / "pictures" / "benchmarks.png")
@@ -143,6 +152,7 @@ def parse() -> argparse.Namespace:
         "--only", nargs="+", default=[""], metavar="WORD", help="measure those whose name holds a WORD"
     )
     parser.add_argument("--only-page", action="store_true", help="measure nothing")
+    parser.add_argument("--bundles", type=Path, metavar="DIR", help="folder of exported trackers")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
