@@ -7,6 +7,7 @@ folder and says which file holds which graph.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,9 @@ BACKENDS: dict[str, Backend] = {
         "limpet.export.torch", "torch's own file of a graph", "export", ("torch",), ("fp32", "bf16"),
         captures=("fp32", "bf16"),
     ),
-    "litert": Backend("limpet.export.litert", "LiteRT, for phones", "export", (), ("fp32", "fp16", "int8")),
+    "litert": Backend(
+        "limpet.export.litert", "LiteRT, for phones", "export", (), ("fp32", "fp16", "int8"), calibrated=True
+    ),
     "coreml": Backend(
         "limpet.export.coreml", "Core ML, for Apple's devices", "coreml", ("coremltools",), ("fp32", "fp16"),
     ),
@@ -110,7 +113,10 @@ def load_writer(name: str) -> Callable[[Programs, Path, ExportOptions], Written]
 
 
 def _import(package: str, name: str, backend: Backend) -> ModuleType:
+    logging.disable(logging.WARNING)  # coremltools logs ten lines about versions, and that this is no Mac
     try:
         return importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(f"export to {name}", backend.extra, package) from error
+    finally:
+        logging.disable(logging.NOTSET)

@@ -4,7 +4,8 @@ The converter, litert-torch, is large and pins many packages. It runs in an envi
 ``scripts/litert_environment.sh`` makes; graphs go there as files of torch.export.
 
 Precision is that of the stored weights; sums are float32. fp32: as trained. fp16: half the size. int8: large
-weights with a scale for each channel, small ones in fp16. Nothing is calibrated: nothing but weights is rounded.
+weights with a scale for each channel, small ones in fp16, and the encoder's biases corrected on frames of a clip, where
+one is given (limpet/export/bias.py).
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ import torch
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.bias import correct_for_int8
 from limpet.export.program import Program, Programs
 from limpet.runtime.manifest import GraphSpec
 
 FILE = "tracker.tflite"
+SMALL = 1 << 16
+"""Weights of fewer numbers stay fp16 in int8: the encoder's first half is small, and rounding it moves masks much."""
 PYTHON = "LIMPET_LITERT_PYTHON"
 """The environment variable that names the converter's Python."""
 DEFAULT_PYTHON = Path(".venv-litert/bin/python")
@@ -38,6 +42,8 @@ def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
         ModelError: the converter's environment is not there, or an operation that LiteRT does not have.
     """
     python = find_converter()
+    if options.precision == "int8" and options.calibration is not None:
+        programs = correct_for_int8(programs, options.calibration, SMALL)
     with tempfile.TemporaryDirectory(prefix="limpet-litert-") as temporary:
         job = make_job(programs, Path(temporary), folder / FILE, options.precision)
         run_converter(python, job, Path(temporary))
@@ -76,7 +82,8 @@ def make_job(programs: Programs, temporary: Path, out: Path, weights: str) -> di
             warnings.simplefilter("ignore")  # weights of one storage are whole, whatever it says
             torch.export.save(program.exported, path)
         graphs.append(_graph(program, path))
-    return {"graphs": graphs, "out": str(out), "weights": weights, "failure": str(temporary / "failure.json")}
+    failure = str(temporary / "failure.json")
+    return {"graphs": graphs, "out": str(out), "weights": weights, "small": SMALL, "failure": failure}
 
 
 def _graph(program: Program, path: Path) -> dict[str, Any]:

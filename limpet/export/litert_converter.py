@@ -3,8 +3,8 @@
     python litert_converter.py job.json
 
 The job says: ``graphs``, a list of {name, program (a .pt2 file), inputs, outputs (names)}; ``out``, the file to write;
-``weights``, "fp32", "fp16" or "int8". What fails is written to ``failure``, a file of JSON: {message,
-missing: {graph: [[operator, layer], …]}}.
+``weights``, "fp32", "fp16" or "int8"; ``small``, the count of numbers below which a weight is fp16 in int8. What fails
+is written to ``failure``, a file of JSON: {message, missing: {graph: [[operator, layer], …]}}.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from torch.export import ExportedProgram
 
 EVERYTHING = qtyping.TFLOperationName.ALL_SUPPORTED
 FLOAT32 = TensorType.FLOAT32
-SMALL = 1 << 16  # numbers in a weight
 HALF = qtyping.OpQuantizationConfig(  # weights as fp16, made float32 again when the file is loaded
     weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
     compute_precision=qtyping.ComputePrecision.FLOAT,
@@ -53,7 +52,7 @@ def main(path: str) -> None:
     programs = {graph["name"]: torch.export.load(graph["program"]) for graph in job["graphs"]}
     try:
         convert(job["graphs"], programs, job["out"])
-        shrink(job["out"], job["weights"])
+        shrink(job["out"], job["weights"], job["small"])
     except Exception as error:
         missing = {name: missing_operators(program) for name, program in programs.items()}
         facts = {"message": f"{type(error).__name__}: {error}", "missing": missing}
@@ -85,32 +84,31 @@ def share_equal_tensors(module: nn.Module, known: dict[Any, Tensor]) -> None:
                     table[name] = known.setdefault((tuple(tensor.shape), tensor.dtype, content), tensor)
 
 
-def shrink(path: str, weights: str) -> None:
-    """Store weights as fp16, or large ones as int8 with a scale for each channel; sums stay float32.
+def shrink(path: str, weights: str, small: int) -> None:
+    """Store weights as fp16, or as int8 with a scale for each channel but for small ones; sums stay float32.
 
-    Small weights stay fp16 beside int8: the encoder's first half is small, and rounding it moves masks most. Rounding
-    inputs to int8 too (dynamic_wi8_afp32) is 7 % faster on a server, but masks drift away.
+    Rounding inputs to int8 too (dynamic_wi8_afp32) is 7 % faster on a server, but masks drift away.
     """
     if weights == "fp32":
         return
     plan = recipe_manager.RecipeManager()
     if weights == "int8":
         plan.add_weight_only_config(".*", EVERYTHING, num_bits=8)
-    for scope in small_operations(path) if weights == "int8" else [".*"]:
+    for scope in small_operations(path, small) if weights == "int8" else [".*"]:
         plan.add_quantization_config(scope, EVERYTHING, HALF, "float_casting")
     work = quantizer.Quantizer(path)
     work.load_quantization_recipe(plan.get_quantization_recipe())
     work.quantize().export_model(path, overwrite=True)
 
 
-def small_operations(path: str) -> list[str]:
-    """Expressions that match the operations with small weights."""
+def small_operations(path: str, small: int) -> list[str]:
+    """Expressions that match the operations with weights of fewer numbers than ``small``."""
     model = tfl_flatbuffer_utils.read_model(path)
     found = [
         tfl_flatbuffer_utils.get_op_scope(operation, graph.tensors)
         for graph in model.subgraphs
         for operation in graph.operators
-        if any(0 < weight_size(model, graph.tensors[place]) < SMALL for place in operation.inputs[1:2])
+        if any(0 < weight_size(model, graph.tensors[place]) < small for place in operation.inputs[1:2])
     ]
     return [f"^{re.escape(scope)}$" for scope in found]
 

@@ -7,6 +7,7 @@ import json
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from runtime.bundles import SIZE, make_tracker, tiny_programs
 from torch import Tensor, nn
 
 from limpet.errors import ModelError
-from limpet.export.backends import ExportOptions
+from limpet.export import litert
+from limpet.export.backends import Clip, ExportOptions
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
 from limpet.export.program import Program, Programs
@@ -89,6 +91,33 @@ def test_both_graphs_share_their_weights(bundles: dict[str, Path], tracker: Trac
     sizes = {precision: (folder / FILE).stat().st_size for precision, folder in bundles.items()}
     assert sizes["fp32"] < 4 * weights * 1.1
     assert sizes["int8"] < 0.55 * sizes["fp32"]  # most of this narrow model's weights are small, and fp16
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_int8_corrects_biases_on_the_clip(
+    precision: str, programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Programs, str]] = []
+
+    def record(found: Programs, temporary: Path, out: Path, weights: str) -> dict[str, Any]:
+        given.append((found, weights))
+        return {}
+
+    monkeypatch.setattr(litert, "find_converter", lambda: Path("python"))
+    monkeypatch.setattr(litert, "make_job", record)
+    monkeypatch.setattr(litert, "run_converter", lambda python, job, temporary: None)
+    clip = Clip(tuple(frames(2, *SIZE)), mask_of(4, 9, height=SIZE[0], width=SIZE[1]), "noise")
+    write(programs, tmp_path, ExportOptions(precision, clip))
+    assert [weights for _, weights in given] == [precision]
+    pairs = zip(biases(programs), biases(given[0][0]), strict=True)
+    corrected = [before.numel() for before, after in pairs if not torch.equal(before, after)]
+    # those of the encoder's layers with large weights: the ends of blocks 14 to 17, and what follows them
+    assert corrected == ([160, 960, 160, 960, 160, 960, 320, 1280] if precision == "int8" else [])
+
+
+def biases(programs: Programs) -> list[Tensor]:
+    model = programs.step.module.tracker.model
+    return [bias for name, bias in model.named_parameters() if name.endswith("bias")]
 
 
 class Spectrum(nn.Module):
