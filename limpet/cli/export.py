@@ -48,7 +48,7 @@ def export_command(
     precision: Annotated[
         str,
         typer.Option(
-            metavar="fp32|fp16|bf16", help="Of weights and sums; which of them a format has differs."
+            metavar="fp32|fp16|bf16|int8", help="Of weights and sums; which of them a format has differs."
         ),
     ] = "fp32",
     compiled: Annotated[
@@ -56,7 +56,8 @@ def export_command(
         typer.Option("--compiled", help="For torch: compile to machine code of this processor (needs g++)."),
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Convolutions and linear layers in 8 bits; tells what that costs.")
+        bool,
+        typer.Option("--int8", help="The same as --precision int8: layers in 8 bits; tells what that costs."),
     ] = False,
     calibrate: Annotated[
         str | None,
@@ -77,7 +78,8 @@ def export_command(
     from limpet.export.bundle import ExportPlan, export
 
     folder = out or Path(f"{model}-{to}")
-    options = ExportOptions("int8" if int8 else precision, _clip(calibrate, calibrate_mask, int8), compiled)
+    precision = "int8" if int8 else precision
+    options = ExportOptions(precision, _clip(calibrate, calibrate_mask, precision == "int8"), compiled)
     plan = ExportPlan(
         model, to, parse_size(size), weights, objects, references, ring, gap, max_size, options
     )  # fmt: skip

@@ -78,7 +78,8 @@ def inner_names(program: Program) -> tuple[list[str], list[str]]:
 def to_coreml(program: Program, precision: str) -> Any:
     """One graph as an ML program. Raises ModelError for an operation that Core ML does not have."""
     try:
-        captured = capture(program)
+        with _listening():
+            captured = capture(program)
     except Exception as error:
         raise ModelError(
             f"the {program.name} graph cannot be captured for Core ML: {_first_line(error)}"
