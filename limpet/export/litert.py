@@ -80,7 +80,8 @@ def make_job(programs: Programs, temporary: Path, out: Path, weights: str) -> di
         path = temporary / f"{program.name}.pt2"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # weights of one storage are whole, whatever it says
-            torch.export.save(program.exported, path)
+            # without decompositions it still replaces operations in place, which litert-torch cannot run on views
+            torch.export.save(program.exported.run_decompositions({}), path)
         graphs.append(_graph(program, path))
     failure = str(temporary / "failure.json")
     return {"graphs": graphs, "out": str(out), "weights": weights, "small": SMALL, "failure": failure}
