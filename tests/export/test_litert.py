@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import frames, mask_of
+from networks import frames, lively_model, mask_of, small_config
 from runtime.bundles import SIZE, make_tracker, tiny_programs
 from torch import Tensor, nn
 
@@ -21,7 +22,10 @@ from limpet.export import litert
 from limpet.export.backends import Clip, ExportOptions
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
-from limpet.export.program import Program, Programs
+from limpet.export.program import Program, Programs, make_programs
+from limpet.models.deformable import DeformableConfig
+from limpet.models.fixed import FixedConfig
+from limpet.models.inference import for_inference
 from limpet.runtime.manifest import TensorSpec
 from limpet.runtime.tracker import ExportedTracker, load_exported
 from limpet.tracking.tracker import Tracker
@@ -183,3 +187,15 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
 
 def test_the_converter_needs_no_limpet() -> None:
     assert "import limpet" not in CONVERTER.read_text() and "from limpet" not in CONVERTER.read_text()
+
+
+def test_nothing_in_place_is_left_of_a_deformable_model(tmp_path: Path) -> None:
+    config = small_config()
+    config = replace(config, propagation=replace(config.propagation, deformable=DeformableConfig()))
+    model = for_inference(lively_model(config), torch.device("cpu"), "fp32")
+    size = (33, 49)
+    found = litert.make_job(make_programs(model, FixedConfig(size, size)), tmp_path, tmp_path / FILE, "fp16")
+    nodes = torch.export.load(found["graphs"][1]["program"]).graph.nodes
+    targets = {str(node.target) for node in nodes if node.op == "call_function"}
+    assert any("grid_sampler" in target for target in targets)
+    assert not [target for target in targets if re.search(r"[a-z]_\.", target)]
