@@ -6,8 +6,8 @@ import torch
 
 from limpet.bench.counting import counting
 from limpet.bench.work import Work
-from limpet.export.step import BeginGraph, FixedConfig, StepGraph
 from limpet.models import build_model
+from limpet.models.fixed import BeginGraph, FixedConfig, StepGraph
 from limpet.models.inference import for_inference
 from limpet.registry import find
 from limpet.runtime.manifest import Manifest

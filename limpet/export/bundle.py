@@ -18,8 +18,8 @@ from limpet.export.calibration import demo_clip, fit_clip
 from limpet.export.dynamic import EXAMPLE_SIZE
 from limpet.export.parity import BARS, compare, reference_tracker
 from limpet.export.program import Programs, make_programs
-from limpet.export.step import FixedConfig
 from limpet.files import output_error, temporary_name
+from limpet.models.fixed import FixedConfig
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
 from limpet.runtime.tracker import load_exported
 from limpet.tracking.load import load

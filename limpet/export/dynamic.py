@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from limpet.errors import ModelError
-from limpet.export.step import BeginGraph, FixedState, StepGraph
+from limpet.models.fixed import BeginGraph, FixedState, StepGraph
 from limpet.runtime.manifest import TensorSpec
 from limpet.tracking.prepare import STRIDE
 

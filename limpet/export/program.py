@@ -1,6 +1,6 @@
 """From a tracker to its two captured graphs: plain tensors in and out, in a fixed order, each with a name.
 
-Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.export.step``.
+Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.models.fixed``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.export import ExportedProgram
 from limpet.errors import ModelError
 from limpet.export.blame import first_line, layer_that_raised
 from limpet.export.dynamic import OpenBegin, OpenStep, Shapes, begin_shapes, open_specs, step_shapes
-from limpet.export.step import BeginGraph, FixedConfig, StepGraph
 from limpet.models.base import Model
+from limpet.models.fixed import BeginGraph, FixedConfig, StepGraph
 from limpet.runtime.manifest import TensorSpec
 
 FRAME_OUTPUTS = ("mask", "scores", "sure")

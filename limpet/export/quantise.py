@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import openvino as ov
     from onnx import ModelProto
 
-KEPT = (".conv_out.", ".encoder.")
+ENCODER = ".encoder."
+KEPT = (".conv_out.", ENCODER)
 """Parts of a weight's name that keep its convolution in float in ONNX: the last layer, whose sums are the scores
 themselves, and the encoder. Measured on the demo clip, four frames from fp32's states: all but the last layer in int8
 gives a mean IoU of 0.968 with fp32, with the encoder in float 0.996; single blocks of it change little."""
@@ -62,10 +63,11 @@ def onnx_int8(model: ModelProto, feeds: Feeds) -> ModelProto:
 
 
 def openvino_int8(model: ov.Model, feeds: Feeds) -> ov.Model:
-    """An OpenVINO graph with convolutions, linear layers and attention's products in int8.
+    """An OpenVINO graph with convolutions, linear layers and attention's products in int8, but for the encoder.
 
     nncf corrects the bias that rounding brings. The products keep their accuracy in 8 bits and are a third of the work;
-    softmax and norms stay in float.
+    softmax and norms stay in float. Measured along 17 real frames: all in int8 gives a mean IoU of 0.965 with fp32,
+    with the encoder in float 0.992, as much as bf16 alone, for 6 % more time.
 
     Raises:
         MissingExtraError: nncf is not installed.
@@ -83,7 +85,22 @@ def openvino_int8(model: ov.Model, feeds: Feeds) -> ov.Model:
             subset_size=len(feeds),
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=_of_the_encoder(model), validate=False),
         )
+
+
+def _of_the_encoder(model: ov.Model) -> list[str]:
+    """The names of the encoder's convolutions, told by the names of their weights."""
+    found = []
+    for node in model.get_ops():
+        if node.get_type_name() not in ("Convolution", "GroupConvolution"):
+            continue
+        weight = node.input_value(1).get_node()
+        while weight.get_type_name() != "Constant":
+            weight = weight.input_value(0).get_node()
+        if ENCODER in weight.get_friendly_name():
+            found.append(node.get_friendly_name())
+    return found
 
 
 def _kept(model: ModelProto) -> list[str]:
