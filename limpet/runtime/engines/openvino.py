@@ -33,7 +33,7 @@ class OpenVinoEngine:
         settings = _settings(manifest, options)
         self._begin = _Graph(core, manifest.begin, folder, settings)
         self._step = _Graph(core, manifest.step, folder, settings)
-        self.precision = self._step.precision
+        self.precision = "int8" if manifest.precision == "int8" else self._step.precision
 
     def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """As of ``Engine``."""
