@@ -5,6 +5,7 @@ python scripts/api_reference.py [FOLDER]          # docs/api by default
 
 from __future__ import annotations
 
+import importlib
 import pkgutil
 import re
 import sys
@@ -19,12 +20,26 @@ import limpet
 HERE = Path(__file__).resolve().parents[1]
 # Commands are told by --help. A page would repeat their options in Python's words.
 LEFT_OUT = ("limpet.cli",)
+# Packages of some exporters and engines; litert_torch lives in an environment of its own.
+OPTIONAL = ("coremltools", "litert_torch", "ai_edge_litert", "openvino", "onnx", "onnxruntime", "nncf")
 
 
 def public_modules() -> list[str]:
     """All modules that have a page."""
     found = [module.name for module in pkgutil.walk_packages(limpet.__path__, "limpet.")]
-    return ["limpet", *(name for name in found if not name.startswith(LEFT_OUT) and "._" not in name)]
+    public = [name for name in found if not name.startswith(LEFT_OUT) and "._" not in name]
+    return ["limpet", *(name for name in public if lacks(name) is None)]
+
+
+def lacks(module: str) -> str | None:
+    """The optional package without which ``module`` cannot be imported, or None where it can be."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name in OPTIONAL:
+            return error.name
+        raise
+    return None
 
 
 def write_pages(folder: Path, modules: list[str]) -> None:
@@ -34,7 +49,12 @@ def write_pages(folder: Path, modules: list[str]) -> None:
     pdoc.render.configure(docformat="google", search=True, show_source=True)
     plain: Callable[[str], str] = pdoc.render.env.filters["to_html"]
     pdoc.render.env.filters["to_html"] = lambda text: plain(keep_stars(text))
-    pdoc.pdoc(*modules, output_directory=folder)
+    found = {module.name: lacks(module.name) for module in pkgutil.walk_packages(limpet.__path__, "limpet.")}
+    lacking = {name: package for name, package in found.items() if package}
+    for name, package in lacking.items():
+        print(f"no page for {name}: it needs {package}")
+    # pdoc adds what lies below a package, unless it is told not to
+    pdoc.pdoc(*modules, *(f"!{name}" for name in lacking), output_directory=folder)
 
 
 def keep_stars(text: str) -> str:

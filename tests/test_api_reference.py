@@ -54,6 +54,9 @@ def undocumented(module: ModuleType) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", modules())
 def test_every_public_name_has_a_docstring(name: str) -> None:
+    package = importlib.import_module("api_reference").lacks(name)
+    if package:
+        pytest.skip(f"{name} needs {package}, which is not installed")
     assert list(undocumented(importlib.import_module(name))) == []
 
 

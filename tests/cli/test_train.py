@@ -31,7 +31,18 @@ def test_trained_weights_track(limpet: Limpet, stills: Path, clip: Path, mask: P
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "checkpoint.safetensors", "curves.png", "log.jsonl", "tensorboard", "weights.safetensors"
     }  # fmt: skip
-    limpet("track", clip, "--mask", mask, "--weights", "run/weights.safetensors", "--out", "out").succeeded()
+    limpet(
+        "track",
+        clip,
+        "--mask",
+        mask,
+        "--model",
+        "deaot-t",
+        "--weights",
+        "run/weights.safetensors",
+        "--out",
+        "out",
+    ).succeeded()
     assert len(masks_of(tmp_path / "out")) == FRAMES
     before = (tmp_path / "run/checkpoint.safetensors").read_bytes()
     limpet(*command).refused("run holds a run already; go on with --resume, or choose another folder")

@@ -43,7 +43,9 @@ def test_converted_weights_track(
     assert weights.facts == {
         "origin": "DeAOTT.pth", "origin_sha256": sha256(official), "origin_part": "state_dict"
     }  # fmt: skip
-    limpet("track", clip, "--mask", mask, "--weights", "own.safetensors", "--out", "out").succeeded()
+    limpet(
+        "track", clip, "--mask", mask, "--model", "deaot-t", "--weights", "own.safetensors", "--out", "out"
+    ).succeeded()
     assert len(masks_of(tmp_path / "out")) == FRAMES
 
 
