@@ -10,6 +10,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pdoc
@@ -26,11 +27,16 @@ OPTIONAL = ("coremltools", "litert_torch", "ai_edge_litert", "openvino", "onnx",
 
 def public_modules() -> list[str]:
     """All modules that have a page."""
-    found = [module.name for module in pkgutil.walk_packages(limpet.__path__, "limpet.")]
-    public = [name for name in found if not name.startswith(LEFT_OUT) and "._" not in name]
+    public = [name for name in all_modules() if not name.startswith(LEFT_OUT) and "._" not in name]
     return ["limpet", *(name for name in public if lacks(name) is None)]
 
 
+def all_modules() -> list[str]:
+    """Of the package, with those that have no page."""
+    return [module.name for module in pkgutil.walk_packages(limpet.__path__, "limpet.")]
+
+
+@cache
 def lacks(module: str) -> str | None:
     """The optional package without which ``module`` cannot be imported, or None where it can be."""
     try:
@@ -49,8 +55,7 @@ def write_pages(folder: Path, modules: list[str]) -> None:
     pdoc.render.configure(docformat="google", search=True, show_source=True)
     plain: Callable[[str], str] = pdoc.render.env.filters["to_html"]
     pdoc.render.env.filters["to_html"] = lambda text: plain(keep_stars(text))
-    found = {module.name: lacks(module.name) for module in pkgutil.walk_packages(limpet.__path__, "limpet.")}
-    lacking = {name: package for name, package in found.items() if package}
+    lacking = {name: package for name in all_modules() if (package := lacks(name))}
     for name, package in lacking.items():
         print(f"no page for {name}: it needs {package}")
     # pdoc adds what lies below a package, unless it is told not to

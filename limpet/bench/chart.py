@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from limpet.bench.report import PLAIN_OBJECTS, engine_name, is_plain
 from limpet.errors import DataError
 from limpet.files import atomic_path
 from limpet.visual.plotting import COLOURS, load_pyplot
 
-OBJECTS = 3
 _SHOWN = ("encoder", "long-term", "short-term", "self", "decoder")
 """Stages with a colour of their own; all others together are grey."""
 _GREY = "#b8b8b8"
@@ -26,14 +26,10 @@ def draw_chart(reports: Mapping[str, dict[str, Any]], path: Path) -> None:
         MissingExtraError: matplotlib is not installed. DataError: no such measurement among them. OutputError.
     """
     chosen = [
-        report
-        for report in reports.values()
-        if report["run"]["what"] == "steps"
-        and report["run"]["objects"] == OBJECTS
-        and report["run"]["network_size"][0] > 400
+        report for report in reports.values() if report["run"]["what"] == "steps" and is_plain(report["run"])
     ]
     if not chosen:
-        raise DataError(f"nothing to draw: no report of steps with {OBJECTS} objects at 480x854")
+        raise DataError(f"nothing to draw: no report of steps with {PLAIN_OBJECTS} objects at 480x854")
     pyplot = load_pyplot("drawing a chart")
     figure, (left, right) = pyplot.subplots(
         1, 2, figsize=(12, 2 + 0.42 * len(chosen)), layout="constrained", width_ratios=(3, 2)
@@ -92,4 +88,4 @@ def _shares(axis: Any, reports: Sequence[dict[str, Any]]) -> None:
 
 def _name(report: dict[str, Any]) -> str:
     run = report["run"]
-    return f"{run['model']}, {run['engine'].split()[0]} {run['precision']}"
+    return f"{run['model']}, {engine_name(run)} {run['precision']}"

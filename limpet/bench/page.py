@@ -11,7 +11,7 @@ from typing import Any
 
 from limpet.bench.compare import NOISE, compare
 from limpet.bench.pairs import pairs_table
-from limpet.bench.report import is_disturbed, read_report
+from limpet.bench.report import engine_name, is_disturbed, is_plain, read_report
 from limpet.errors import DataError
 from limpet.files import atomic_path
 
@@ -57,7 +57,7 @@ def figures_of(reports: Reports, earlier: Reports) -> list[str]:
     parts = [machine_words(reports), limits_words(reports)]
     if steps:
         parts += ["### Steps alone", steps_table(steps)]
-    told = [report for report in steps.values() if len(report["stages"]) > 3 and _is_plain(report["run"])]
+    told = [report for report in steps.values() if len(report["stages"]) > 3 and is_plain(report["run"])]
     if told:
         parts += ["### Where the time goes", *(stages_table(report) for report in told)]
     if jobs:
@@ -112,10 +112,9 @@ def steps_table(reports: Reports) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for report in reports.values():
-        run, whole, memory = report["run"], report["stages"][-1], report["memory"]
+        whole, memory = report["stages"][-1], report["memory"]
         lines.append(
-            f"| {run['model']} | {_engine(run)} | {run['precision']} | {_size(run['network_size'])} | {run['objects']} "
-            f"| {_ms(report)} | {report['time']['frames_per_second']:.2f} | {report['time']['cpu_ms']:.0f} "
+            f"{_row_of(report)} | {report['time']['cpu_ms']:.0f} "
             f"| {_number(whole['gflop'], 1)} | {_number(whole['gflop_per_second'], 0)} "
             f"| {_percent(whole['share_of_compute'])} | {memory['peak_mb']:.0f} | {memory['above_libraries_mb']:.0f} |"
         )
@@ -126,7 +125,7 @@ def stages_table(report: dict[str, Any]) -> str:
     """A row a stage."""
     run = report["run"]
     lines = [
-        f"{run['model']}, {_engine(run)}, {run['precision']}, {run['objects']} objects, "
+        f"{run['model']}, {engine_name(run)}, {run['precision']}, {run['objects']} objects, "
         f"network {_size(run['network_size'])}:",
         "",
         "| stage | ms | of the time | GFLOP | GFLOP/s | of the limit | MB moved | GB/s | of a copy |",
@@ -155,8 +154,7 @@ def jobs_table(reports: Reports) -> str:
         decode, write = stages["decode video"], stages["write masks"]
         frames, whole = 1 + run["warm_up"] + run["frames"], report["time"]["whole_seconds"]
         lines.append(
-            f"| {run['model']} | {_engine(run)} | {run['precision']} | {_size(run['network_size'])} | {run['objects']} "
-            f"| {_ms(report)} | {report['time']['frames_per_second']:.2f} | {decode:.1f} "
+            f"{_row_of(report)} | {decode:.1f} "
             f"| {stages['all'] - decode - write:.1f} | {write:.1f} | {frames} frames in {whole:.2f} s "
             f"| {report['memory']['peak_mb']:.0f} |"
         )
@@ -190,18 +188,18 @@ def changes_table(reports: Reports, earlier: Reports) -> str:
 def _order(report: dict[str, Any]) -> tuple[Any, ...]:
     run = report["run"]
     return (
-        run["what"] != "steps", run["model"], not _engine(run).startswith("torch"), _engine(run), run["precision"],
-        -run["network_size"][0], run["objects"],
+        run["what"] != "steps", run["model"], not engine_name(run).startswith("torch"), engine_name(run),
+        run["precision"], -run["network_size"][0], run["objects"],
     )  # fmt: skip
 
 
-def _is_plain(run: dict[str, Any]) -> bool:
-    """Whether it is one of those whose stages the page shows: three objects, the larger size."""
-    return bool(run["objects"] == 3 and run["network_size"][0] > 400)
-
-
-def _engine(run: dict[str, Any]) -> str:
-    return str(run["engine"].split()[0])
+def _row_of(report: dict[str, Any]) -> str:
+    """What every table of measurements begins with: what was measured, ms a frame, frames a second."""
+    run = report["run"]
+    return (
+        f"| {run['model']} | {engine_name(run)} | {run['precision']} | {_size(run['network_size'])} | {run['objects']} "
+        f"| {_ms(report)} | {report['time']['frames_per_second']:.2f}"
+    )
 
 
 def _ms(report: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from limpet.bench.compare import NOISE
+from limpet.bench.report import engine_name
 
 DEFORMABLE = "-deformable"
 
@@ -30,7 +31,7 @@ def _row(report: dict[str, Any], other: dict[str, Any], way: str) -> str:
     cpu = report["time"]["cpu_ms"] / other["time"]["cpu_ms"]
     memory = report["memory"]["peak_mb"] / other["memory"]["peak_mb"]
     size = "x".join(map(str, run["network_size"]))
-    name = f"{run['model']}, {_engine(run)}, {run['precision']}"
+    name = f"{run['model']}, {engine_name(run)}, {run['precision']}"
     return (
         f"| {name} | {way} | {size} | {run['objects']} | {_marked(speed, speed < 1 - NOISE)} "
         f"| {_marked(cpu, cpu > 1 + NOISE)} | {_marked(memory, memory > 1 + NOISE)} |"
@@ -40,7 +41,7 @@ def _row(report: dict[str, Any], other: dict[str, Any], way: str) -> str:
 def _counterparts(run: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
     """In words, and the key of the measurement that differs in this alone."""
     found = []
-    if _engine(run) != "torch":
+    if engine_name(run) != "torch":
         found.append((f"torch, {run['precision']}", _key({**run, "engine": "torch"})))
     elif run["precision"] == "bf16":
         found.append(("fp32", _key({**run, "precision": "fp32"})))
@@ -52,13 +53,9 @@ def _counterparts(run: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
 
 def _key(run: dict[str, Any]) -> tuple[Any, ...]:
     return (
-        run["what"], run["model"], _engine(run), run["precision"], run["threads"], run["device"],
+        run["what"], run["model"], engine_name(run), run["precision"], run["threads"], run["device"],
         tuple(run["network_size"]), run["objects"],
     )  # fmt: skip
-
-
-def _engine(run: dict[str, Any]) -> str:
-    return str(run["engine"].split()[0])
 
 
 def _marked(ratio: float, worse: bool) -> str:

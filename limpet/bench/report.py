@@ -19,6 +19,7 @@ from limpet.errors import DataError
 from limpet.files import atomic_path
 
 FORMAT = "limpet-bench-1"
+PLAIN_OBJECTS = 3
 Report = dict[str, Any]
 
 
@@ -131,3 +132,13 @@ def is_disturbed(report: Report) -> bool:
 
 def _ratio(part: float | None, whole: float | None) -> float | None:
     return part / whole if part is not None and whole else None
+
+
+def engine_name(run: dict[str, Any]) -> str:
+    """Of a report's ``run``, the engine without its version."""
+    return str(run["engine"].split()[0])
+
+
+def is_plain(run: dict[str, Any]) -> bool:
+    """Whether it is one of those whose stages and picture the page shows: three objects, the larger size."""
+    return bool(run["objects"] == PLAIN_OBJECTS and run["network_size"][0] > 400)
