@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-PREFIX = re.compile(r"^(?:tracker\.)?(?:model\.)?")
+PREFIX = re.compile(r"^(?:tracker\.)*(?:model\.)?")
 
 
 def operator_and_layer(error: BaseException, exported: ExportedProgram) -> str | None:

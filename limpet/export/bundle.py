@@ -24,7 +24,7 @@ from limpet.runtime.manifest import NAME, Manifest, file_sha256
 from limpet.runtime.tracker import load_exported
 from limpet.tracking.load import load
 from limpet.tracking.policies import OFFICIAL_GAP
-from limpet.tracking.prepare import DEVIATION, MEAN
+from limpet.tracking.sizes import DEVIATION, MEAN
 from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"

@@ -17,7 +17,7 @@ from limpet.errors import MaskError, VideoError
 from limpet.export.backends import Clip
 from limpet.export.program import FRAME_OUTPUTS, Programs
 from limpet.runtime.manifest import TensorSpec
-from limpet.tracking.groups import check_mask, object_ids
+from limpet.tracking.groups import check_mask, into_slots, object_ids
 from limpet.tracking.prepare import prepare_image
 from limpet.video.masks import read_mask
 from limpet.video.reader import open_video
@@ -98,9 +98,7 @@ def _slots(clip: Clip, most: int) -> Tensor:
             f"the mask of {clip.name} has {len(ids)} objects, and --objects {most} are exported; "
             f"draw fewer, or export more"
         )
-    table = np.zeros(256, np.uint8)
-    table[list(ids)] = np.arange(1, len(ids) + 1)
-    return torch.from_numpy(table[clip.mask])[None]
+    return torch.from_numpy(into_slots(clip.mask, ids))[None]
 
 
 def _names(specs: Sequence[TensorSpec]) -> list[str]:

@@ -28,6 +28,7 @@ from torch.export import ExportedProgram
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
+from limpet.export.blame import layer_of
 from limpet.export.program import Program, Programs
 from limpet.runtime.manifest import GraphSpec, TensorSpec
 
@@ -142,13 +143,6 @@ def explain(program: Program, captured: ExportedProgram, error: BaseException, s
             f"({_first_line(error)}); export to another format, such as onnx"
         )
     return f"coremltools cannot convert the {program.name} graph: {_first_line(error)}"
-
-
-def layer_of(node: torch.fx.Node) -> str:
-    """The module whose forward pass called the operator, as the model names it."""
-    stack = node.meta.get("nn_module_stack") or {}
-    path = next((path for path, _ in reversed(stack.values()) if path), "?")
-    return str(path).removeprefix("tracker.tracker.model.")
 
 
 def _kind(node: torch.fx.Node) -> str:

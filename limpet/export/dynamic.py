@@ -18,7 +18,7 @@ from torch.export import Dim
 from limpet.errors import ModelError
 from limpet.models.fixed import BeginGraph, FixedState, StepGraph
 from limpet.runtime.manifest import TensorSpec
-from limpet.tracking.prepare import STRIDE
+from limpet.tracking.sizes import STRIDE
 
 FRAME = "frame"
 EXAMPLE_SIZE = (100, 150)
@@ -29,21 +29,21 @@ LEAST_CELLS = 2
 Shapes = tuple[Any, ...]
 
 
-class OpenBegin(BeginGraph):
-    """``BeginGraph`` whose sizes follow from what it is given."""
-
+class _OpenSizes:
     def nearest(self, mask: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
+        """As of the graphs of fixed size, for the mask and the image that are given."""
         return _nearest(mask.shape[1], image.shape[2]), _nearest(mask.shape[2], image.shape[3])
+
+
+class OpenBegin(_OpenSizes, BeginGraph):
+    """``BeginGraph`` whose sizes follow from what it is given."""
 
     def forward(self, image: Tensor, mask: Tensor) -> FixedState:
         return {FRAME: mask, **super().forward(image, mask)}
 
 
-class OpenStep(StepGraph):
+class OpenStep(_OpenSizes, StepGraph):
     """``StepGraph`` whose sizes follow from what it is given."""
-
-    def nearest(self, mask: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        return _nearest(mask.shape[1], image.shape[2]), _nearest(mask.shape[2], image.shape[3])
 
     def mask_size(self, state: FixedState) -> tuple[int, int]:
         height, width = state[FRAME].shape[1:]

@@ -15,10 +15,8 @@ import torch
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Program, Programs
+from limpet.runtime.engines.torch import COMPILED
 from limpet.runtime.manifest import GraphSpec
-
-COMPILED = "compiled"
-"""The entry of a graph whose file holds machine code."""
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:

@@ -103,7 +103,6 @@ class BeginGraph(_Graph):
         config = self.config
         features = self.model.encode(image.to(self.model.dtype))
         _, _, memory = self.model.refer(features, self.identify(mask, image))
-        batch = image.shape[0]
         slots = torch.arange(config.slots, dtype=torch.int32, device=mask.device)
         present = (mask.int().flatten(1).unsqueeze(1) == slots.view(1, -1, 1)).any(dim=2) | (slots == 0)
         batch = image.shape[0]
@@ -144,7 +143,7 @@ class StepGraph(_Graph):
         after = _named("short", memory)
         if config.ring:
             after |= self._written(state, memory)
-        return mask, scores, soft_ious(scores), after
+        return mask, scores, soft_ious(scores.flatten(2).softmax(dim=1)), after
 
     def mask_size(self, state: FixedState) -> tuple[int, int]:
         """(H, W) of the masks."""
@@ -177,12 +176,19 @@ class StepGraph(_Graph):
         return after
 
 
-def soft_ious(scores: Tensor) -> Tensor:
-    """Scores (B, S, h, w) -> (B, S), the soft IoU of each slot's mask, as limpet/tracking/confidence.py has it."""
-    shares = scores.flatten(2).softmax(dim=1)
-    won = (shares == shares.amax(dim=1, keepdim=True)).to(shares.dtype)
-    inside, area = (won * shares).sum(dim=2), won.sum(dim=2)
-    return inside / (area + shares.sum(dim=2) - inside).clamp_min(1e-6)
+def soft_ious(shares: Tensor) -> Tensor:
+    """The soft IoU of each slot's mask; what it is, limpet/tracking/confidence.py says.
+
+    Args:
+        shares: (..., S, P) probabilities of the slots in P places; they need not add up to 1.
+
+    Returns:
+        (..., S), 0 where a slot wins no place.
+    """
+    # no index_add: on a GPU its order of adding is another every time
+    won = (shares == shares.amax(dim=-2, keepdim=True)).to(shares.dtype)
+    inside, area = (won * shares).sum(dim=-1), won.sum(dim=-1)
+    return inside / (area + shares.sum(dim=-1) - inside).clamp_min(1e-6)
 
 
 def _named(kind: str, memory: Memory) -> FixedState:

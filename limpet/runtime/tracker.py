@@ -22,7 +22,7 @@ from limpet.runtime.image import normalised_image
 from limpet.runtime.manifest import Manifest
 from limpet.runtime.references import Places, with_reference
 from limpet.tracking.calibration import Calibration
-from limpet.tracking.groups import check_mask, object_ids
+from limpet.tracking.groups import check_mask, into_slots, object_ids
 from limpet.tracking.sizes import STRIDE, SizeRule, check_frame
 
 LEAST_SIDE = 2 * STRIDE
@@ -214,9 +214,7 @@ class ExportedTracker:
         )
 
     def _begin(self, frame: Image, mask: Mask, ids: Sequence[int]) -> dict[str, Any]:
-        table = np.zeros(256, np.uint8)
-        table[list(ids)] = np.arange(1, len(ids) + 1)
-        return self.engine.begin({"image": self._image(frame), "mask": table[mask][np.newaxis]})
+        return self.engine.begin({"image": self._image(frame), "mask": into_slots(mask, ids)[np.newaxis]})
 
     def _image(self, frame: Image) -> NDArray[np.float32]:
         size = self.network_size(frame.shape[:2])

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from limpet.models import fixed
+
 
 def soft_ious(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
     """The soft IoU of each object's mask, 0 where an object wins no place.
@@ -26,11 +28,7 @@ def soft_ious(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[in
     Returns:
         id -> 0..1. The device is asked once, whatever the number of objects.
     """
-    shares = _probabilities(scores)
-    # no index_add: on a GPU its order of adding is another every time
-    won = (shares == shares.amax(dim=0)).to(shares.dtype)
-    area, inside = won.sum(dim=1), won.mul_(shares).sum(dim=1)
-    ratios = (inside / (area + shares.sum(dim=1) - inside).clamp_min(1e-6)).tolist()
+    ratios = fixed.soft_ious(_probabilities(scores)).tolist()
     names = [object_id for group in ids for object_id in group]
     return dict(zip(names, ratios[1:], strict=True))
 

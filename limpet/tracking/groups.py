@@ -15,6 +15,14 @@ def object_ids(mask: NDArray[np.uint8]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unique(mask) if i != 0)
 
 
+def into_slots(mask: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
+    """Masks (..., H, W) of ids -> the same with slots: 1 for the first of ``ids``, and so on, 0 for all others."""
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = np.arange(1, len(ids) + 1)
+    slots: NDArray[np.uint8] = table[mask]
+    return slots
+
+
 def split_into_groups(ids: Sequence[int], slots: int) -> list[tuple[int, ...]]:
     """Ids in order, ``slots`` a group."""
     return [tuple(ids[i : i + slots]) for i in range(0, len(ids), slots)]

@@ -7,9 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limpet.tracking.sizes import DEVIATION, MEAN, STRIDE, SizeRule, check_frame, resize_frame
-
-__all__ = ["DEVIATION", "MEAN", "STRIDE", "SizeRule", "check_frame", "prepare_image"]
+from limpet.tracking.sizes import DEVIATION, MEAN, resize_frame
 
 
 def prepare_image(frame: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:

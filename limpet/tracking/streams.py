@@ -23,6 +23,8 @@ from limpet.errors import MaskError, ModelError, VideoError
 from limpet.models.base import Model
 from limpet.models.fixed import BeginGraph, FixedConfig, FixedState, StepGraph
 from limpet.models.inference import Precision, for_inference
+from limpet.tracking.groups import into_slots, object_ids
+from limpet.tracking.policies import FEW, OFFICIAL_GAP
 from limpet.tracking.sizes import DEVIATION, MEAN, SizeRule
 
 WARM_UP = 3  # steps before a CUDA graph is captured, so that libraries have made their choices
@@ -40,8 +42,8 @@ class StreamTracker:
         device: where to compute.
         precision: as of ``for_inference``.
         objects: most objects of one video.
-        ring, gap: how many tracked frames stay in the long-term memory, one every ``gap`` frames; by default none for
-            models that were trained with references alone, else 8.
+        ring: how many tracked frames stay in the long-term memory; by default none for models that were trained with
+            references alone, else FEW. They are as far apart as the model was trained for.
         max_size: limit on the shorter side of what the network sees, in pixels.
         compiled: let torch.compile fuse the step; it takes a minute at the first frame, and a C++ compiler on a CPU.
 
@@ -68,9 +70,9 @@ class StreamTracker:
         fast = for_inference(model, self.device, precision)
         sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
         gap = model.config.long_term_gap
-        kept = ring if ring is not None else (8 if gap else 0)
+        kept = ring if ring is not None else (FEW if gap else 0)
         self.config = FixedConfig(
-            frame_size, sizes.network_size(*frame_size), objects, ring=kept, gap=gap or 5
+            frame_size, sizes.network_size(*frame_size), objects, ring=kept, gap=gap or OFFICIAL_GAP
         )
         self._begin = _Begin(fast, self.config).to(self.device).eval()
         step = _Step(fast, self.config).to(self.device).eval()
@@ -131,15 +133,13 @@ class StreamTracker:
         """The ids by slot (B, S), and the masks with slots instead of ids, both on the CPU."""
         ids = torch.zeros(self.streams, self.config.slots, dtype=torch.uint8)
         slots = torch.zeros_like(masks, device="cpu")
-        for video, mask in enumerate(masks.cpu()):
-            found = [int(i) for i in mask.unique() if i]
+        for video, mask in enumerate(masks.cpu().numpy()):
+            found = object_ids(mask)
             if not 0 < len(found) <= self.config.objects:
                 raise MaskError(
                     f"the mask of video {video} has {len(found)} objects; expected 1 to {self.config.objects}"
                 )
-            table = torch.zeros(256, dtype=torch.uint8)
-            table[found] = torch.arange(1, len(found) + 1, dtype=torch.uint8)
-            slots[video] = table[mask.long()]
+            slots[video] = torch.from_numpy(into_slots(mask, found))
             ids[video, 1 : len(found) + 1] = torch.tensor(found, dtype=torch.uint8)
         return ids, slots
 

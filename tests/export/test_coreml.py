@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 from networks import lively_model, small_config
-from torch import Tensor, nn
 
 from limpet.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
-from limpet.export.program import Program, Programs, make_programs
+from limpet.export.program import Programs, make_programs
 from limpet.models.fixed import FixedConfig
 from limpet.models.inference import for_inference
-from limpet.runtime.manifest import GraphSpec, TensorSpec
+from limpet.runtime.manifest import GraphSpec
+
+from .unknown import unknown_program
 
 ct = pytest.importorskip(
     "coremltools", reason="needs coremltools; install it with: pip install 'limpet[coreml]'"
@@ -56,26 +57,8 @@ def _tensors(features) -> dict[str, tuple[tuple[int, ...], str]]:
     return {name: (tuple(array.shape), TYPES[array.dataType]) for name, array in arrays.items()}
 
 
-class Spectrum(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.linalg.eigvalsh(x)
-
-
-class Unknown(nn.Module):
-    """An operation that Core ML lacks, two layers down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Sequential(nn.ReLU(), Spectrum())
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return (self.head(image),)
-
-
 def test_an_operation_that_core_ml_lacks_is_named_with_its_layer() -> None:
     from limpet.export.coreml import to_coreml
 
-    image, result = TensorSpec("image", (1, 4, 4), "float32"), TensorSpec("mask", (1, 4), "float32")
-    unknown = Program("step", Unknown(), (torch.ones(1, 4, 4),), (image,), (result,))
     with pytest.raises(ModelError, match=r"Core ML cannot take the step graph: .*eig.* in .*head\.1"):
-        to_coreml(unknown, "fp32")
+        to_coreml(unknown_program(), "fp32")

@@ -15,20 +15,21 @@ import pytest
 import torch
 from networks import frames, lively_model, mask_of, small_config
 from runtime.bundles import SIZE, make_tracker, tiny_programs
-from torch import Tensor, nn
+from torch import Tensor
 
 from limpet.errors import ModelError
 from limpet.export import litert
 from limpet.export.backends import Clip, ExportOptions
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
-from limpet.export.program import Program, Programs, make_programs
+from limpet.export.program import Programs, make_programs
 from limpet.models.deformable import DeformableConfig
 from limpet.models.fixed import FixedConfig
 from limpet.models.inference import for_inference
-from limpet.runtime.manifest import TensorSpec
 from limpet.runtime.tracker import ExportedTracker, load_exported
 from limpet.tracking.tracker import Tracker
+
+from .unknown import unknown_program
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)  # the converter takes ten seconds to start, more on a busy machine
@@ -124,30 +125,12 @@ def biases(programs: Programs) -> list[Tensor]:
     return [bias for name, bias in model.named_parameters() if name.endswith("bias")]
 
 
-class Spectrum(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.linalg.eigvalsh(x)
-
-
-class Unknown(nn.Module):
-    """An operation that LiteRT lacks, two layers down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Sequential(nn.ReLU(), Spectrum())
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return (self.head(image),)
-
-
 def test_an_operation_that_litert_lacks_is_named_with_its_layer(
     programs: Programs, converter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PYTHON, str(converter))
-    image, result = TensorSpec("image", (1, 4, 4), "float32"), TensorSpec("mask", (1, 4), "float32")
-    unknown = Program("step", Unknown(), (torch.ones(1, 4, 4),), (image,), (result,))
     with pytest.raises(ModelError, match=r"LiteRT has no operation for aten\..*eig.* in head\.1 \(step\)"):
-        write(replace(programs, step=unknown), tmp_path, ExportOptions())
+        write(replace(programs, step=unknown_program()), tmp_path, ExportOptions())
 
 
 def test_an_environment_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

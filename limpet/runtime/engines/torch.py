@@ -17,7 +17,7 @@ from limpet.runtime.engine import EngineOptions, refuse_precision
 from limpet.runtime.manifest import GraphSpec, Manifest
 
 COMPILED = "compiled"
-"""The entry of a graph whose file holds machine code (limpet/export/torch.py)."""
+"""The entry of a graph whose file holds machine code; limpet/export/torch.py writes it."""
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> TorchEngine:
