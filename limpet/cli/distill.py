@@ -114,9 +114,11 @@ def distill_command(
     frames: opt.Frames = 5,
     size: opt.ClipSize = 465,
     video_share: opt.VideoShare = (0.5, 0.5),
+    crowd_share: opt.CrowdShare = (0.0, 0.0),
     max_gap: opt.MaxGap = (2, 6),
     learning_rate: opt.LearningRate = 2e-4,
     smallest_rate: opt.SmallestRate = 2e-5,
+    encoder_rate: opt.EncoderRate = 0.1,
     weight_decay: opt.WeightDecay = 0.07,
     own_predictions_from: opt.OwnPredictionsFrom = 0.5,
     slots_fixed_until: opt.SlotsFixedUntil = 0.0,
@@ -159,12 +161,14 @@ def distill_command(
     lesson = lesson_config(logits, attention, balance, temperature, label_weight, maps or [])
     training = TrainConfig(
         model=student, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
+        encoder_rate=encoder_rate,
         weight_decay=weight_decay, frozen_stages=frozen_stages, own_predictions_from=own_predictions_from,
         slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
         reference_until=reference_until, precision=precision,
         save_every=save_every, score_every=score_every if score else 0,
         clips=ClipConfig(
-            frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, max_gap=max_gap
+            frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, crowd_share=crowd_share,
+            max_gap=max_gap
         ),
     )  # fmt: skip
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)

@@ -35,6 +35,14 @@ VideoShare = Annotated[
     tuple[float, float],
     typer.Option("--video-share", metavar="A B", help="Share of clips from videos, at start and end."),
 ]
+CrowdShare = Annotated[
+    tuple[float, float],
+    typer.Option(
+        "--crowd-share",
+        metavar="A B",
+        help="Share of clips with up to ten objects, many alike, at start and end.",
+    ),
+]
 MaxGap = Annotated[
     tuple[int, int],
     typer.Option("--max-gap", metavar="A B", help="Largest distance of frames, at start and end."),
@@ -43,6 +51,10 @@ LearningRate = Annotated[
     float, typer.Option("--learning-rate", metavar="X", help="The highest, after warm-up.")
 ]
 SmallestRate = Annotated[float, typer.Option("--smallest-rate", metavar="X", help="Where its decay ends.")]
+EncoderRate = Annotated[
+    float,
+    typer.Option("--encoder-rate", metavar="X", help="The encoder's share of the learning rate (0 to 1)."),
+]
 WeightDecay = Annotated[float, typer.Option("--weight-decay", metavar="X", help="Of matrices; AdamW's.")]
 OwnPredictionsFrom = Annotated[
     float,

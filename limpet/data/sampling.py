@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -37,6 +38,8 @@ from limpet.errors import DataError
 
 REDRAWS = 20
 PASTED = (0.25, 0.4, 0.25, 0.1)  # chance of 0, 1, 2, 3 pasted objects
+CROWD = (3, 8)  # fewest and most pasted objects of a crowded clip
+COPIED = 0.5  # chance that one of a crowd looks like one that is there already
 SMALLEST_CUT = 500  # pixels of an object that is worth cutting out
 STILL_SIDES = (0.6, 1.0)
 KIND_SHARES = {"objects": 0.65, "parts": 0.2, "regions": 0.15}  # people track whole objects more than parts
@@ -49,6 +52,14 @@ class Scene:
     pictures: tuple[Picture, ...]
     ids: tuple[int, ...]
     kind: str
+
+
+class Manner(NamedTuple):
+    """How a clip is: its energy (see ``draw_energy``), the shutter of its camera (0..1), whether it is crowded."""
+
+    energy: float
+    shutter: float
+    crowded: bool
 
 
 class ClipSampler:
@@ -105,15 +116,17 @@ class ClipSampler:
 
     def _draw(self, rng: np.random.Generator, progress: float) -> RawClip | None:
         config = self.config
+        crowds = _between(config.crowd_share, progress)
+        crowded = crowds > 0 and rng.random() < crowds
         video = self._wants_video(rng, _between(config.video_share, progress))
-        scene = self._draw_video(rng, progress) if video else self._draw_still(rng)
+        scene = self._draw_video(rng, progress) if video else self._draw_still(rng, crowded)
         if scene is None:
             return None
         energy = draw_energy(rng)
-        shutter = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0
+        manner = Manner(energy, float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0, crowded)
         view = self._video_view(rng, scene) if video else self._still_view(rng, scene, energy)
-        layers = self._scene_layers(rng, scene, view, energy, shutter)
-        layers += self._pasted_layers(rng, scene, view, progress, energy, shutter)
+        layers = self._scene_layers(rng, scene, view, manner)
+        layers += self._pasted_layers(rng, scene, view, progress, manner)
         layers = with_labels(rng, layers, config.max_objects)
         return RawClip(config.frames, config.size, tuple(layers), random_finish(rng, config.frames))
 
@@ -121,7 +134,7 @@ class ClipSampler:
         chance = rng.random() < share
         return bool(self.sequences) and (chance or not self.stills)
 
-    def _draw_still(self, rng: np.random.Generator) -> Scene | None:
+    def _draw_still(self, rng: np.random.Generator, crowded: bool = False) -> Scene | None:
         still = self.stills[rng.choice(len(self.stills), p=self._still_chances)]
         picture = self._still_cache.load(still.image, still.mask)
         counts = np.bincount(picture.mask.ravel(), minlength=256)
@@ -133,8 +146,8 @@ class ClipSampler:
         if not len(ids):
             return None
         if still.kind != "objects" or len(ids) > self.config.max_objects:
-            most = min(len(ids), 3 if still.kind == "regions" else 5)
-            ids = rng.choice(ids, size=rng.integers(1, most + 1), replace=False)
+            most = 8 if crowded else 3 if still.kind == "regions" else 5
+            ids = rng.choice(ids, size=rng.integers(1, min(len(ids), most) + 1), replace=False)
         return Scene((picture,), tuple(int(i) for i in ids), still.kind)
 
     def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
@@ -176,13 +189,13 @@ class ClipSampler:
         return View(config.size, keep_inside(first @ np.linalg.inv(motion), config.size, *mask.shape))
 
     def _scene_layers(
-        self, rng: np.random.Generator, scene: Scene, view: View, energy: float, shutter: float
+        self, rng: np.random.Generator, scene: Scene, view: View, manner: Manner
     ) -> list[Layer]:
         if scene.kind == "video":
             return [scene_layer(view, scene.pictures, table_of(scene.ids), None, 0.0)]
         mask = scene.pictures[0].mask
-        bend = random_bend(rng, self.config.frames, CAMERA.bend * energy, *mask.shape)
-        whole = scene_layer(view, scene.pictures, table_of(scene.ids), bend, shutter)
+        bend = random_bend(rng, self.config.frames, CAMERA.bend * manner.energy, *mask.shape)
+        whole = scene_layer(view, scene.pictures, table_of(scene.ids), bend, manner.shutter)
         covered = np.isin(mask, scene.ids).mean()
         if scene.kind != "objects" or covered > 0.4 or rng.random() < 0.4:
             return [whole]
@@ -191,7 +204,8 @@ class ClipSampler:
             thing = cut_out(scene.pictures, [number], self.config.min_pixels)
             if thing is not None:
                 placement = np.linalg.inv(translation(-thing.left, -thing.top) @ view.camera[0])
-                layer = moving_layer(rng, view, thing, placement, energy * 0.8, number, shutter=shutter)
+                own, shutter = manner.energy * 0.8, manner.shutter
+                layer = moving_layer(rng, view, thing, placement, own, number, shutter=shutter)
                 lifted += [layer] if layer is not None else []
         holes = np.zeros(256, np.uint8)
         holes[[layer.label for layer in lifted if layer.label is not None]] = 1
@@ -203,36 +217,41 @@ class ClipSampler:
         return [replace(whole, masks=behind, fill_holes=True), *lifted]
 
     def _pasted_layers(
-        self,
-        rng: np.random.Generator,
-        scene: Scene,
-        view: View,
-        progress: float,
-        energy: float,
-        shutter: float,
+        self, rng: np.random.Generator, scene: Scene, view: View, progress: float, manner: Manner
     ) -> list[Layer]:
         size, layers = self.config.size, []
-        scale = 0.55 if scene.kind == "video" else 0.65
-        for order in range(int(rng.choice(len(PASTED), p=PASTED))):
-            twin = scene.kind != "regions" and rng.random() < 0.12
-            thing = self._twin(rng, scene) if twin else self._draw_thing(rng, scene, progress)
+        scale = 0.4 if manner.crowded else 0.55 if scene.kind == "video" else 0.65
+        pasted: list[CutOut] = []
+        for order in range(self._number_pasted(rng, manner)):
+            twin = scene.kind != "regions" and rng.random() < (COPIED if manner.crowded else 0.12)
+            thing = self._twin(rng, scene, pasted) if twin else self._draw_thing(rng, scene, progress)
             if thing is None:
                 continue
+            if manner.crowded:
+                pasted.append(thing)
             placement, centre = random_placement(rng, thing, size, scale)
             drift = (0.0, 0.0)
             if rng.random() < 0.35:  # on its way to the first object: occlusion
                 goal = self._middle(scene, view)
                 drift = (float(goal[0] - centre[0]), float(goal[1] - centre[1]))
             # an object that nobody asked for must be told from those that somebody did
-            label = 0 if rng.random() < (0.35 if twin else 0.15) else 256 + order
+            unasked = 0.15 if manner.crowded or not twin else 0.35
+            label = 0 if rng.random() < unasked else 256 + order
             colour = random_colour(rng, 0.6)[:3].astype(np.float32) if rng.random() < 0.5 else None
-            own = energy * float(rng.uniform(0.4, 1.3))
-            layer = moving_layer(rng, view, thing, placement, own, label, drift, shutter, colour)
+            own = manner.energy * float(rng.uniform(0.4, 1.3))
+            layer = moving_layer(rng, view, thing, placement, own, label, drift, manner.shutter, colour)
             layers += [layer] if layer is not None else []
         return layers
 
-    def _twin(self, rng: np.random.Generator, scene: Scene) -> CutOut | None:
-        """A copy of one of the scene's own objects: looks do not tell it from the original."""
+    def _number_pasted(self, rng: np.random.Generator, manner: Manner) -> int:
+        if manner.crowded:
+            return int(rng.integers(CROWD[0], CROWD[1] + 1))
+        return int(rng.choice(len(PASTED), p=PASTED))
+
+    def _twin(self, rng: np.random.Generator, scene: Scene, pasted: Sequence[CutOut]) -> CutOut | None:
+        """A copy of one of the scene's own objects, or of those pasted: looks do not tell it from the original."""
+        if pasted and rng.random() < 0.6:
+            return pasted[int(rng.integers(len(pasted)))]
         return cut_out(scene.pictures, [int(rng.choice(scene.ids))], SMALLEST_CUT)
 
     def _draw_thing(self, rng: np.random.Generator, scene: Scene, progress: float) -> CutOut | None:

@@ -71,6 +71,24 @@ def test_clips_vary(stills_root: Path, davis_root: Path) -> None:
     assert any(np.abs(layer.smear).max() > 1.5 for layer in pasted)
 
 
+def test_a_crowd_has_many_objects_some_of_which_look_alike(stills_root: Path, davis_root: Path) -> None:
+    sampler = _sampler(stills_root, davis_root, crowd_share=(0.0, 1.0))
+    usual, crowds = ([sampler.sample(step, 0, end) for step in range(30)] for end in (0.0, 1.0))
+    assert all(
+        _same(a, b)
+        for a, b in zip(usual, map(_sampler(stills_root, davis_root).sample, range(30)), strict=True)
+    )
+    assert np.mean([len(clip.layers) for clip in crowds]) > 2 + np.mean([len(clip.layers) for clip in usual])
+    assert all(len(clip.layers) <= 13 for clip in crowds)
+
+    def copies(clip: RawClip) -> int:
+        sources = [id(layer.images[0].base) for layer in clip.layers[1:] if layer.label]
+        boxes = [layer.images[0].__array_interface__["data"] for layer in clip.layers[1:] if layer.label]
+        return len(sources) - len(set(zip(sources, boxes, strict=True)))
+
+    assert sum(copies(clip) > 0 for clip in crowds) > 10
+
+
 def test_one_kind_of_data_is_enough_but_none_is_not(stills_root: Path, davis_root: Path) -> None:
     both = _sampler(stills_root, davis_root)
     caches = PictureCache(480), PictureCache(640)
