@@ -116,6 +116,7 @@ def distill_command(
     video_share: opt.VideoShare = (0.5, 0.5),
     crowd_share: opt.CrowdShare = (0.0, 0.0),
     max_gap: opt.MaxGap = (2, 6),
+    pictures_gb: opt.PicturesGb = 4.0,
     learning_rate: opt.LearningRate = 2e-4,
     smallest_rate: opt.SmallestRate = 2e-5,
     encoder_rate: opt.EncoderRate = 0.1,
@@ -161,14 +162,14 @@ def distill_command(
     lesson = lesson_config(logits, attention, balance, temperature, label_weight, maps or [])
     training = TrainConfig(
         model=student, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
-        encoder_rate=encoder_rate,
-        weight_decay=weight_decay, frozen_stages=frozen_stages, own_predictions_from=own_predictions_from,
+        encoder_rate=encoder_rate, weight_decay=weight_decay, frozen_stages=frozen_stages,
+        own_predictions_from=own_predictions_from,
         slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
         reference_until=reference_until, precision=precision,
         save_every=save_every, score_every=score_every if score else 0,
         clips=ClipConfig(
             frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, crowd_share=crowd_share,
-            max_gap=max_gap
+            max_gap=max_gap, pictures_gb=pictures_gb,
         ),
     )  # fmt: skip
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)

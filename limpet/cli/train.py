@@ -26,7 +26,8 @@ def train_command(
     video: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ROOT:SPLIT", help="Videos: a folder in DAVIS layout and a list. May be repeated."
+            metavar="ROOT:SPLIT",
+            help="Videos: a folder in DAVIS layout and a list, or YouTube-VOS and train. May be repeated.",
         ),
     ] = None,
     encoder: opt.EncoderFile = None,
@@ -38,6 +39,7 @@ def train_command(
     video_share: opt.VideoShare = (0.5, 0.5),
     crowd_share: opt.CrowdShare = (0.0, 0.0),
     max_gap: opt.MaxGap = (2, 6),
+    pictures_gb: opt.PicturesGb = 4.0,
     learning_rate: opt.LearningRate = 2e-4,
     smallest_rate: opt.SmallestRate = 2e-5,
     encoder_rate: opt.EncoderRate = 0.1,
@@ -64,7 +66,7 @@ def train_command(
     """
     import torch
 
-    from limpet.data import ClipConfig, DavisFolder, StillsFolder
+    from limpet.data import ClipConfig, StillsFolder, video_folder
     from limpet.training.config import TrainConfig
     from limpet.training.loop import train
     from limpet.training.setup import build_model, davis_score, finish_run
@@ -77,18 +79,18 @@ def train_command(
         torch.set_num_threads(threads)
     config = TrainConfig(
         model=model, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
-        encoder_rate=encoder_rate,
-        weight_decay=weight_decay, frozen_stages=frozen_stages, own_predictions_from=own_predictions_from,
+        encoder_rate=encoder_rate, weight_decay=weight_decay, frozen_stages=frozen_stages,
+        own_predictions_from=own_predictions_from,
         slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
         reference_until=reference_until, precision=precision, checkpointing=checkpointing,
         save_every=save_every, score_every=score_every if score else 0,
         clips=ClipConfig(
             frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, crowd_share=crowd_share,
-            max_gap=max_gap
+            max_gap=max_gap, pictures_gb=pictures_gb,
         ),
     )  # fmt: skip
     photos = StillsFolder(stills) if stills else None
-    videos = [DavisFolder(*root_and_split(text)) for text in video or []]
+    videos = [video_folder(*root_and_split(text)) for text in video or []]
     skipped = [line for folder in (photos, *videos) if folder for line in folder.skipped]
     notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
     network = build_model(model, encoder, start, seed)

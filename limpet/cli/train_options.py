@@ -43,6 +43,15 @@ CrowdShare = Annotated[
         help="Share of clips with up to ten objects, many alike, at start and end.",
     ),
 ]
+PicturesGb = Annotated[
+    float,
+    typer.Option(
+        "--pictures-gb",
+        metavar="GB",
+        min=0.0,
+        help="Decoded photos, and as much again of decoded frames, that a process keeps in memory.",
+    ),
+]
 MaxGap = Annotated[
     tuple[int, int],
     typer.Option("--max-gap", metavar="A B", help="Largest distance of frames, at start and end."),

@@ -3,7 +3,7 @@
 from limpet.data.clip import ClipBatch, ClipConfig
 from limpet.data.clips import TrainingClips, VideoFolder
 from limpet.data.folders import DavisFolder, Still, StillsFolder, VideoSequence
-from limpet.data.youtube import YoutubeFolder
+from limpet.data.youtube import YoutubeFolder, video_folder
 
 __all__ = [
     "ClipBatch",
@@ -15,4 +15,5 @@ __all__ = [
     "VideoFolder",
     "VideoSequence",
     "YoutubeFolder",
+    "video_folder",
 ]

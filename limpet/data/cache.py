@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,24 +24,28 @@ class Picture:
     image: np.ndarray
     mask: np.ndarray
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.image.nbytes + self.mask.nbytes
+
 
 @dataclass
 class PictureCache:
-    """Decodes each picture once and keeps it, shrunk so that its longer side is at most ``long_side`` pixels.
+    """Keeps decoded pictures, shrunk so that their longer side is at most ``long_side`` pixels.
 
     Attributes:
         long_side: in pixels; smaller pictures stay as they are.
+        most: bytes to keep; beyond that, the picture that was asked for longest ago goes until it is wanted again.
         skipped: one line for every picture that turned out to be damaged.
     """
 
     long_side: int
+    most: float = float("inf")
     skipped: list[str] = field(default_factory=list)
-    _pictures: dict[Path, Picture | None] = field(default_factory=dict, repr=False)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all pictures held."""
-        return sum(p.image.nbytes + p.mask.nbytes for p in list(self._pictures.values()) if p is not None)
+    nbytes: int = field(default=0, init=False)
+    """Bytes of all pictures held."""
+    _pictures: OrderedDict[Path, Picture | None] = field(default_factory=OrderedDict, repr=False)
 
     def load(self, image: Path, mask: Path) -> Picture:
         """The picture, from memory or from disk.
@@ -49,15 +54,29 @@ class PictureCache:
             UnreadablePictureError: damaged; the name is in ``skipped`` from the first time on.
         """
         if image not in self._pictures:
-            try:
-                self._pictures[image] = _decode(image, mask, self.long_side)
-            except (OSError, ValueError) as error:
-                self._pictures[image] = None
-                self.skipped.append(f"{image.parent.name}/{image.name}: {error}")
+            self._pictures[image] = self._decode(image, mask)
+        self._pictures.move_to_end(image)
         picture = self._pictures[image]
+        while self.nbytes > self.most and len(self._pictures) > 1:
+            self._drop_oldest()
         if picture is None:
             raise UnreadablePictureError(str(image))
         return picture
+
+    def _decode(self, image: Path, mask: Path) -> Picture | None:
+        try:
+            picture = _decode(image, mask, self.long_side)
+        except (OSError, ValueError) as error:
+            line = f"{image.parent.name}/{image.name}: {error}"
+            if line not in self.skipped:
+                self.skipped.append(line)
+            return None
+        self.nbytes += picture.nbytes
+        return picture
+
+    def _drop_oldest(self) -> None:
+        _, picture = self._pictures.popitem(last=False)
+        self.nbytes -= picture.nbytes if picture is not None else 0
 
 
 def _decode(image: Path, mask: Path, long_side: int) -> Picture:

@@ -25,6 +25,7 @@ class ClipConfig:
         max_objects: N, no clip has more.
         min_pixels: an object smaller than this in frame 0 is background in the whole clip.
         crop_side: smallest and largest side of a video's crop, in units of the shorter side of the video.
+        pictures_gb: decoded photos, and as much again of decoded frames, that a process keeps in memory.
     """
 
     frames: int = 3
@@ -37,6 +38,7 @@ class ClipConfig:
     max_objects: int = 10
     min_pixels: int = 50
     crop_side: tuple[float, float] = (0.5, 1.0)
+    pictures_gb: float = 4.0
 
     def __post_init__(self) -> None:
         if self.size < 33 or self.size % 16 != 1:

@@ -53,7 +53,8 @@ class TrainingClips:
         self._folders: list[StillsFolder | VideoFolder] = list(videos)
         if stills is not None:
             self._folders.append(stills)
-        self._caches = (PictureCache(STILL_LONG_SIDE), PictureCache(VIDEO_LONG_SIDE))
+        most = config.pictures_gb * 1e9
+        self._caches = (PictureCache(STILL_LONG_SIDE, most), PictureCache(VIDEO_LONG_SIDE, most))
         sequences = [sequence for folder in videos for sequence in folder.sequences]
         photos = stills.stills if stills is not None else []
         self.sampler = ClipSampler(config, photos, sequences, *self._caches, rank=rank)

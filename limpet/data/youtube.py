@@ -1,4 +1,4 @@
-"""YouTube-VOS's training set: a mask for every fifth frame, and a list of what is in each video."""
+"""YouTube-VOS's training set (a mask for every fifth frame, a list of what is in each video), told from DAVIS's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from limpet.data.folders import IMAGE_SUFFIXES, VideoSequence
+from limpet.data.folders import IMAGE_SUFFIXES, DavisFolder, VideoSequence
 from limpet.errors import DataError
 
 _LAYOUT = (
@@ -58,6 +58,17 @@ class YoutubeFolder:
         if len(kept) < len(images):
             self.skipped.append(f"{name}: {len(images) - len(kept)} frames without a mask")
         return VideoSequence(name, tuple(kept), tuple(labelled[path.stem] for path in kept))
+
+
+def video_folder(root: Path | str, split: str) -> DavisFolder | YoutubeFolder:
+    """The labelled videos at ``root``, in whichever of the two layouts they are.
+
+    Raises:
+        DataError: as of the two classes.
+    """
+    if split == "train" and (Path(root) / "train" / "meta.json").is_file():
+        return YoutubeFolder(root)
+    return DavisFolder(root, split)
 
 
 def _read_list(train: Path) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.data import DavisFolder, StillsFolder, VideoFolder, YoutubeFolder
+from limpet.data import DavisFolder, StillsFolder, VideoFolder, YoutubeFolder, video_folder
 from limpet.errors import DataError
 from limpet.evaluation.davis import Dataset, load_davis
 
@@ -51,7 +51,7 @@ def small_data(stills: Path | None, videos: Sequence[Split], score: Split | None
         named["videos"] = " ".join(map(_text, videos))
     return StudyData(
         StillsFolder(stills) if stills else None,
-        tuple(DavisFolder(*split) for split in videos),
+        tuple(video_folder(*split) for split in videos),
         load_davis(*score) if score else None,
         named | ({"score": _text(score)} if score else {}),
     )

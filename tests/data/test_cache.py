@@ -40,3 +40,19 @@ def test_a_damaged_picture_is_counted_once_and_named(stills_root: Path) -> None:
         with pytest.raises(UnreadablePictureError):
             cache.load(image, mask)
     assert len(cache.skipped) == 1 and cache.skipped[0].startswith("images/horse_b.jpg: ")
+
+
+def test_beyond_its_limit_the_cache_lets_go_of_what_was_asked_for_longest_ago(stills_root: Path) -> None:
+    names = ("coco_a", "horse_b", "bsds_c")
+    paths = {
+        name: (stills_root / "images" / f"{name}.jpg", stills_root / "masks" / f"{name}.png")
+        for name in names
+    }
+    cache = PictureCache(long_side=480, most=2 * 150 * 200 * 4)
+    first, second = cache.load(*paths["coco_a"]), cache.load(*paths["horse_b"])
+    assert cache.load(*paths["coco_a"]) is first
+    cache.load(*paths["bsds_c"])
+    assert cache.nbytes == 2 * 150 * 200 * 4
+    assert cache.load(*paths["coco_a"]) is first
+    again = cache.load(*paths["horse_b"])
+    assert again is not second and np.array_equal(again.image, second.image)

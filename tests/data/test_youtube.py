@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limpet.data import ClipConfig, TrainingClips, YoutubeFolder
+from limpet.data import ClipConfig, TrainingClips, YoutubeFolder, video_folder
 from limpet.errors import DataError
 
 from .conftest import draw_mask, save_pair
@@ -55,6 +55,13 @@ def test_clips_are_made_of_it_and_a_damaged_mask_is_told_when_drawn(root: Path) 
     for step in range(1, 6):
         clips.batch(step)
     assert any(line.startswith("aa/00000.jpg: ") for line in clips.skipped)
+
+
+def test_the_layout_is_found_out(root: Path, davis_root: Path) -> None:
+    assert isinstance(video_folder(root, "train"), YoutubeFolder)
+    assert [sequence.name for sequence in video_folder(davis_root, "fit").sequences] == ["one", "two"]
+    with pytest.raises(DataError, match="DAVIS layout is JPEGImages"):
+        video_folder(root, "valid")
 
 
 def test_other_layouts_are_told(root: Path, tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""The commands that made what ships, and those of the page on training at full scale, run: 20 steps of each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from limpet.models import build_model
+from limpet.registry import find
+from limpet.training.checkpoint import load_checkpoint
+from limpet.weights.files import read_weights
+
+from .command import Limpet
+from .recipes import commands_of, dry, lay_out, of_a_file
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted([*ROOT.glob("limpet/weights/bundled/*.safetensors"), *ROOT.glob("release/*.safetensors")])
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_the_command_in_a_file_that_ships_still_runs(file: Path, limpet: Limpet, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    facts = read_weights(file).facts
+    limpet(*dry(of_a_file(facts["command"], file))).succeeded()
+    assert load_checkpoint(tmp_path / "run/checkpoint.safetensors").step == 20
+    assert read_weights(tmp_path / "run/weights.safetensors").model == read_weights(file).model
+
+
+def test_every_file_that_ships_has_its_command_on_a_card() -> None:
+    for file in SHIPPED:
+        card = file.with_suffix(".md")
+        text = (card if card.exists() else file.parent / "README.md").read_text()
+        assert f"`limpet {read_weights(file).facts['command'].split()[1]}`" in text, file.name
+
+
+def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    encoders = {"mobilenet_v2": "deaot-t", "resnet50": "r50-deaot-l"}
+    for name, model in encoders.items():
+        save_file(build_model(find(model).config()).encoder.state_dict(), tmp_path / f"{name}.safetensors")
+    commands = commands_of(ROOT / "docs/full_scale.md", "train", "distill")
+    one_gpu = [words for words in commands if "--processes" not in words]
+    assert [words[2] for words in one_gpu] == ["runs/photos", "runs/teacher", "runs/student"]
+    sure = ("--teacher", "deaot-t", "--teacher-weights", ROOT / "limpet/weights/bundled/deaot-t.safetensors")
+    for words in one_gpu:  # after 20 steps a teacher loses everything at once, and has nothing to tell
+        limpet(*dry(words), *(sure if words[0] == "distill" else ())).succeeded()
+        out = tmp_path / words[2]
+        assert load_checkpoint(out / "checkpoint.safetensors").step == 20
+        assert all(
+            tensor.isfinite().all() for tensor in read_weights(out / "weights.safetensors").tensors.values()
+        )
+    (score,) = commands_of(ROOT / "docs/full_scale.md", "eval")
+    limpet(*score, "--max-size", 64).succeeded()
+
+
+def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> None:
+    """Two on this machine: both draw clips of their own, and one set of weights comes out."""
+    lay_out(tmp_path)
+    words = next(
+        words for words in commands_of(ROOT / "docs/full_scale.md", "train") if "--processes" in words
+    )
+    torch.manual_seed(0)
+    save_file(build_model(find("deaot-t").config()).encoder.state_dict(), tmp_path / "resnet50.safetensors")
+    program = tmp_path / "limpet.py"  # each further process starts it again
+    program.write_text("import sys; del sys.path[0]\nfrom limpet.cli.main import main\nmain()\n")
+    changes = ("--processes", "2", "--model", "deaot-t", "--precision", "32-true")
+    command = [sys.executable, str(program), *dry(words), *changes]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("sha256") == 1
+    assert load_checkpoint(tmp_path / "runs/photos8/checkpoint.safetensors").step == 20
