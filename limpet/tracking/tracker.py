@@ -18,7 +18,7 @@ from torch import Tensor
 
 from limpet.cpu import keep_freed_memory
 from limpet.errors import ModelError, VideoError
-from limpet.models.base import Features, Model, keep_slots
+from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
 from limpet.tracking.calibration import Calibration
@@ -29,6 +29,7 @@ from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stor
 from limpet.tracking.policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.prepare import prepare_image
 from limpet.tracking.sizes import SizeRule, check_frame
+from limpet.tracking.together import batches_of, propagate, remember
 
 
 class Tracker:
@@ -42,6 +43,8 @@ class Tracker:
         memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
             None takes what the model was trained for. States may go from one policy to another.
         calibration: makes confidences of soft IoUs, see limpet/tracking/confidence.py; None leaves them as they are.
+        groups_at_once: more than ten objects are several groups; let them pass the network as one batch. None does so
+            on a GPU.
         name, weights_sha256: what reports say of the model.
     """
 
@@ -56,6 +59,7 @@ class Tracker:
         precision: Precision = "auto",
         memory: MemoryPolicy | str | None = None,
         calibration: Calibration | None = None,
+        groups_at_once: bool | None = None,
         name: str = "",
         weights_sha256: str = "",
     ) -> None:
@@ -67,6 +71,7 @@ class Tracker:
         self.memory = find_policy(memory, model.config.long_term_gap)
         self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
         self.calibration = calibration
+        self._groups_at_once = self.device.type == "cuda" if groups_at_once is None else groups_at_once
         self.name, self.weights_sha256 = name, weights_sha256
 
     @torch.inference_mode()
@@ -155,18 +160,22 @@ class Tracker:
     def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[Unsettled, list[Tensor]]:
         """``step`` before the memories are settled, and each group's scores (1, N+1, h, w)."""
         features = self._encode(frame, state.network_size)
-        scores, pending = [], []
-        for group in state.groups:
-            tokens, projections = self.model.propagate(features, group.long_term, group.short_term)
-            scores.append(keep_slots(self.model.decode(tokens, features), [len(group.object_ids)]))
-            pending.append(projections)
+        batches = [
+            propagate(self.model, features, state.groups, members)
+            for members in batches_of(state.groups, self._groups_at_once)
+        ]
+        found = {at: part for batch in batches for at, part in zip(batch.members, batch.scores, strict=True)}
+        scores = [found[at] for at in range(len(state.groups))]
         ids = [group.object_ids for group in state.groups]
         labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
         index, sure = state.frame_index + 1, self._confidences(scores, ids)
+        memories: dict[int, Memory] = {}
+        for batch in batches:
+            embeddings = [self._identify(labels, ids[at], state.network_size) for at in batch.members]
+            memories |= zip(batch.members, remember(self.model, batch, embeddings), strict=True)
         groups, offers = [], []
-        for group, projections in zip(state.groups, pending, strict=True):
-            embedding = self._identify(labels, group.object_ids, state.network_size)
-            renewed, offer = self._renew(group, self.model.remember(projections, embedding), index, sure)
+        for at, group in enumerate(state.groups):
+            renewed, offer = self._renew(group, memories[at], index, sure)
             groups.append(renewed)
             offers.append(offer)
         after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=sure)
