@@ -122,6 +122,7 @@ def distill_command(
     encoder_rate: opt.EncoderRate = 0.1,
     weight_decay: opt.WeightDecay = 0.07,
     own_predictions_from: opt.OwnPredictionsFrom = 0.5,
+    identity_learns: opt.IdentityLearns = False,
     slots_fixed_until: opt.SlotsFixedUntil = 0.0,
     slots_all_from: opt.SlotsAllFrom = 0.0,
     reference_until: opt.ReferenceUntil = 1.0,
@@ -164,7 +165,7 @@ def distill_command(
         model=student, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
         encoder_rate=encoder_rate, weight_decay=weight_decay, frozen_stages=frozen_stages,
         own_predictions_from=own_predictions_from,
-        slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
+        identity_learns=identity_learns, slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
         reference_until=reference_until, precision=precision,
         save_every=save_every, score_every=score_every if score else 0,
         clips=ClipConfig(

@@ -73,6 +73,10 @@ OwnPredictionsFrom = Annotated[
         help="Share of the steps (0 to 1) after which memory is of own predictions.",
     ),
 ]
+IdentityLearns = Annotated[
+    bool,
+    typer.Option("--identity-learns", help="The identity bank goes on learning from own predictions."),
+]
 SlotsFixedUntil = Annotated[
     float,
     typer.Option(

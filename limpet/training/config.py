@@ -23,6 +23,7 @@ class TrainConfig:
     weight_decay: of matrices; biases, norms and the output layers have none.
     frozen_stages: encoder stages without gradient; 2 is the stem and the first stage.
     own_predictions_from: progress (0..1) from which memories are made of the network's own predictions.
+    identity_learns: the identity bank goes on learning then; the official recipe freezes it.
     slots_fixed_until, slots_all_from: progress up to which objects sit in the identity slots of their ids, and from
         which they are shuffled among all slots; see limpet.training.slots.
     reference_until: progress at which the auxiliary loss on the reference frame has faded out.
@@ -43,6 +44,7 @@ class TrainConfig:
     weight_decay: float = 0.07
     frozen_stages: int = 2
     own_predictions_from: float = 0.5
+    identity_learns: bool = False
     slots_fixed_until: float = 0.0
     slots_all_from: float = 0.0
     reference_until: float = 1.0

@@ -1,7 +1,7 @@
 """Runs a model along training clips and scores each frame: the tracker's loop, with gradients (AOT, section 4).
 
 The first frame is the reference. Memories of later frames are made from the true masks (teacher forcing) or, in the
-second half of a stage, from the network's own predictions; identity embeddings then carry no gradient.
+second half of a stage, from the network's own predictions; identity embeddings then carry no gradient, unless told to.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class RolloutConfig(NamedTuple):
     """How one clip is run and weighed.
 
     own_predictions: memories from predicted instead of true masks.
+    identity_learns: the identity bank has a gradient with own predictions, too.
     reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
     hard_share: share of the pixels that count in the cross-entropy.
     long_term_gap: frames between long-term memories; None keeps the reference alone.
@@ -31,6 +32,7 @@ class RolloutConfig(NamedTuple):
     """
 
     own_predictions: bool = False
+    identity_learns: bool = False
     reference_weight: float = 0.0
     hard_share: float = 1.0
     long_term_gap: int | None = None
@@ -107,7 +109,8 @@ class ClipRun:
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
         planes = one_hot(in_slots, self.model.config.max_objects + 1, self.model.dtype)
         embedding = self.model.identify(planes)
-        return embedding.detach() if self.config.own_predictions else embedding
+        frozen = self.config.own_predictions and not self.config.identity_learns
+        return embedding.detach() if frozen else embedding
 
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""

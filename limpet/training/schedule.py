@@ -39,6 +39,7 @@ def rollout_config(config: TrainConfig, step: int, long_term_gap: int | None) ->
     faded = 1.0 if config.reference_until == 0 else min(1.0, progress / config.reference_until)
     return RolloutConfig(
         own_predictions=progress >= config.own_predictions_from,
+        identity_learns=config.identity_learns,
         reference_weight=1.0 - faded,
         hard_share=hard_pixel_share(progress),
         long_term_gap=long_term_gap,

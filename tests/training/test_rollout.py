@@ -77,6 +77,15 @@ def test_own_predictions_take_the_place_of_the_truth(model: DeAOT) -> None:
     assert torch.equal(again.masks, own.masks), "the truth is replaced by the predictions and by nothing else"
 
 
+def test_the_identity_bank_may_learn_from_own_predictions(model: DeAOT) -> None:
+    images, masks = example()
+    model.zero_grad()
+    settings = RolloutConfig(own_predictions=True, identity_learns=True)
+    rollout(model, images, masks, COUNTS, settings).loss.backward()
+    gradient = model.id_bank.patches.weight.grad
+    assert gradient is not None and gradient.abs().sum() > 0
+
+
 def test_own_predictions_leave_the_identity_bank_without_gradient(model: DeAOT) -> None:
     images, masks = example()
     for own in (False, True):
