@@ -32,7 +32,7 @@ MOST_FRAMES = 200
 
 
 def calibrate_command(
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     video: Annotated[
         list[str] | None,
@@ -77,7 +77,7 @@ def calibrate_command(
     fits = bool(video or stills)
     if not fits and not score:
         raise DataError("there is nothing to calibrate on; give --video ROOT:SPLIT, --stills DIR, or both")
-    source = find_weights(model, weights)
+    source = find_weights(model or MODEL, weights)
     target = _target(source, weights, out, overwrite) if fits else source
     folders = [DavisFolder(*root_and_split(text)) for text in video or []]
     judges = [DavisFolder(*root_and_split(text)) for text in score or []]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
-from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
+from limpet.cli.options import DeviceName, ModelName, WeightsFile
 from limpet.cli.say import notes, say
 from limpet.cli.track import frame_by_frame
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def demo_command(
     context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of results.")] = Path("demo-result"),
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     bundle: Bundle = None,
     runtime: RuntimeName = None,
@@ -39,7 +39,7 @@ def demo_command(
     exported = exported_tracker(context, bundle, runtime)
     tracker = exported() if exported else limpet.load(model, weights=weights, device=device)
     info = {
-        "model": tracker.name if exported else model,
+        "model": tracker.name,
         "weights_sha256": tracker.weights_sha256,
         "calibrated": tracker.calibration is not None,
     }

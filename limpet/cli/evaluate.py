@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 
 from limpet.cli.options import (
-    MODEL,
     DeviceName,
     Flip,
     ModelName,
@@ -55,7 +54,7 @@ def davis(
             metavar="NAME", help="A list under ImageSets (val, 2017/val), all, or the name of one sequence."
         ),
     ],
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,

@@ -11,7 +11,14 @@ from limpet.errors import ModelError
 
 MODEL = "deaot-t-deformable"
 
-ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Which model; see: limpet models.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help=f"Which model; see: limpet models.  [default: that of --weights, or {MODEL}]",
+    ),
+]
 WeightsFile = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="Weights of the model.  [default: those that ship]"),

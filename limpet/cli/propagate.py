@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from limpet.cli.options import (
-    MODEL,
     DeviceName,
     Flip,
     ModelName,
@@ -38,7 +37,7 @@ def propagate_command(
         int | None, typer.Option(metavar="FRAME", help="Last frame of --forwards or --backwards.")
     ] = None,
     objects: Objects = None,
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,

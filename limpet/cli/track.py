@@ -14,7 +14,6 @@ import typer
 
 from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import (
-    MODEL,
     DeviceName,
     Flip,
     ModelName,
@@ -60,7 +59,7 @@ def track_command(
             "May be repeated.",
         ),
     ] = None,
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     bundle: Bundle = None,
     runtime: RuntimeName = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, ShorterSide, WeightsFile
+from limpet.cli.options import DeviceName, ModelName, ShorterSide, WeightsFile
 from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.cli.stop import StopBetweenFrames
@@ -34,7 +34,7 @@ def visualise_command(
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of pictures.")],
-    model: ModelName = MODEL,
+    model: ModelName = None,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,

@@ -23,7 +23,7 @@ DEFAULT_MODEL = "deaot-t-deformable"
 
 
 def load(
-    name: str = DEFAULT_MODEL,
+    name: str | None = None,
     *,
     weights: Path | str | None = None,
     device: str = "auto",
@@ -37,7 +37,7 @@ def load(
     """A tracker with trained weights.
 
     Args:
-        name: of a model, see ``limpet.list_models``.
+        name: of a model, see ``limpet.list_models``; None takes the one that ``weights`` are of, or DEFAULT_MODEL.
         weights: a limpet weights file; None takes the bundled one.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" …
         max_size: limit on the shorter side of the network's image in pixels.
@@ -52,6 +52,8 @@ def load(
         ModelError: unknown model, device or memory policy, or a bad scale. WeightsError: weights missing, damaged or
             of another model.
     """
+    if name is None:
+        name = DEFAULT_MODEL if weights is None else read_weights(Path(weights)).model
     entry = find(name)
     config = entry.config()
     augmentation = Augmentation(flip, tuple(scales))

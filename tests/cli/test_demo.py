@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import limpet as package
-from limpet.cli.options import MODEL
 from limpet.demo.clip import demo_masks
 
 from .clips import frames_in, masks_of
@@ -20,7 +19,7 @@ from .command import Limpet
 class Knows:
     """Answers with the exact masks, but for the cup (3), which it never finds again."""
 
-    weights_sha256, calibration = "ab12", None
+    name, weights_sha256, calibration = "knows", "ab12", None
 
     def __init__(self) -> None:
         self.masks = demo_masks().copy()
@@ -49,7 +48,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_scores_and_where_to_look(limpet: Limpet, loaded: list[dict[str, Any]], tmp_path: Path) -> None:
     outcome = limpet("demo", "--weights", "w.safetensors", "--device", "cpu")
     outcome.succeeded()
-    assert loaded == [{"name": MODEL, "weights": Path("w.safetensors"), "device": "cpu"}]
+    assert loaded == [{"name": None, "weights": Path("w.safetensors"), "device": "cpu"}]
     rows = {line.split()[0]: line.split()[1:] for line in outcome.out.splitlines() if len(line.split()) == 4}
     assert rows["astronaut"] == rows["cat"] == ["100.0"] * 3
     assert rows["cup"][0] < "9" and rows["all"][0] < "90"

@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 import limpet
 from limpet.cli.evaluate import app
-from limpet.cli.options import MODEL
 from limpet.errors import DataError, OutputError
 
 from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
@@ -46,7 +45,7 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
     plain = {"flip": False, "scales": (1.0,)}
-    assert loaded == [(MODEL, {"weights": None, "device": "auto", "max_size": 480, **plain})]
+    assert loaded == [(None, {"weights": None, "device": "auto", "max_size": 480, **plain})]
 
 
 def test_options_reach_the_model(

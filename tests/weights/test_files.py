@@ -193,6 +193,8 @@ def test_load_takes_a_file_and_says_what_it_took(tmp_path: Path) -> None:
     expected = model.id_bank.patches.weight.half().float()
     assert torch.equal(tracker.model.id_bank.patches.weight, expected)
     assert not tracker.model.training
+    unnamed = limpet.load(weights=tmp_path / "w", device="cpu", precision="fp32")
+    assert (unnamed.name, unnamed.weights_sha256) == ("deaot-t", digest), "the file says what it is of"
 
 
 def test_bundled_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
