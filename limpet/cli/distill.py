@@ -18,6 +18,7 @@ from limpet.cli.training_run import (
     hush_fabric,
     make_folder,
     root_and_split,
+    training_config,
     words_when_stopped,
 )
 from limpet.errors import DataError
@@ -142,14 +143,14 @@ def distill_command(
     The teacher follows the objects of each clip's first mask; the student learns to do what it does. The student's
     weights are written to weights.safetensors in --out.
     """
+    options = dict(locals())
     import torch
 
     import limpet
-    from limpet.data import ClipConfig, StillsFolder
+    from limpet.data import StillsFolder
     from limpet.distillation.config import DistillConfig, record
     from limpet.distillation.label_clip import LabelConfig
     from limpet.distillation.run import distill
-    from limpet.training.config import TrainConfig
     from limpet.training.setup import build_model, davis_score, finish_run
 
     if stills is None and not videos:
@@ -161,18 +162,7 @@ def distill_command(
         torch.set_num_threads(threads)
     attention = attention or ("none" if labels == "cached" else "cka")
     lesson = lesson_config(logits, attention, balance, temperature, label_weight, maps or [])
-    training = TrainConfig(
-        model=student, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
-        encoder_rate=encoder_rate, weight_decay=weight_decay, frozen_stages=frozen_stages,
-        own_predictions_from=own_predictions_from,
-        identity_learns=identity_learns, slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
-        reference_until=reference_until, precision=precision,
-        save_every=save_every, score_every=score_every if score else 0,
-        clips=ClipConfig(
-            frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, crowd_share=crowd_share,
-            max_gap=max_gap, pictures_gb=pictures_gb,
-        ),
-    )  # fmt: skip
+    training = training_config(student, options)
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
     settings = DistillConfig(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
     network = build_model(student, encoder, start, seed)

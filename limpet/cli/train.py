@@ -14,6 +14,7 @@ from limpet.cli.training_run import (
     hush_fabric,
     make_folder,
     root_and_split,
+    training_config,
     words_when_stopped,
 )
 from limpet.errors import DataError
@@ -65,10 +66,10 @@ def train_command(
 
     The averaged weights are written to weights.safetensors in --out; name them with --weights elsewhere.
     """
+    options = dict(locals())
     import torch
 
-    from limpet.data import ClipConfig, StillsFolder, video_folder
-    from limpet.training.config import TrainConfig
+    from limpet.data import StillsFolder, video_folder
     from limpet.training.loop import train
     from limpet.training.setup import build_model, davis_score, finish_run
 
@@ -78,18 +79,7 @@ def train_command(
     check_machine(device, precision)
     if threads:
         torch.set_num_threads(threads)
-    config = TrainConfig(
-        model=model, steps=steps, learning_rate=learning_rate, smallest_rate=smallest_rate,
-        encoder_rate=encoder_rate, weight_decay=weight_decay, frozen_stages=frozen_stages,
-        own_predictions_from=own_predictions_from,
-        identity_learns=identity_learns, slots_fixed_until=slots_fixed_until, slots_all_from=slots_all_from,
-        reference_until=reference_until, precision=precision, checkpointing=checkpointing,
-        save_every=save_every, score_every=score_every if score else 0,
-        clips=ClipConfig(
-            frames=frames, size=size, batch=batch, seed=seed, video_share=video_share, crowd_share=crowd_share,
-            max_gap=max_gap, pictures_gb=pictures_gb,
-        ),
-    )  # fmt: skip
+    config = training_config(model, options)
     photos = StillsFolder(stills) if stills else None
     videos = [video_folder(*root_and_split(text)) for text in video or []]
     skipped = [line for folder in (photos, *videos) if folder for line in folder.skipped]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from limpet.errors import DataError, ModelError
 from limpet.files import output_error
+
+if TYPE_CHECKING:
+    from limpet.training.config import TrainConfig
 
 PRECISIONS = ("bf16-mixed", "32-true")
 
@@ -19,6 +24,19 @@ def root_and_split(text: str) -> tuple[Path, str]:
     if not colon or not root or not split:
         raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:train")
     return Path(root), split
+
+
+def training_config(model: str, options: Mapping[str, Any]) -> TrainConfig:
+    """What a command trains, from its options by name; see limpet/cli/train_options.py. Raises DataError."""
+    from limpet.data import ClipConfig
+    from limpet.training.config import TrainConfig
+
+    given = {**options, "model": model, "score_every": options["score_every"] if options["score"] else 0}
+    clips, rest = (
+        {field.name: given[field.name] for field in fields(kind) if field.name in given}
+        for kind in (ClipConfig, TrainConfig)
+    )
+    return TrainConfig(**{**rest, "clips": ClipConfig(**clips)})
 
 
 def check_place(out: Path, resume: bool) -> None:

@@ -51,6 +51,31 @@ def test_trained_weights_track(limpet: Limpet, stills: Path, clip: Path, mask: P
     assert load_checkpoint(tmp_path / "run/checkpoint.safetensors").step == 4
 
 
+def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> None:
+    given = (
+        "--crowd-share",
+        0.1,
+        0.2,
+        "--encoder-rate",
+        0.3,
+        "--identity-learns",
+        "--pictures-gb",
+        1,
+        "--seed",
+        4,
+    )
+    limpet("train", "--out", "run", "--stills", stills, *SMALL, *given, "--steps", 1).succeeded()
+    config = load_checkpoint(tmp_path / "run/checkpoint.safetensors").config
+    assert (config.model, config.encoder_rate, config.identity_learns, config.score_every) == (
+        "deaot-t",
+        0.3,
+        True,
+        0,
+    )
+    clips = config.clips
+    assert (clips.crowd_share, clips.pictures_gb, clips.seed, clips.frames) == ((0.1, 0.2), 1, 4, 2)
+
+
 def test_photos_that_cannot_be_used_are_named(limpet: Limpet, stills: Path, tmp_path: Path) -> None:
     shutil.copytree(stills, tmp_path / "stills")
     (tmp_path / "stills/images/photo1.png").write_bytes(b"torn")
