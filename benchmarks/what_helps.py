@@ -105,9 +105,7 @@ def table(start: dict[str, float], found: dict[str, list[dict[str, float]]]) -> 
 
 
 def main() -> None:
-    parser = begin(
-        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="with davis2016/ and stills/")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="deaot-nano")
