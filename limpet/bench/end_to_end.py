@@ -20,6 +20,7 @@ from limpet.bench.settings import BenchSettings
 from limpet.bench.steps import check_objects
 from limpet.bench.subject import Subject
 from limpet.errors import VideoError
+from limpet.tracking.behind import WriteBehind
 from limpet.video.base import Frame
 from limpet.video.reader import open_video
 from limpet.video.writer import ResultFolder
@@ -57,7 +58,7 @@ def _whole_job(
             folder / "result", size=video.size, frame_rate=video.frame_rate, overlay=settings.overlay
         )
         frames = iter(video)
-        with results, subject.watched(recorder.stages):
+        with results, WriteBehind() as behind, subject.watched(recorder.stages):
             frame, image = _next(frames)
             state = tracker.start(image, mask)
             results.add(frame, mask, state.confidence)
@@ -70,7 +71,8 @@ def _whole_job(
                     with stage(subject.step_stage):
                         labels, state = tracker.step(image, state)
                     with stage("write masks"):
-                        results.add(frame, labels, state.confidence)
+                        behind.put(results.add, frame, labels, state.confidence)
+            behind.wait()
     return recorder.recorded(state, footage, start_seconds, time.perf_counter() - before)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from limpet.errors import OutputError, VideoError
+from limpet.tracking.behind import WriteBehind
 from limpet.tracking.interface import AnyState, AnyTracker, Mask
 from limpet.tracking.live import Limit, stopping_is_an_end
 from limpet.tracking.settings import can_go_on
@@ -43,6 +44,7 @@ class Session:
         self._kept: ResumableRun | None = None
         self._state: Any = None
         self.begun_at = 0
+        self._told = 0  # frames that on_frame has heard of
         if tracker.resumable and can_go_on(reader):
             from limpet.tracking.resume import ResumableRun  # brings torch along; exported trackers have none
 
@@ -63,24 +65,36 @@ class Session:
     ) -> tuple[int, ...]:
         """Follow the objects to the end, or to the limit; returns the ids that were followed."""
         reader, results = self._reader, self._results
+        self._told = results.frames_written
         ids: tuple[int, ...] = self._state.object_ids if self._state else ()
         all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
         steps = follow(reader, first_mask, self._tracker, later, self._frames(), self._state)
         try:
-            with stopping_is_an_end(reader, results):
+            with stopping_is_an_end(reader, results), WriteBehind() as behind:
                 for frame, labels, now in () if all_done else limit.until(steps):
-                    results.add(frame, labels, now.confidence)
-                    if self._kept is not None:
-                        self._kept.offer(frame.index, now)
+                    behind.wait()  # nothing of this frame is written before the one before it has been told
+                    self._tell(on_frame, limit)
+                    behind.put(self._write, frame, labels, now, results.told_so_far())
                     ids = now.object_ids
-                    if on_frame is not None:
-                        on_frame(results.frames_written, limit.expected(reader.frame_count))
+                behind.wait()
+                self._tell(on_frame, limit)
         except BaseException:
             with suppress(OutputError):  # what went wrong first is what to tell
                 self._save()
             raise
         self._save()
         return ids
+
+    def _write(self, frame: Frame, labels: Mask, now: Any, told: tuple[int, int]) -> None:
+        self._results.add(frame, labels, now.confidence, told)
+        if self._kept is not None:
+            self._kept.offer(frame.index, now)
+
+    def _tell(self, on_frame: OnFrame | None, limit: Limit) -> None:
+        written = self._results.frames_written
+        if on_frame is not None and written > self._told:
+            on_frame(written, limit.expected(self._reader.frame_count))
+        self._told = written
 
     def _frames(self) -> Iterable[Frame]:
         if self._kept is not None:

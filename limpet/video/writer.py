@@ -80,7 +80,7 @@ class ResultFolder:
         self._started = False
         self._work: WorkFolder | None = None
         self._facts: Mapping[str, Any] = {}
-        self._told = (0, 0)
+        self._told = self._now_told = (0, 0)
         self._earlier = earlier_files(self.path, overwrite, resume)
 
     @property
@@ -98,7 +98,7 @@ class ResultFolder:
         return self.report.notices
 
     def keep_journal(self, facts: Mapping[str, Any]) -> WorkFolder:
-        """Write down what is done, with the facts of the run, so that it can go on after it was killed.
+        """Write down what is done, so that it can go on after it was killed; with the facts of the run.
 
         An unfinished run in the folder is started again, unless ``go_on`` follows.
         """
@@ -123,13 +123,24 @@ class ResultFolder:
             self._work.hold()
         return self
 
-    def add(self, frame: Frame, mask: NDArray[np.uint8], confidence: Mapping[int, float]) -> None:
+    def told_so_far(self) -> tuple[int, int]:
+        """How many failures and notices there are; ``add`` takes it where others may come while it works."""
+        return len(self.failures), len(self.notices)
+
+    def add(
+        self,
+        frame: Frame,
+        mask: NDArray[np.uint8],
+        confidence: Mapping[int, float],
+        told: tuple[int, int] | None = None,
+    ) -> None:
         """Write one frame's results; frames come in order, none left out.
 
         Args:
             frame: as read; with ``image=None`` the overlay shows the last picture again.
             mask: uint8 (H, W) of object ids, in the frame's own size.
             confidence: object id -> 0..1; missing objects count as unknown.
+            told: how many failures and notices had come when the frame had; all there are, unless given.
 
         Raises:
             OutputError: when writing fails; earlier frames stay.
@@ -139,6 +150,7 @@ class ResultFolder:
             raise ValueError(f"mask is {mask.shape} but the frame is {frame.image.shape[:2]}")
         if not self._started:
             self._start(mask)
+        self._now_told = told or self.told_so_far()
         self._pending = self._mask_path(frame.index)
         write_mask(self._pending, mask)
         still = self._draw(frame, mask)
@@ -199,8 +211,7 @@ class ResultFolder:
                 self._work.release()
 
     def _finish(self, error: BaseException | None) -> None:
-        self.report.complete = error is None
-        self.report.stopped_by = _stopped_by(error)
+        self.report.end(error)
         try:
             if self._overlay is not None:
                 self._overlay.finish(keep=self._work is not None)
@@ -255,8 +266,7 @@ class ResultFolder:
     def _row(
         self, frame: Frame, mask: NDArray[np.uint8], confidence: Mapping[int, float], still: bytes | None
     ) -> Row:
-        failures, notices = self._told
-        self._told = (len(self.failures), len(self.notices))
+        (failures, notices), self._told = self._told, self._now_told
         return Row(
             frame.index,
             frame.time,
@@ -266,8 +276,8 @@ class ResultFolder:
             zlib.crc32(self._mask_path(frame.index).read_bytes()),
             still,
             None if self._overlay is None else self._overlay.written,
-            tuple(self.failures[failures:]),
-            tuple(self.notices[notices:]),
+            tuple(self.failures[failures : self._told[0]]),
+            tuple(self.notices[notices : self._told[1]]),
         )
 
     def _mask_path(self, index: int) -> Path:
@@ -290,9 +300,3 @@ class ResultFolder:
             with suppress(OSError):  # somebody else put a file there meanwhile
                 folder.rmdir()
         self._made.clear()
-
-
-def _stopped_by(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error}" or type(error).__name__

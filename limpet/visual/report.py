@@ -114,6 +114,13 @@ class Report:
             self.undecoded.append(index)
         self.times.append(frame_time)
 
+    def end(self, error: BaseException | None) -> None:
+        """No more frames come: all have been followed, or ``error`` stopped it."""
+        self.complete = error is None
+        if error is not None:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self.stopped_by = "interrupted" if interrupted else f"{error}" or type(error).__name__
+
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data (the layout of report.json).
 

@@ -16,6 +16,7 @@ from limpet.errors import OutputError
 from limpet.video.base import Frame
 from limpet.video.masks import read_mask, write_mask
 from limpet.video.reader import open_video
+from limpet.video.row import ROW
 from limpet.video.writer import ResultFolder
 
 from .clips import SIZE, picture
@@ -261,3 +262,16 @@ def test_mask_of_another_size(tmp_path: Path) -> None:
         pytest.raises(ValueError, match=r"mask is .* but the frame is"),
     ):
         result.add(Frame(0, picture(0), 0.0), np.zeros((3, 3), np.uint8), {})
+
+
+def test_a_row_tells_of_what_had_come_when_its_frame_had(tmp_path: Path) -> None:
+    """While one frame is written, reading the next may fail: that belongs to the next."""
+    result = ResultFolder(tmp_path / "out", overlay=False)
+    work = result.keep_journal({})
+    with result:
+        told = result.told_so_far()
+        result.failures.append("frame 1 is damaged")
+        result.add(Frame(0, picture(0), 0.0), mask_of(0), {}, told)
+        fill(result, 1, start=1)
+        rows = [line.facts["failures"] for line in work.read()[1] if line.kind == ROW]
+    assert rows == [[], ["frame 1 is damaged"]]
