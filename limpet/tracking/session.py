@@ -76,6 +76,9 @@ class Session:
                     self._tell(on_frame, limit)
                     behind.put(self._write, frame, labels, now, results.told_so_far())
                     ids = now.object_ids
+                    if reader.live:  # the next frame may be long in coming, or never come
+                        behind.wait()
+                        self._tell(on_frame, limit)
                 behind.wait()
                 self._tell(on_frame, limit)
         except BaseException:
