@@ -23,6 +23,7 @@ from machine import begin
 
 from limpet.data import ClipConfig, DavisFolder, StillsFolder, TrainingClips
 from limpet.evaluation.davis import load_davis
+from limpet.evaluation.metrics import region_similarity
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.models import Model
 from limpet.tracking.tracker import Tracker
@@ -73,9 +74,8 @@ def crowd_iou(model: Model, clips: TrainingClips) -> tuple[float, float]:
                 model, batch.images, batch.masks, batch.object_counts, RolloutConfig(own_predictions=True)
             )
         for number in range(1, batch.object_counts[0] + 1):
-            ours, truth = run.masks[:, 0] == number, batch.masks[:, 0] == number
-            shared, either = ((f(ours, truth)).sum((1, 2)) for f in (torch.logical_and, torch.logical_or))
-            ious = [float(s / e) for s, e, t in zip(shared, either, truth, strict=True) if t.any()]
+            ours, truth = ((masks[:, 0] == number).numpy() for masks in (run.masks, batch.masks))
+            ious = [region_similarity(t, p) for t, p in zip(truth, ours, strict=True) if t.any()]
             given.append(ious[0])
             later += ious[1:]
     return 100 * statistics.fmean(given), 100 * statistics.fmean(later)

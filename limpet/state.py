@@ -9,6 +9,7 @@ Legend: A and V widths of keys and values; M memory tokens; H W pixels of the fr
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,16 @@ class LayerMemory(NamedTuple):
 
 Memory = tuple[LayerMemory, ...]
 """One LayerMemory a layer."""
+
+
+def join_memories(memories: Sequence[Memory], dim: int) -> Memory:
+    """Several memories as one, along the batch (0) or the tokens (1); a single one is returned itself."""
+    if len(memories) == 1:
+        return memories[0]
+    return tuple(
+        LayerMemory(torch.cat([m.key for m in layer], dim=dim), torch.cat([m.value for m in layer], dim=dim))
+        for layer in zip(*memories, strict=True)
+    )
 
 
 @dataclass(frozen=True)

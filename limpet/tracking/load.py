@@ -52,15 +52,15 @@ def load(
         ModelError: unknown model, device or memory policy, or a bad scale. WeightsError: weights missing, damaged or
             of another model.
     """
-    if name is None:
-        name = DEFAULT_MODEL if weights is None else read_weights(Path(weights)).model
+    content = read_weights(Path(weights)) if name is None and weights is not None else None
+    name = name or (DEFAULT_MODEL if content is None else content.model)
     entry = find(name)
     config = entry.config()
     augmentation = Augmentation(flip, tuple(scales))
     policy = find_policy(memory, config.long_term_gap, budget_bytes(memory_budget_mb))
     chosen = choose_device(device)
     path = find_weights(name, weights)
-    content = read_weights(path)
+    content = content or read_weights(path)
     if content.model != name:
         raise WeightsError(
             f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}"

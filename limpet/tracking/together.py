@@ -6,21 +6,54 @@ On a GPU five groups then cost little more than one; on a CPU there is nothing t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from limpet.models.base import Features, Model, Pending, keep_slots
-from limpet.state import GroupState, LayerMemory, Memory
+from limpet.state import GroupState, LayerMemory, Memory, join_memories
 
 
-class Batch(NamedTuple):
-    """Positions of the groups in the state, each group's scores (1, N+1, h, w), and what ``remember`` takes of all."""
+class GroupsPass:
+    """One frame through the network for all groups of a state.
 
-    members: tuple[int, ...]
-    scores: list[Tensor]
-    pending: Pending
+    Args:
+        features: of the frame, (1, …).
+        at_once: let groups with as many long-term tokens pass as one batch; else each by itself.
+
+    Attributes:
+        scores: each group's (1, N+1, h, w), in the groups' order.
+    """
+
+    def __init__(self, model: Model, features: Features, groups: Sequence[GroupState], at_once: bool) -> None:
+        self._model = model
+        self._pending: list[tuple[tuple[int, ...], Pending]] = []
+        found: dict[int, Tensor] = {}
+        for members in batches_of(groups, at_once):
+            chosen = [groups[position] for position in members]
+            repeated = Features(*(plane.expand(len(chosen), -1, -1, -1) for plane in features))
+            long_term = join_memories([group.long_term for group in chosen], dim=0)
+            short_term = join_memories([group.short_term for group in chosen], dim=0)
+            tokens, pending = model.propagate(repeated, long_term, short_term)
+            planes = model.decode(tokens, repeated).split(1)
+            for position, group, part in zip(members, chosen, planes, strict=True):
+                found[position] = keep_slots(part, [len(group.object_ids)])
+            self._pending.append((members, pending))
+        self.scores = [found[position] for position in range(len(groups))]
+
+    def remember(self, embeddings: Sequence[Tensor]) -> list[Memory]:
+        """Each group's memory of the frame, from the identity embeddings of its masks, (1, h*w, C) each."""
+        found: dict[int, Memory] = {}
+        for members, pending in self._pending:
+            if len(members) == 1:
+                found[members[0]] = self._model.remember(pending, embeddings[members[0]])
+                continue
+            memory = self._model.remember(pending, torch.cat([embeddings[at] for at in members]))
+            for at, position in enumerate(members):
+                found[position] = tuple(
+                    LayerMemory(layer.key[at : at + 1], layer.value[at : at + 1]) for layer in memory
+                )
+        return [found[position] for position in range(len(embeddings))]
 
 
 def batches_of(groups: Sequence[GroupState], at_once: bool) -> list[tuple[int, ...]]:
@@ -31,44 +64,3 @@ def batches_of(groups: Sequence[GroupState], at_once: bool) -> list[tuple[int, .
     for position, group in enumerate(groups):
         alike.setdefault(group.long_term[0].key.shape[1], []).append(position)
     return [tuple(members) for members in alike.values()]
-
-
-def propagate(
-    model: Model, features: Features, groups: Sequence[GroupState], members: tuple[int, ...]
-) -> Batch:
-    """One pass of the network for the groups at ``members``.
-
-    Args:
-        features: of one frame, (1, …).
-    """
-    chosen = [groups[position] for position in members]
-    repeated = Features(*(plane.expand(len(chosen), -1, -1, -1) for plane in features))
-    long_term = _stacked([group.long_term for group in chosen])
-    tokens, pending = model.propagate(repeated, long_term, _stacked([group.short_term for group in chosen]))
-    planes = model.decode(tokens, repeated)
-    scores = [
-        keep_slots(part, [len(group.object_ids)]) for part, group in zip(planes.split(1), chosen, strict=True)
-    ]
-    return Batch(members, scores, pending)
-
-
-def remember(model: Model, batch: Batch, embeddings: Sequence[Tensor]) -> list[Memory]:
-    """The memory of the frame for each group of the batch; ``embeddings`` are the groups', each (1, h*w, C)."""
-    memory = model.remember(
-        batch.pending, torch.cat(list(embeddings)) if len(embeddings) > 1 else embeddings[0]
-    )
-    if len(batch.members) == 1:
-        return [memory]
-    return [
-        tuple(LayerMemory(layer.key[i : i + 1], layer.value[i : i + 1]) for layer in memory)
-        for i in range(len(batch.members))
-    ]
-
-
-def _stacked(memories: Sequence[Memory]) -> Memory:
-    if len(memories) == 1:
-        return memories[0]
-    return tuple(
-        LayerMemory(torch.cat([part.key for part in layer]), torch.cat([part.value for part in layer]))
-        for layer in zip(*memories, strict=True)
-    )

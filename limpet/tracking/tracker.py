@@ -29,7 +29,7 @@ from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stor
 from limpet.tracking.policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.prepare import prepare_image
 from limpet.tracking.sizes import SizeRule, check_frame
-from limpet.tracking.together import batches_of, propagate, remember
+from limpet.tracking.together import GroupsPass
 
 
 class Tracker:
@@ -160,22 +160,15 @@ class Tracker:
     def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[Unsettled, list[Tensor]]:
         """``step`` before the memories are settled, and each group's scores (1, N+1, h, w)."""
         features = self._encode(frame, state.network_size)
-        batches = [
-            propagate(self.model, features, state.groups, members)
-            for members in batches_of(state.groups, self._groups_at_once)
-        ]
-        found = {at: part for batch in batches for at, part in zip(batch.members, batch.scores, strict=True)}
-        scores = [found[at] for at in range(len(state.groups))]
+        seen = GroupsPass(self.model, features, state.groups, self._groups_at_once)
+        scores = seen.scores
         ids = [group.object_ids for group in state.groups]
         labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
         index, sure = state.frame_index + 1, self._confidences(scores, ids)
-        memories: dict[int, Memory] = {}
-        for batch in batches:
-            embeddings = [self._identify(labels, ids[at], state.network_size) for at in batch.members]
-            memories |= zip(batch.members, remember(self.model, batch, embeddings), strict=True)
+        memories = seen.remember([self._identify(labels, of, state.network_size) for of in ids])
         groups, offers = [], []
-        for at, group in enumerate(state.groups):
-            renewed, offer = self._renew(group, memories[at], index, sure)
+        for group, memory in zip(state.groups, memories, strict=True):
+            renewed, offer = self._renew(group, memory, index, sure)
             groups.append(renewed)
             offers.append(offer)
         after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=sure)

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.identity import one_hot
-from limpet.state import LayerMemory, Memory
+from limpet.state import Memory, join_memories
 from limpet.training.losses import mask_loss
 
 
@@ -148,12 +148,7 @@ class ClipRun:
 
 def join(kept: Sequence[Memory]) -> Memory:
     """Several frames' memories as one; the newest comes first."""
-    if len(kept) == 1:
-        return kept[0]
-    return tuple(
-        LayerMemory(torch.cat([m.key for m in layer], dim=1), torch.cat([m.value for m in layer], dim=1))
-        for layer in zip(*kept, strict=True)
-    )
+    return join_memories(kept, dim=1)
 
 
 def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:

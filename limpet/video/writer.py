@@ -98,7 +98,7 @@ class ResultFolder:
         return self.report.notices
 
     def keep_journal(self, facts: Mapping[str, Any]) -> WorkFolder:
-        """Write down what is done, so that it can go on after it was killed; with the facts of the run.
+        """Write down what is done, with the facts of the run, so that it can go on after it was killed.
 
         An unfinished run in the folder is started again, unless ``go_on`` follows.
         """

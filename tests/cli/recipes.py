@@ -7,7 +7,6 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 from data.conftest import draw_mask, save_pair
 
 PLACES = {
@@ -18,7 +17,7 @@ PLACES = {
 }
 FILES = ("--from", "--encoder", "--teacher-weights")
 DROPPED = {"--resume": 0, "--cache": 1, "--out": 1, "--threads": 1, "--score-every": 1, "--save-every": 1}
-SMALL = (
+SMALL = [
     "--steps",
     "20",
     "--batch",
@@ -31,7 +30,7 @@ SMALL = (
     "cpu",
     "--processes",
     "1",
-)
+]
 
 
 def commands_of(page: Path, *names: str) -> list[list[str]]:
@@ -81,7 +80,7 @@ def lay_out(folder: Path) -> None:
             places = [root / "480p" / name for root in (davis / "JPEGImages", davis / "Annotations")]
             save_pair(places[0] / f"{t:05d}.jpg", places[1] / f"{t:05d}.png", mask)
         places = [root / "0a1b2c" for root in (train / "JPEGImages", train / "Annotations")]
-        save_pair(places[0] / f"{5 * t:05d}.jpg", places[1] / f"{5 * t:05d}.png", np.ascontiguousarray(two))
+        save_pair(places[0] / f"{5 * t:05d}.jpg", places[1] / f"{5 * t:05d}.png", two)
     (davis / "ImageSets/2017").mkdir(parents=True)
     for split, names in (("train", "one\ntwo\n"), ("val", "one\n")):
         (davis / f"ImageSets/2017/{split}.txt").write_text(names)
