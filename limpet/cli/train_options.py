@@ -43,6 +43,10 @@ CrowdShare = Annotated[
         help="Share of clips with up to ten objects, many alike, at start and end.",
     ),
 ]
+RiderShare = Annotated[
+    float,
+    typer.Option("--rider-share", metavar="X", help="Share of pasted objects (0 to 1) that ride on another."),
+]
 PicturesGb = Annotated[
     float,
     typer.Option(
@@ -76,6 +80,14 @@ OwnPredictionsFrom = Annotated[
 IdentityLearns = Annotated[
     bool,
     typer.Option("--identity-learns", help="The identity bank goes on learning from own predictions."),
+]
+MistakeShare = Annotated[
+    float,
+    typer.Option(
+        "--mistake-share",
+        metavar="X",
+        help="Share of remembered masks (0 to 1) in which an object loses a piece or takes one.",
+    ),
 ]
 SlotsFixedUntil = Annotated[
     float,

@@ -21,6 +21,7 @@ class ClipConfig:
         seed: same seed and step, same clips.
         video_share: how many of the clips come from video, 0 to 1; the others are synthetic, from photos.
         crowd_share: how many of the clips are crowded, 0 to 1: up to ten objects, many of which look alike.
+        rider_share: how many of the pasted objects ride on another one, 0 to 1.
         max_gap: largest distance between neighbouring frames of a clip, in frames of the data set.
         max_objects: N, no clip has more.
         min_pixels: an object smaller than this in frame 0 is background in the whole clip.
@@ -34,6 +35,7 @@ class ClipConfig:
     seed: int = 0
     video_share: tuple[float, float] = (0.5, 0.5)
     crowd_share: tuple[float, float] = (0.0, 0.0)
+    rider_share: float = 0.0
     max_gap: tuple[int, int] = (2, 6)
     max_objects: int = 10
     min_pixels: int = 50
@@ -48,6 +50,8 @@ class ClipConfig:
         for name in ("video_share", "crowd_share"):
             if not all(0 <= share <= 1 for share in getattr(self, name)):
                 raise DataError(f"{name} is {getattr(self, name)}; both values are shares from 0 to 1")
+        if not 0 <= self.rider_share <= 1:
+            raise DataError(f"rider_share is {self.rider_share}; it is a share from 0 to 1")
         if min(self.max_gap) < 1 or not 1 <= self.max_objects <= 255:
             raise DataError(
                 f"max_gap={self.max_gap}, max_objects={self.max_objects}; use gaps from 1, 1-255 objects"

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from limpet.data.cache import Picture, PictureCache, UnreadablePictureError
+from limpet.data.cache import PictureCache, UnreadablePictureError
 from limpet.data.clip import ClipConfig, Layer, RawClip
-from limpet.data.colour import random_colour, random_finish
+from limpet.data.colour import random_finish
 from limpet.data.folders import Still, VideoSequence
 from limpet.data.ids import table_of, with_labels
 from limpet.data.layout import (
-    CutOut,
     View,
     crop_camera,
     crop_that_keeps,
     cut_out,
     moving_layer,
-    random_placement,
     scene_layer,
 )
 from limpet.data.motion import (
@@ -29,37 +26,17 @@ from limpet.data.motion import (
     HANDHELD,
     draw_energy,
     keep_inside,
-    project,
     random_bend,
     random_motion,
     translation,
 )
+from limpet.data.pasting import SMALLEST_CUT, pasted_layers
+from limpet.data.scene import Manner, Scene
 from limpet.errors import DataError
 
 REDRAWS = 20
-PASTED = (0.25, 0.4, 0.25, 0.1)  # chance of 0, 1, 2, 3 pasted objects
-CROWD = (3, 8)  # fewest and most pasted objects of a crowded clip
-COPIED = 0.5  # chance that one of a crowd looks like one that is there already
-SMALLEST_CUT = 500  # pixels of an object that is worth cutting out
 STILL_SIDES = (0.6, 1.0)
 KIND_SHARES = {"objects": 0.65, "parts": 0.2, "regions": 0.15}  # people track whole objects more than parts
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Pictures (one or T), the ids in them that count as objects, and their kind (a still's, or video)."""
-
-    pictures: tuple[Picture, ...]
-    ids: tuple[int, ...]
-    kind: str
-
-
-class Manner(NamedTuple):
-    """How a clip is: its energy (see ``draw_energy``), the shutter of its camera (0..1), whether it is crowded."""
-
-    energy: float
-    shutter: float
-    crowded: bool
 
 
 class ClipSampler:
@@ -123,10 +100,11 @@ class ClipSampler:
         if scene is None:
             return None
         energy = draw_energy(rng)
-        manner = Manner(energy, float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0, crowded)
+        shutter = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0
+        manner = Manner(energy, shutter, crowded, config.rider_share)
         view = self._video_view(rng, scene) if video else self._still_view(rng, scene, energy)
         layers = self._scene_layers(rng, scene, view, manner)
-        layers += self._pasted_layers(rng, scene, view, progress, manner)
+        layers += pasted_layers(rng, scene, layers, view, manner, lambda: self._another(rng, scene, progress))
         layers = with_labels(rng, layers, config.max_objects)
         return RawClip(config.frames, config.size, tuple(layers), random_finish(rng, config.frames))
 
@@ -216,60 +194,11 @@ class ClipSampler:
         behind = tuple(cv2.dilate(holes[m], np.ones((9, 9), np.uint8)) for m in whole.masks)
         return [replace(whole, masks=behind, fill_holes=True), *lifted]
 
-    def _pasted_layers(
-        self, rng: np.random.Generator, scene: Scene, view: View, progress: float, manner: Manner
-    ) -> list[Layer]:
-        size, layers = self.config.size, []
-        scale = 0.4 if manner.crowded else 0.55 if scene.kind == "video" else 0.65
-        pasted: list[CutOut] = []
-        for order in range(self._number_pasted(rng, manner)):
-            twin = scene.kind != "regions" and rng.random() < (COPIED if manner.crowded else 0.12)
-            thing = self._twin(rng, scene, pasted) if twin else self._draw_thing(rng, scene, progress)
-            if thing is None:
-                continue
-            if manner.crowded:
-                pasted.append(thing)
-            placement, centre = random_placement(rng, thing, size, scale)
-            drift = (0.0, 0.0)
-            if rng.random() < 0.35:  # on its way to the first object: occlusion
-                goal = self._middle(scene, view)
-                drift = (float(goal[0] - centre[0]), float(goal[1] - centre[1]))
-            # an object that nobody asked for must be told from those that somebody did
-            unasked = 0.15 if manner.crowded or not twin else 0.35
-            label = 0 if rng.random() < unasked else 256 + order
-            colour = random_colour(rng, 0.6)[:3].astype(np.float32) if rng.random() < 0.5 else None
-            own = manner.energy * float(rng.uniform(0.4, 1.3))
-            layer = moving_layer(rng, view, thing, placement, own, label, drift, manner.shutter, colour)
-            layers += [layer] if layer is not None else []
-        return layers
-
-    def _number_pasted(self, rng: np.random.Generator, manner: Manner) -> int:
-        if manner.crowded:
-            return int(rng.integers(CROWD[0], CROWD[1] + 1))
-        return int(rng.choice(len(PASTED), p=PASTED))
-
-    def _twin(self, rng: np.random.Generator, scene: Scene, pasted: Sequence[CutOut]) -> CutOut | None:
-        """A copy of one of the scene's own objects, or of those pasted: looks do not tell it from the original."""
-        if pasted and rng.random() < 0.6:
-            return pasted[int(rng.integers(len(pasted)))]
-        return cut_out(scene.pictures, [int(rng.choice(scene.ids))], SMALLEST_CUT)
-
-    def _draw_thing(self, rng: np.random.Generator, scene: Scene, progress: float) -> CutOut | None:
+    def _another(self, rng: np.random.Generator, scene: Scene, progress: float) -> Scene | None:
+        """A scene to cut an object out of, for ``scene``."""
         if self._wants_video(rng, 0.5 if scene.kind == "video" else 0.25):
-            other = self._draw_video(rng, progress)
-        else:
-            other = self._draw_still(rng)
-        if other is None:
-            return None
-        whole = other.kind == "parts" and rng.random() < 0.6  # all clothes of a person, all parts of a car
-        ids = range(1, 256) if whole else [int(rng.choice(other.ids))]
-        return cut_out(other.pictures, list(ids), SMALLEST_CUT)
-
-    def _middle(self, scene: Scene, view: View) -> np.ndarray:
-        """Where the scene's first object is in the clip's frame 0: (x, y)."""
-        ys, xs = np.nonzero(scene.pictures[0].mask == scene.ids[0])
-        middle: np.ndarray = project(np.linalg.inv(view.camera[0]), np.array([[xs.mean(), ys.mean()]]))[0]
-        return middle
+            return self._draw_video(rng, progress)
+        return self._draw_still(rng)
 
 
 def draw_frames(rng: np.random.Generator, length: int, frames: int, max_gap: int) -> list[int]:

@@ -75,10 +75,10 @@ def learn(
     check_clips(student, images, object_counts)
     run = ClipRun(student, object_counts, slots, settings)
     features = encode_clip(student, images)
-    tokens, _, short_term = student.refer(features[0], run.identify(first_mask))
+    tokens, first, short_term = run.begin(features[0], first_mask)
     scores = run.decode(tokens, features[0], first_mask.shape[-2:])
     losses = [mask_loss(scores, first_mask, settings.hard_share)]
-    kept, last_kept, parts, predicted = [short_term], 0, [], [scores.argmax(dim=1)]
+    kept, last_kept, parts, predicted = [first], 0, [], [scores.argmax(dim=1)]
     for step, frame in enumerate(taught, start=1):
         long_term = join(kept)
         tokens, pending = student.propagate(features[step], long_term, short_term)
@@ -95,7 +95,7 @@ def learn(
         losses.append(mask_loss(large, frame.labels, settings.hard_share))
         predicted.append(large.argmax(dim=1))
         known = predicted[-1] if settings.own_predictions else frame.labels
-        short_term = student.remember(pending, run.identify(known))
+        short_term = student.remember(pending, run.remembered(known))
         if settings.long_term_gap is not None and step - last_kept >= settings.long_term_gap:
             kept, last_kept = [short_term, *kept], step
     each = torch.stack(losses)  # T B

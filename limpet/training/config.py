@@ -24,6 +24,7 @@ class TrainConfig:
     frozen_stages: encoder stages without gradient; 2 is the stem and the first stage.
     own_predictions_from: progress (0..1) from which memories are made of the network's own predictions.
     identity_learns: the identity bank goes on learning then; the official recipe freezes it.
+    mistake_share: share of the remembered masks that get a mistake; see limpet.training.mistakes.
     slots_fixed_until, slots_all_from: progress up to which objects sit in the identity slots of their ids, and from
         which they are shuffled among all slots; see limpet.training.slots.
     reference_until: progress at which the auxiliary loss on the reference frame has faded out.
@@ -45,6 +46,7 @@ class TrainConfig:
     frozen_stages: int = 2
     own_predictions_from: float = 0.5
     identity_learns: bool = False
+    mistake_share: float = 0.0
     slots_fixed_until: float = 0.0
     slots_all_from: float = 0.0
     reference_until: float = 1.0
@@ -64,7 +66,8 @@ class TrainConfig:
                 f"learning rates: smallest {self.smallest_rate}, peak {self.learning_rate}; "
                 f"expected 0 < smallest <= peak"
             )
-        for name in ("warm_up", "encoder_rate", "own_predictions_from", "reference_until", "averaging"):
+        shares = ("warm_up", "encoder_rate", "own_predictions_from", "mistake_share", "reference_until")
+        for name in (*shares, "averaging"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name} is {getattr(self, name)}, expected a share from 0 to 1")
 

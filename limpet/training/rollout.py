@@ -18,6 +18,7 @@ from limpet.models.base import Features, Model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.state import Memory, join_memories
 from limpet.training.losses import mask_loss
+from limpet.training.mistakes import make_mistakes
 
 
 class RolloutConfig(NamedTuple):
@@ -25,6 +26,7 @@ class RolloutConfig(NamedTuple):
 
     own_predictions: memories from predicted instead of true masks.
     identity_learns: the identity bank has a gradient with own predictions, too.
+    mistake_share: share of the remembered masks that get a mistake, see limpet.training.mistakes.
     reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
     hard_share: share of the pixels that count in the cross-entropy.
     long_term_gap: frames between long-term memories; None keeps the reference alone.
@@ -33,6 +35,7 @@ class RolloutConfig(NamedTuple):
 
     own_predictions: bool = False
     identity_learns: bool = False
+    mistake_share: float = 0.0
     reference_weight: float = 0.0
     hard_share: float = 1.0
     long_term_gap: int | None = None
@@ -75,8 +78,8 @@ def rollout(
     run = ClipRun(model, object_counts, slots, config)
     features = encode_clip(model, images)
 
-    tokens, _, short_term = model.refer(features[0], run.identify(masks[0]))
-    kept, last_kept = [short_term], 0
+    tokens, long_term, short_term = run.begin(features[0], masks[0])
+    kept, last_kept = [long_term], 0
     scores = run.decode(tokens, features[0], masks.shape[-2:])
     losses, predicted = [mask_loss(scores, masks[0], config.hard_share)], [scores.argmax(dim=1)]
     for step in range(1, frames):
@@ -112,6 +115,17 @@ class ClipRun:
         frozen = self.config.own_predictions and not self.config.identity_learns
         return embedding.detach() if frozen else embedding
 
+    def remembered(self, masks: Tensor) -> Tensor:
+        """As ``identify``, of masks that may have mistakes in them."""
+        return self.identify(make_mistakes(masks, self.config.mistake_share))
+
+    def begin(self, features: Features, masks: Tensor) -> tuple[Tensor, Memory, Memory]:
+        """The reference frame: its tokens, its long-term memory, which is right, and its short-term memory."""
+        tokens, pending, memory = self.model.refer(features, self.identify(masks))
+        if self.config.mistake_share == 0:
+            return tokens, memory, memory
+        return tokens, memory, self.model.remember(pending, self.remembered(masks))
+
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""
         return self.enlarge(self.scores(tokens, features), size)
@@ -138,7 +152,7 @@ class ClipRun:
             tokens, pending = self.model.propagate(features, long_term, short_term)
             scores = self.decode(tokens, features, truth.shape[-2:])
             known = scores.argmax(dim=1) if self.config.own_predictions else truth
-            return scores, self.model.remember(pending, self.identify(known))
+            return scores, self.model.remember(pending, self.remembered(known))
 
         if not self.config.checkpointing:
             return run()

@@ -40,6 +40,7 @@ def rollout_config(config: TrainConfig, step: int, long_term_gap: int | None) ->
     return RolloutConfig(
         own_predictions=progress >= config.own_predictions_from,
         identity_learns=config.identity_learns,
+        mistake_share=config.mistake_share,
         reference_weight=1.0 - faded,
         hard_share=hard_pixel_share(progress),
         long_term_gap=long_term_gap,

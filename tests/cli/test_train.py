@@ -59,6 +59,10 @@ def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> N
         "--encoder-rate",
         0.3,
         "--identity-learns",
+        "--mistake-share",
+        0.25,
+        "--rider-share",
+        0.4,
         "--pictures-gb",
         1,
         "--seed",
@@ -73,6 +77,7 @@ def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> N
         0,
     )
     clips = config.clips
+    assert (config.mistake_share, clips.rider_share) == (0.25, 0.4)
     assert (clips.crowd_share, clips.pictures_gb, clips.seed, clips.frames) == ((0.1, 0.2), 1, 4, 2)
 
 

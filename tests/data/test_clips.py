@@ -96,6 +96,7 @@ def test_when_all_objects_are_too_small_the_error_says_so(tmp_path: Path) -> Non
         ({"batch": 0}, "1 clip"),
         ({"video_share": (0.0, 1.5)}, "shares from 0 to 1"),
         ({"crowd_share": (-0.1, 1.0)}, "crowd_share.*shares from 0 to 1"),
+        ({"rider_share": 1.5}, "rider_share is 1.5"),
         ({"max_gap": (0, 3)}, "gaps from 1"),
         ({"max_objects": 0}, "1-255 objects"),
     ],

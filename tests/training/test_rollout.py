@@ -125,6 +125,27 @@ def test_the_newest_memory_is_in_front(model: DeAOT, monkeypatch: pytest.MonkeyP
     assert torch.equal(given[2][0], torch.cat([given[2][1], given[1][1], given[0][0]], dim=1))
 
 
+def test_mistakes_are_in_the_frame_before_and_not_in_the_reference(
+    model: DeAOT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, masks = example()
+    given: list[tuple[Tensor, Tensor]] = []
+    propagate = DeAOT.propagate
+
+    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
+        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
+        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DeAOT, "propagate", watched)
+    rollout(model, images, masks, COUNTS, RolloutConfig())
+    rollout(model, images, masks, COUNTS, RolloutConfig(mistake_share=1.0))
+    right, mistaken = given[: T - 1], given[T - 1 :]
+    assert torch.equal(right[0][0], right[0][1])
+    for (reference, before), (same, spoiled) in zip(right, mistaken, strict=True):
+        assert torch.equal(reference, same)
+        assert not torch.equal(before, spoiled)
+
+
 def test_slots_only_say_where_an_id_lives() -> None:
     """Ids in other slots of a bank whose slots moved along give the same run."""
     images, masks = example()
