@@ -49,6 +49,7 @@ def train_command(
     own_predictions_from: opt.OwnPredictionsFrom = 0.5,
     identity_learns: opt.IdentityLearns = False,
     mistake_share: opt.MistakeShare = 0.0,
+    elsewhere_share: opt.ElsewhereShare = 0.0,
     slots_fixed_until: opt.SlotsFixedUntil = 0.0,
     slots_all_from: opt.SlotsAllFrom = 0.0,
     reference_until: opt.ReferenceUntil = 1.0,

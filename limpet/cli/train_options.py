@@ -89,6 +89,14 @@ MistakeShare = Annotated[
         help="Share of remembered masks (0 to 1) in which an object loses a piece or takes one.",
     ),
 ]
+ElsewhereShare = Annotated[
+    float,
+    typer.Option(
+        "--elsewhere-share",
+        metavar="X",
+        help="Share of the steps (0 to 1) whose long-term memory shows the first frame mirrored, turned and moved.",
+    ),
+]
 SlotsFixedUntil = Annotated[
     float,
     typer.Option(

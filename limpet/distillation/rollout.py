@@ -75,10 +75,9 @@ def learn(
     check_clips(student, images, object_counts)
     run = ClipRun(student, object_counts, slots, settings)
     features = encode_clip(student, images)
-    tokens, first, short_term = run.begin(features[0], first_mask)
-    scores = run.decode(tokens, features[0], first_mask.shape[-2:])
-    losses = [mask_loss(scores, first_mask, settings.hard_share)]
-    kept, last_kept, parts, predicted = [first], 0, [], [scores.argmax(dim=1)]
+    scores, loss, first, short_term = run.begin(images[0], features[0], first_mask)
+    kept, last_kept, losses, predicted = [first], 0, [loss], [scores.argmax(dim=1)]
+    parts = []
     for step, frame in enumerate(taught, start=1):
         long_term = join(kept)
         tokens, pending = student.propagate(features[step], long_term, short_term)

@@ -25,6 +25,8 @@ class TrainConfig:
     own_predictions_from: progress (0..1) from which memories are made of the network's own predictions.
     identity_learns: the identity bank goes on learning then; the official recipe freezes it.
     mistake_share: share of the remembered masks that get a mistake; see limpet.training.mistakes.
+    elsewhere_share: share of the steps whose long-term memory shows the reference frame mirrored, turned and moved;
+        see limpet.training.elsewhere.
     slots_fixed_until, slots_all_from: progress up to which objects sit in the identity slots of their ids, and from
         which they are shuffled among all slots; see limpet.training.slots.
     reference_until: progress at which the auxiliary loss on the reference frame has faded out.
@@ -47,6 +49,7 @@ class TrainConfig:
     own_predictions_from: float = 0.5
     identity_learns: bool = False
     mistake_share: float = 0.0
+    elsewhere_share: float = 0.0
     slots_fixed_until: float = 0.0
     slots_all_from: float = 0.0
     reference_until: float = 1.0
@@ -67,7 +70,7 @@ class TrainConfig:
                 f"expected 0 < smallest <= peak"
             )
         shares = ("warm_up", "encoder_rate", "own_predictions_from", "mistake_share", "reference_until")
-        for name in (*shares, "averaging"):
+        for name in (*shares, "elsewhere_share", "averaging"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name} is {getattr(self, name)}, expected a share from 0 to 1")
 

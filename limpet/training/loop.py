@@ -151,7 +151,8 @@ class Run:
         torch.manual_seed(_seed(config, step, self.fabric.global_rank) + 1)  # dropout
         slots = self._slots(step, batch.object_counts).to(self.fabric.device)
         gap = None if self.model.config.long_term_gap is None else 2  # at training clips are short
-        settings = rollout_config(config, step, gap)
+        elsewhere = config.elsewhere_share > 0 and float(torch.rand(())) < config.elsewhere_share
+        settings = rollout_config(config, step, gap, elsewhere)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(result.loss)

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.state import Memory, join_memories
+from limpet.training.elsewhere import show_elsewhere
 from limpet.training.losses import mask_loss
 from limpet.training.mistakes import make_mistakes
 
@@ -27,6 +28,7 @@ class RolloutConfig(NamedTuple):
     own_predictions: memories from predicted instead of true masks.
     identity_learns: the identity bank has a gradient with own predictions, too.
     mistake_share: share of the remembered masks that get a mistake, see limpet.training.mistakes.
+    reference_elsewhere: long-term memory has the reference frame moved, see limpet.training.elsewhere.
     reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
     hard_share: share of the pixels that count in the cross-entropy.
     long_term_gap: frames between long-term memories; None keeps the reference alone.
@@ -36,6 +38,7 @@ class RolloutConfig(NamedTuple):
     own_predictions: bool = False
     identity_learns: bool = False
     mistake_share: float = 0.0
+    reference_elsewhere: bool = False
     reference_weight: float = 0.0
     hard_share: float = 1.0
     long_term_gap: int | None = None
@@ -78,10 +81,8 @@ def rollout(
     run = ClipRun(model, object_counts, slots, config)
     features = encode_clip(model, images)
 
-    tokens, long_term, short_term = run.begin(features[0], masks[0])
-    kept, last_kept = [long_term], 0
-    scores = run.decode(tokens, features[0], masks.shape[-2:])
-    losses, predicted = [mask_loss(scores, masks[0], config.hard_share)], [scores.argmax(dim=1)]
+    scores, loss, long_term, short_term = run.begin(images[0], features[0], masks[0])
+    kept, last_kept, losses, predicted = [long_term], 0, [loss], [scores.argmax(dim=1)]
     for step in range(1, frames):
         scores, short_term = run.step(features[step], masks[step], join(kept), short_term)
         if config.long_term_gap is not None and step - last_kept >= config.long_term_gap:
@@ -119,12 +120,23 @@ class ClipRun:
         """As ``identify``, of masks that may have mistakes in them."""
         return self.identify(make_mistakes(masks, self.config.mistake_share))
 
-    def begin(self, features: Features, masks: Tensor) -> tuple[Tensor, Memory, Memory]:
-        """The reference frame: its tokens, its long-term memory, which is right, and its short-term memory."""
-        tokens, pending, memory = self.model.refer(features, self.identify(masks))
-        if self.config.mistake_share == 0:
-            return tokens, memory, memory
-        return tokens, memory, self.model.remember(pending, self.remembered(masks))
+    def begin(
+        self, images: Tensor, features: Features, masks: Tensor
+    ) -> tuple[Tensor, Tensor, Memory, Memory]:
+        """The reference frame (B, 3, H, W): its scores, their loss (B,), its long-term and its short-term memory.
+
+        Mistakes are in the short-term memory alone; the long-term one may show the frame elsewhere.
+        """
+        tokens, pending, long_term = self.model.refer(features, self.identify(masks))
+        short_term = long_term
+        if self.config.mistake_share > 0:
+            short_term = self.model.remember(pending, self.remembered(masks))
+        if self.config.reference_elsewhere:
+            images, masks = show_elsewhere(images, masks)
+            features = Features(*self.model.encode(images))
+            tokens, _, long_term = self.model.refer(features, self.identify(masks))
+        scores = self.decode(tokens, features, masks.shape[-2:])
+        return scores, mask_loss(scores, masks, self.config.hard_share), long_term, short_term
 
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""

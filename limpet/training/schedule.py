@@ -33,14 +33,17 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, ste
     return rate
 
 
-def rollout_config(config: TrainConfig, step: int, long_term_gap: int | None) -> RolloutConfig:
-    """How the clips of ``step`` are run: what feeds the memory, and which pixels count."""
+def rollout_config(
+    config: TrainConfig, step: int, long_term_gap: int | None, elsewhere: bool = False
+) -> RolloutConfig:
+    """How the clips of ``step`` are run: what feeds the memory, whether it is ``elsewhere``, and which pixels count."""
     progress = step / config.steps
     faded = 1.0 if config.reference_until == 0 else min(1.0, progress / config.reference_until)
     return RolloutConfig(
         own_predictions=progress >= config.own_predictions_from,
         identity_learns=config.identity_learns,
         mistake_share=config.mistake_share,
+        reference_elsewhere=elsewhere,
         reference_weight=1.0 - faded,
         hard_share=hard_pixel_share(progress),
         long_term_gap=long_term_gap,

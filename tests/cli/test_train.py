@@ -61,6 +61,8 @@ def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> N
         "--identity-learns",
         "--mistake-share",
         0.25,
+        "--elsewhere-share",
+        0.75,
         "--rider-share",
         0.4,
         "--pictures-gb",
@@ -77,7 +79,7 @@ def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> N
         0,
     )
     clips = config.clips
-    assert (config.mistake_share, clips.rider_share) == (0.25, 0.4)
+    assert (config.mistake_share, config.elsewhere_share, clips.rider_share) == (0.25, 0.75, 0.4)
     assert (clips.crowd_share, clips.pictures_gb, clips.seed, clips.frames) == ((0.1, 0.2), 1, 4, 2)
 
 

@@ -146,6 +146,29 @@ def test_mistakes_are_in_the_frame_before_and_not_in_the_reference(
         assert not torch.equal(before, spoiled)
 
 
+def test_the_reference_is_elsewhere_in_long_term_memory_alone(
+    model: DeAOT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, masks = example()
+    torch.manual_seed(5)
+    given: list[tuple[Tensor, Tensor]] = []
+    propagate = DeAOT.propagate
+
+    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
+        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
+        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DeAOT, "propagate", watched)
+    usual = rollout(model, images, masks, COUNTS, RolloutConfig(reference_weight=1.0))
+    moved = rollout(
+        model, images, masks, COUNTS, RolloutConfig(reference_elsewhere=True, reference_weight=1.0)
+    )
+    assert not torch.equal(given[0][0], given[T - 1][0])
+    assert torch.equal(given[0][1], given[T - 1][1]), "the frame before is where it was"
+    assert moved.frame_losses[0].isfinite().all()
+    assert not torch.equal(moved.frame_losses[0], usual.frame_losses[0]), "of the frame that was shown"
+
+
 def test_slots_only_say_where_an_id_lives() -> None:
     """Ids in other slots of a bank whose slots moved along give the same run."""
     images, masks = example()
