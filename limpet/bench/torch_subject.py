@@ -62,6 +62,7 @@ def make_tracker(settings: BenchSettings) -> tuple[Tracker, str]:
             weights=settings.weights,
             device=str(device),
             max_size=settings.max_size,
+            enlarge=1.0,  # --size is what is timed, of models and bundles alike
             precision=precision,
         )
         return tracker, tracker.weights_sha256

@@ -14,9 +14,12 @@ import typer
 from rich.console import Console
 
 from limpet.cli.options import (
+    ENLARGE,
     DeviceName,
+    Enlarge,
     Flip,
     ModelName,
+    ObjectsAtOnce,
     Scales,
     ShorterSide,
     WeightsFile,
@@ -58,6 +61,8 @@ def davis(
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
+    enlarge: Enlarge = ENLARGE,
+    objects_at_once: ObjectsAtOnce = None,
     flip: Flip = False,
     scales: Scales = "1.0",
     predictions: Annotated[
@@ -101,6 +106,8 @@ def davis(
             weights=weights,
             device=device,
             max_size=max_size,
+            enlarge=enlarge,
+            objects_at_once=objects_at_once,
             flip=flip,
             scales=parse_scales(scales),
         )

@@ -34,6 +34,8 @@ NOT_WITH_A_BUNDLE = {
     "weights": "the bundle holds its weights",
     "device": "bundles run on the processor",
     "max_size": "what its network sees is as it was exported (limpet export --size and --max-size)",
+    "enlarge": "what its network sees is as it was exported (limpet export --size and --max-size)",
+    "objects_at_once": "its objects are as it was exported (limpet export --objects)",
     "memory": AS_EXPORTED,
     "memory_budget": AS_EXPORTED,
     "flip": "it sees each frame once",

@@ -10,6 +10,7 @@ import typer
 from limpet.errors import ModelError
 
 MODEL = "deaot-t-deformable"
+ENLARGE = 1.67
 
 ModelName = Annotated[
     str | None,
@@ -37,6 +38,24 @@ ShorterSide = Annotated[
         min=16,
         help="Shorter side of what the network sees; larger frames are reduced for it. Masks always have the "
         "frames' own size.",
+    ),
+]
+Enlarge = Annotated[
+    float,
+    typer.Option(
+        "--enlarge",
+        metavar="X",
+        help="How much smaller frames are enlarged for the network, up to --max-size; 1 leaves them as they are.",
+    ),
+]
+ObjectsAtOnce = Annotated[
+    int | None,
+    typer.Option(
+        "--objects-at-once",
+        metavar="N",
+        min=1,
+        help="Objects that share one pass of the network. Fewer are told apart better where they are alike, and take "
+        "more time.  [default: 10]",
     ),
 ]
 Flip = Annotated[

@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from limpet.cli.options import (
+    ENLARGE,
     DeviceName,
+    Enlarge,
     Flip,
     ModelName,
+    ObjectsAtOnce,
     Scales,
     ShorterSide,
     WeightsFile,
@@ -41,6 +44,8 @@ def propagate_command(
     weights: WeightsFile = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
+    enlarge: Enlarge = ENLARGE,
+    objects_at_once: ObjectsAtOnce = None,
     flip: Flip = False,
     scales: Scales = "1.0",
 ) -> None:
@@ -58,6 +63,8 @@ def propagate_command(
             weights=weights,
             device=device,
             max_size=max_size,
+            enlarge=enlarge,
+            objects_at_once=objects_at_once,
             flip=flip,
             scales=parse_scales(scales),
         )

@@ -14,9 +14,12 @@ import typer
 
 from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import (
+    ENLARGE,
     DeviceName,
+    Enlarge,
     Flip,
     ModelName,
+    ObjectsAtOnce,
     Scales,
     ShorterSide,
     WeightsFile,
@@ -65,6 +68,8 @@ def track_command(
     runtime: RuntimeName = None,
     device: DeviceName = "auto",
     max_size: ShorterSide = 480,
+    enlarge: Enlarge = ENLARGE,
+    objects_at_once: ObjectsAtOnce = None,
     precision: Annotated[
         str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
     ] = "auto",
@@ -126,6 +131,8 @@ def track_command(
         weights=weights,
         device=device,
         max_size=max_size,
+        enlarge=enlarge,
+        objects_at_once=objects_at_once,
         precision=precision,  # type: ignore[arg-type]  # it says so itself when it is none of the three
         memory=memory,
         memory_budget_mb=memory_budget,

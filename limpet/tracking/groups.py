@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import MaskError
+from limpet.errors import MaskError, ModelError
 
 
 def object_ids(mask: NDArray[np.uint8]) -> tuple[int, ...]:
@@ -33,7 +33,16 @@ def extend_groups(
 ) -> list[tuple[int, ...]]:
     """Give new ids the free slots of the last group, then new groups; no id changes its slot."""
     *full, last = groups
-    return [*full, *split_into_groups([*last, *new_ids], slots)]
+    new = list(new_ids)
+    room = max(slots - len(last), 0)  # a group of another tracker may be larger than this one would make it
+    return [*full, (*last, *new[:room]), *split_into_groups(new[room:], slots)]
+
+
+def slots_of(most: int, wished: int | None) -> int:
+    """How many objects share a pass of a network that holds ``most``. Raises ModelError for less than one."""
+    if wished is not None and wished < 1:
+        raise ModelError(f"{wished} objects at once are asked for; use 1 to {most}")
+    return most if wished is None else min(most, wished)
 
 
 def check_mask(mask: NDArray[np.uint8], size: tuple[int, int], allow_empty: bool = False) -> None:

@@ -20,6 +20,7 @@ from limpet.weights.files import Weights, load_into, read_weights, sha256
 from limpet.weights.store import find_weights
 
 DEFAULT_MODEL = "deaot-t-deformable"
+ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when there are more tokens to them
 
 
 def load(
@@ -28,6 +29,8 @@ def load(
     weights: Path | str | None = None,
     device: str = "auto",
     max_size: int | None = 480,
+    enlarge: float = ENLARGE,
+    objects_at_once: int | None = None,
     precision: Precision = "auto",
     memory: MemoryPolicy | str | None = None,
     memory_budget_mb: float | None = None,
@@ -41,6 +44,9 @@ def load(
         weights: a limpet weights file; None takes the bundled one.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" …
         max_size: limit on the shorter side of the network's image in pixels.
+        enlarge: how much smaller frames are enlarged for the network at most, but not beyond ``max_size``.
+        objects_at_once: how many objects share one pass of the network; None takes the model's ten. Fewer are told
+            apart better where they are alike, and take more time (docs/performance.md).
         precision: "auto", "fp32" or "bf16".
         memory: which frames to go on reading: "first", "official", "ring", "bounded" or a policy of your own; None
             takes what the model was trained for.
@@ -49,8 +55,8 @@ def load(
         scales: factors of the network's image, each a view of its own; time grows with the sum of their squares.
 
     Raises:
-        ModelError: unknown model, device or memory policy, or a bad scale. WeightsError: weights missing, damaged or
-            of another model.
+        ModelError: unknown model, device or memory policy, a bad scale, or another setting that no tracker can have.
+        WeightsError: weights missing, damaged or of another model.
     """
     content = read_weights(Path(weights)) if name is None and weights is not None else None
     name = name or (DEFAULT_MODEL if content is None else content.model)
@@ -72,6 +78,8 @@ def load(
         model,
         chosen,
         max_size=max_size,
+        enlarge=enlarge,
+        objects_at_once=objects_at_once,
         precision=precision,
         memory=policy,
         calibration=calibration_of(content, path),

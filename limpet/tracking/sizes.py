@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError
+from limpet.errors import ModelError, VideoError
 
 STRIDE = 16
+LARGEST = 4.0  # times that a frame may be enlarged
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
 DEVIATION = (0.229, 0.224, 0.225)
 
@@ -23,12 +24,23 @@ class SizeRule:
     max_short, max_long: limits on the shorter and the longer side in pixels; None sets none.
     align_corners: sizes are 16k + 1 instead of 16k.
     scale: multiplies the sides after the limits (for testing at several scales).
+    enlarge: frames below ``max_short`` are made larger by this factor at most, and not beyond it.
+
+    Raises:
+        ModelError: ``enlarge`` is below 1, or very large.
     """
 
     max_short: int | None = 480
     max_long: int | None = 1040
     align_corners: bool = True
     scale: float = 1.0
+    enlarge: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.enlarge <= LARGEST:
+            raise ModelError(
+                f"frames are to be enlarged {self.enlarge} times; use 1 (as they are) to {LARGEST:g}"
+            )
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
         """Size in pixels of the network's image for a frame of this size; at least one cell each way.
@@ -36,8 +48,8 @@ class SizeRule:
         The steps and their rounding are those of the official test transform.
         """
         sides = (float(height), float(width))
-        if self.max_short is not None and min(sides) > self.max_short:
-            sides = _scaled(sides, self.max_short / min(sides))
+        if self.max_short is not None:
+            sides = _scaled(sides, min(self.max_short / min(sides), self.enlarge))
         if self.max_long is not None and max(sides) > self.max_long:
             sides = _scaled(sides, self.max_long / max(sides))
         high, wide = _scaled(sides, self.scale)

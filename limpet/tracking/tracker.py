@@ -23,7 +23,7 @@ from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
 from limpet.tracking.calibration import Calibration
 from limpet.tracking.confidence import soft_ious
-from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
+from limpet.tracking.groups import check_mask, extend_groups, object_ids, slots_of, split_into_groups
 from limpet.tracking.labels import label_map, slot_planes
 from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stored_frame
 from limpet.tracking.policies import MB, MemoryPolicy, find_policy
@@ -39,13 +39,19 @@ class Tracker:
         model: as trained; the tracker works on a copy of its own.
         device: where to compute.
         max_size: limit on the shorter side of what the network sees, in pixels; masks come back at full size.
+        enlarge: how much smaller frames are enlarged for the network at most, but not beyond ``max_size``.
+        objects_at_once: how many objects share one pass of the network; None takes all that the model holds. Fewer are
+            told apart better where they are alike, and take more time.
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
         memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
             None takes what the model was trained for. States may go from one policy to another.
         calibration: makes confidences of soft IoUs, see limpet/tracking/confidence.py; None leaves them as they are.
-        groups_at_once: more than ten objects are several groups; let them pass the network as one batch. None does so
+        groups_at_once: more objects than that are several groups; let them pass the network as one batch. None does so
             on a GPU.
         name, weights_sha256: what reports say of the model.
+
+    Raises:
+        ModelError: a setting that no tracker can have.
     """
 
     resumable = True
@@ -56,6 +62,8 @@ class Tracker:
         device: torch.device | str = "cpu",
         *,
         max_size: int | None = 480,
+        enlarge: float = 1.0,
+        objects_at_once: int | None = None,
         precision: Precision = "auto",
         memory: MemoryPolicy | str | None = None,
         calibration: Calibration | None = None,
@@ -69,7 +77,8 @@ class Tracker:
         self.model = for_inference(model, self.device, precision)
         self.config = model.config
         self.memory = find_policy(memory, model.config.long_term_gap)
-        self.sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
+        self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
+        self.slots = slots_of(model.config.max_objects, objects_at_once)
         self.calibration = calibration
         self._groups_at_once = self.device.type == "cuda" if groups_at_once is None else groups_at_once
         self.name, self.weights_sha256 = name, weights_sha256
@@ -142,12 +151,13 @@ class Tracker:
             "memory_gap": policy.gap,
             "memory_most": policy.most,
             "memory_budget_mb": policy.max_bytes and policy.max_bytes / MB,
+            "objects_at_once": None if self.slots == self.config.max_objects else self.slots,
             "device": self.device.type,
         }
 
     def _begin(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> Unsettled:
         """``start`` with the network's image at ``size``, before the memories are settled."""
-        groups = split_into_groups(object_ids(mask), self.config.max_objects)
+        groups = split_into_groups(object_ids(mask), self.slots)
         labels = self._on_device(mask)
         features = self._encode(frame, size)
         states = [self._refer(features, labels, ids, size, 0, None) for ids in groups]
@@ -180,7 +190,7 @@ class Tracker:
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
         labels = torch.where(given > 0, given, labels)
         new = [i for i in named if i not in state.object_ids]
-        groups = extend_groups([group.object_ids for group in state.groups], new, self.config.max_objects)
+        groups = extend_groups([group.object_ids for group in state.groups], new, self.slots)
         features = self._encode(frame, state.network_size)
         sure = state.confidence | dict.fromkeys(named, 1.0)
         states: list[GroupState] = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limpet.errors import MaskError
-from limpet.tracking.groups import check_mask, extend_groups, object_ids, split_into_groups
+from limpet.errors import MaskError, ModelError
+from limpet.tracking.groups import check_mask, extend_groups, object_ids, slots_of, split_into_groups
 
 
 def test_ids_are_ascending_and_without_background() -> None:
@@ -33,6 +33,16 @@ def test_new_ids_take_free_slots_of_the_last_group_and_then_new_groups() -> None
 
 def test_without_new_ids_the_groups_stay() -> None:
     assert extend_groups([(5, 6, 7), (8,)], [], 3) == [(5, 6, 7), (8,)]
+
+
+def test_a_group_that_is_larger_than_it_would_be_made_stays() -> None:
+    assert extend_groups([(5, 6, 7)], [1, 2], 1) == [(5, 6, 7), (1,), (2,)]
+
+
+def test_objects_at_once_are_no_more_than_the_network_holds() -> None:
+    assert [slots_of(10, wished) for wished in (None, 1, 10, 50)] == [10, 1, 10, 10]
+    with pytest.raises(ModelError, match="0 objects at once are asked for; use 1 to 10"):
+        slots_of(10, 0)
 
 
 def test_a_good_mask_passes() -> None:

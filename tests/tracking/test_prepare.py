@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from limpet.errors import VideoError
+from limpet.cli import options
+from limpet.errors import ModelError, VideoError
+from limpet.tracking import load
 from limpet.tracking.prepare import prepare_image
 from limpet.tracking.sizes import SizeRule, check_frame
 
@@ -84,3 +86,27 @@ def test_resizing_equals_the_official_transform(shared: Path) -> None:
 def test_what_is_no_frame(frame: object, came: str) -> None:
     with pytest.raises(VideoError, match=f"a frame is {came}; expected a numpy array uint8"):
         check_frame(frame)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("frame", "enlarge", "network"),
+    [
+        ((288, 512), 1.67, (481, 849)),  # up to the limit and no further
+        ((240, 432), 1.5, (353, 641)),
+        ((240, 432), 1.0, (241, 433)),
+        ((480, 854), 1.67, (481, 849)),
+        ((300, 1000), 1.67, (305, 1041)),  # the longer side has its limit, too
+    ],
+)
+def test_small_frames_are_enlarged(frame: tuple[int, int], enlarge: float, network: tuple[int, int]) -> None:
+    assert SizeRule(enlarge=enlarge).network_size(*frame) == network
+
+
+@pytest.mark.parametrize("enlarge", [0.5, 10.0])
+def test_frames_cannot_be_enlarged_so(enlarge: float) -> None:
+    with pytest.raises(ModelError, match=f"enlarged {enlarge} times; use 1"):
+        SizeRule(enlarge=enlarge)
+
+
+def test_the_command_line_enlarges_as_the_library_does() -> None:
+    assert options.ENLARGE == load.ENLARGE
