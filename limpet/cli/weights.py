@@ -1,4 +1,4 @@
-"""``limpet weights``: official checkpoints into limpet's own files, and what a file is."""
+"""``limpet weights``: official checkpoints into limpet's own files, means of several files, and what a file is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from limpet.cli.say import notes, say
+from limpet.errors import OutputError
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Convert weights, or see what a file is."""
+    """Convert or average weights, or see what a file is."""
 
 
 @app.command()
@@ -50,6 +51,31 @@ def convert(
     if model is None:
         say(f"{checkpoint.name} is of {done.model}")
     say(f"{done.path} (sha256 {done.sha256})")
+
+
+@app.command()
+def average(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PLACE...", help="Weights files, or folders of runs: finished, stopped or under way."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Average the weights of runs that began with the same weights (a model soup).
+
+    Of a run's folder the averaged weights of its last checkpoint are taken; a single one is just written to FILE.
+    """
+    from limpet.training.soup import average as mean_of
+    from limpet.weights.files import write_weights
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; choose another name, or pass --overwrite")
+    weights = mean_of(places)
+    weights.facts["command"] = shlex.join(["limpet", *sys.argv[1:]])
+    say(f"{out} (sha256 {write_weights(out, weights)})")
 
 
 @app.command()

@@ -16,8 +16,7 @@ from limpet.models import Model
 from limpet.studies.bench import Bench
 from limpet.studies.scale import Stage
 from limpet.studies.study import Arm
-from limpet.training.checkpoint import load_checkpoint
-from limpet.training.loop import CHECKPOINT
+from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
 from limpet.training.setup import finish_run
 from limpet.weights.files import load_into, read_weights
 

@@ -21,6 +21,8 @@ from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together
 
+CHECKPOINT = "checkpoint.safetensors"  # its name in a run's folder
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -18,7 +18,7 @@ from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoFolder
 from limpet.errors import DataError, MissingExtraError
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
-from limpet.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint
+from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.config import TrainConfig
 from limpet.training.monitor import Monitor, progress_bar
 from limpet.training.objective import ClipLoss, Objective, save_batch
@@ -30,7 +30,6 @@ from limpet.training.schedule import (
 )
 from limpet.training.slots import slot_permutation, slots_in_use
 
-CHECKPOINT = "checkpoint.safetensors"
 MAY_CHANGE = (
     "steps",
     "learning_rate",

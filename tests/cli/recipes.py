@@ -40,10 +40,10 @@ def commands_of(page: Path, *names: str) -> list[list[str]]:
     return [words[1:] for words in found if words[1] in names]
 
 
-def of_a_file(command: str, stand_in: Path) -> list[str]:
+def of_a_file(command: str, stand_in: Path, run: Path) -> list[str]:
     """The command in a weights file's header, with its data replaced by stand-ins.
 
-    A file that the repository does not have (a run before it) becomes ``stand_in``.
+    A file that the repository does not have (a run before it) becomes ``stand_in``; the run's folder is ``run``.
     """
     words, result = shlex.split(command.split(" (")[0])[1:], []
     while words:
@@ -58,7 +58,7 @@ def of_a_file(command: str, stand_in: Path) -> list[str]:
             result += [word, str(known if known.is_file() else stand_in)]
         else:
             result.append(word)
-    return [*result, "--out", "run"]
+    return [*result, "--out", str(run)]
 
 
 def dry(words: list[str]) -> list[str]:

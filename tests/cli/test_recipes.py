@@ -25,10 +25,16 @@ SHIPPED = sorted([*ROOT.glob("limpet/weights/bundled/*.safetensors"), *ROOT.glob
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_the_command_in_a_file_that_ships_still_runs(file: Path, limpet: Limpet, tmp_path: Path) -> None:
     lay_out(tmp_path)
-    facts = read_weights(file).facts
-    limpet(*dry(of_a_file(facts["command"], file))).succeeded()
-    assert load_checkpoint(tmp_path / "run/checkpoint.safetensors").step == 20
-    assert read_weights(tmp_path / "run/weights.safetensors").model == read_weights(file).model
+    weights = read_weights(file)
+    for number, command in enumerate(weights.facts.get("parts", weights.facts["command"]).splitlines()):
+        run = tmp_path / f"run{number}"
+        limpet(*dry(of_a_file(command, file, run))).succeeded()
+        assert load_checkpoint(run / "checkpoint.safetensors").step == 20
+        assert read_weights(run / "weights.safetensors").model == weights.model
+    if "parts" in weights.facts:
+        parts = sorted(tmp_path.glob("run*/weights.safetensors"))
+        limpet("weights", "average", *parts, "--out", tmp_path / "mean.safetensors").succeeded()
+        assert read_weights(tmp_path / "mean.safetensors").tensors.keys() == weights.tensors.keys()
 
 
 def test_every_file_that_ships_has_its_command_on_a_card() -> None:

@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from training.tiny import make_stills
 
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.loop import Run
+from limpet.weights.files import read_weights
 
 from .clips import masks_of
 from .command import Limpet
@@ -44,6 +46,14 @@ def test_trained_weights_track(limpet: Limpet, stills: Path, clip: Path, mask: P
         "out",
     ).succeeded()
     assert len(masks_of(tmp_path / "out")) == FRAMES
+    limpet("weights", "average", "run", "run/weights.safetensors", "--out", "mean.safetensors").succeeded()
+    limpet("weights", "average", "run", "--out", "mean.safetensors").refused(
+        "mean.safetensors exists already"
+    )
+    mean, own = (
+        read_weights(tmp_path / name).tensors for name in ("mean.safetensors", "run/weights.safetensors")
+    )
+    assert all(torch.allclose(mean[name].float(), own[name].float(), atol=1e-3) for name in own)
     before = (tmp_path / "run/checkpoint.safetensors").read_bytes()
     limpet(*command).refused("run holds a run already; go on with --resume, or choose another folder")
     assert (tmp_path / "run/checkpoint.safetensors").read_bytes() == before
