@@ -39,3 +39,22 @@ def test_another_encoder_is_told_as_always() -> None:
     other = build_model(find("r50-deaot-l").config())
     with pytest.raises(WeightsError, match="does not fit the model"):
         load_into(other, grow_layers(shallow.state_dict(), other), "deaot-t.safetensors")
+
+
+def test_a_plain_model_takes_all_but_the_offsets_of_a_deformable_one() -> None:
+    torch.manual_seed(0)
+    deformable = build_model(find("deaot-t-deformable").config()).eval()
+    plain, deep = (build_model(find(name).config()).eval() for name in ("deaot-t", "deaot-l"))
+    tensors = deformable.state_dict()
+    assert any(".sampling." in name for name in tensors)
+    for model in (plain, deep):
+        load_into(model, grow_layers(tensors, model), "the deformable model")
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in plain.state_dict().items())
+
+
+def test_a_deformable_model_keeps_its_own_offsets() -> None:
+    torch.manual_seed(0)
+    tensors = build_model(find("deaot-t-deformable").config()).state_dict()
+    again = build_model(find("deaot-t-deformable").config())
+    load_into(again, grow_layers(tensors, again), "itself")
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in again.state_dict().items())
