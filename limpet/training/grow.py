@@ -28,7 +28,8 @@ def grow_layers(tensors: Mapping[str, Tensor], model: Model) -> dict[str, Tensor
         model: freshly made; its own initial values stay where the first layer has nothing of the same shape.
 
     Returns:
-        ``tensors``, without offsets that ``model`` has no place for, and the layers that were missing. What else does not fit is left for ``load_into`` to tell.
+        ``tensors``, without offsets that ``model`` has no place for, and the layers that were missing. What else does
+        not fit is left for ``load_into`` to tell.
     """
     state = model.state_dict()
     grown = {name: tensor for name, tensor in tensors.items() if name in state or _OFFSETS not in name}
