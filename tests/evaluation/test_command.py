@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 import limpet
 from limpet.cli.evaluate import app
+from limpet.cli.options import ENLARGE
 from limpet.errors import DataError, OutputError
 
 from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
@@ -44,7 +45,7 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     result = run(root, "--split", "val")
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
-    plain = {"flip": False, "scales": (1.0,)}
+    plain = {"enlarge": ENLARGE, "objects_at_once": None, "flip": False, "scales": (1.0,)}
     assert loaded == [(None, {"weights": None, "device": "auto", "max_size": 480, **plain})]
 
 
@@ -54,10 +55,10 @@ def test_options_reach_the_model(
     weights = tmp_path / "w.safetensors"
     out = tmp_path / "out"
     options = ["--model", "deaot-s", "--weights", weights, "--device", "cpu", "--max-size", 240, "--out", out]
-    options += ["--flip", "--scales", "1.0,1.3"]
+    options += ["--enlarge", 1.2, "--objects-at-once", 3, "--flip", "--scales", "1.0,1.3"]
     result = run(root, "--split", "val", *options, "--save-masks")
     assert result.exit_code == 0, result.output
-    views = {"flip": True, "scales": (1.0, 1.3)}
+    views = {"enlarge": 1.2, "objects_at_once": 3, "flip": True, "scales": (1.0, 1.3)}
     assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240, **views})]
     names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
     assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]
