@@ -51,3 +51,13 @@ def test_scores_are_equal_before_masks_are_chosen() -> None:
             scores.append(tracker._follow(images[1], state)[1])
     for alone, together in zip(*scores, strict=True):
         torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-4)
+
+
+def test_fewer_objects_at_once_are_more_groups_and_the_same_objects() -> None:
+    frames_, mask = frames(2), mask_of(3, 5, 9)
+    tracker = Tracker(lively_model(), objects_at_once=2)
+    state = tracker.start(frames_[0], mask)
+    assert [group.object_ids for group in state.groups] == [(3, 5), (9,)]
+    assert tracker.facts((48, 64))["objects_at_once"] == 2
+    found, _ = tracker.step(frames_[1], state)
+    assert set(np.unique(found)) <= {0, 3, 5, 9}

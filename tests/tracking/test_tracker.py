@@ -91,16 +91,6 @@ def test_twelve_objects_share_one_pass_of_the_encoder() -> None:
     assert seen <= set(range(13))
 
 
-def test_fewer_objects_at_once_are_more_groups_and_the_same_objects() -> None:
-    frames_, mask = frames(2), mask_of(3, 5, 9)
-    tracker = Tracker(lively_model(), objects_at_once=2)
-    state = tracker.start(frames_[0], mask)
-    assert [group.object_ids for group in state.groups] == [(3, 5), (9,)]
-    assert tracker.facts((48, 64))["objects_at_once"] == 2
-    found, _ = tracker.step(frames_[1], state)
-    assert set(np.unique(found)) <= {0, 3, 5, 9}
-
-
 def test_a_later_id_takes_the_next_slot_and_leaves_the_others() -> None:
     tracker, images = small_tracker(), frames(4)
     _, state = follow(tracker, images[1:3], tracker.start(images[0], mask_of(7, 200)))

@@ -28,6 +28,19 @@ def example() -> tuple[Tensor, Tensor]:
     return images, torch.from_numpy(masks).long()
 
 
+def what_is_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+    """The values of long-term and of short-term memory in the last layer, for every frame from now on."""
+    given: list[tuple[Tensor, Tensor]] = []
+    propagate = DeAOT.propagate
+
+    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
+        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
+        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DeAOT, "propagate", watched)
+    return given
+
+
 @pytest.fixture(scope="module")
 def model() -> DeAOT:
     return lively_model(small_config(layers=2)).eval()
@@ -112,14 +125,7 @@ def test_the_long_term_memory_grows_by_the_gap(model: DeAOT, monkeypatch: pytest
 
 def test_the_newest_memory_is_in_front(model: DeAOT, monkeypatch: pytest.MonkeyPatch) -> None:
     images, masks = example()
-    given: list[tuple[Tensor, Tensor]] = []
-    propagate = DeAOT.propagate
-
-    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
-        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
-        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(DeAOT, "propagate", watched)
+    given = what_is_read(monkeypatch)
     rollout(model, images, masks, COUNTS, RolloutConfig(long_term_gap=1))
     assert torch.equal(given[1][0], torch.cat([given[1][1], given[0][0]], dim=1))
     assert torch.equal(given[2][0], torch.cat([given[2][1], given[1][1], given[0][0]], dim=1))
@@ -129,14 +135,7 @@ def test_mistakes_are_in_the_frame_before_and_not_in_the_reference(
     model: DeAOT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, masks = example()
-    given: list[tuple[Tensor, Tensor]] = []
-    propagate = DeAOT.propagate
-
-    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
-        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
-        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(DeAOT, "propagate", watched)
+    given = what_is_read(monkeypatch)
     rollout(model, images, masks, COUNTS, RolloutConfig())
     rollout(model, images, masks, COUNTS, RolloutConfig(mistake_share=1.0))
     right, mistaken = given[: T - 1], given[T - 1 :]
@@ -151,14 +150,7 @@ def test_the_reference_is_elsewhere_in_long_term_memory_alone(
 ) -> None:
     images, masks = example()
     torch.manual_seed(5)
-    given: list[tuple[Tensor, Tensor]] = []
-    propagate = DeAOT.propagate
-
-    def watched(self: DeAOT, features: object, long_term: object, short_term: object) -> object:
-        given.append((long_term[-1].value, short_term[-1].value))  # type: ignore[index]
-        return propagate(self, features, long_term, short_term)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(DeAOT, "propagate", watched)
+    given = what_is_read(monkeypatch)
     usual = rollout(model, images, masks, COUNTS, RolloutConfig(reference_weight=1.0))
     moved = rollout(
         model, images, masks, COUNTS, RolloutConfig(reference_elsewhere=True, reference_weight=1.0)
