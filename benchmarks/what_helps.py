@@ -48,6 +48,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gaps up to 8": {"max_gap": (3, 8)},
     "5 frames, 1 clip": {"frames": 5, "batch": 1},
     "video alone": {"video_share": (1.0, 1.0)},
+    "mistakes in half of what is remembered": {"mistake_share": 0.5},
+    "things that ride on others": {"crowd_share": (0.5, 0.5), "rider_share": 0.5},
+    "the first frame elsewhere": {"elsewhere_share": 0.5},
+    "larger clips, 1 a step": {"size": 321, "batch": 1},
 }
 
 
