@@ -55,3 +55,9 @@ def output_error(error: OSError, target: Path) -> OutputError:
     """The ``OutputError`` that tells a person what went wrong at ``target`` and what to do."""
     advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
     return OutputError(f"cannot write {target}: {advice}")
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raises OutputError where a file is already there that may not be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; choose another --out or add --overwrite")

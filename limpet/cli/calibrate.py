@@ -19,6 +19,7 @@ from limpet.cli.progress import FrameProgress
 from limpet.cli.say import notes, say
 from limpet.cli.training_run import root_and_split
 from limpet.errors import DataError, OutputError
+from limpet.files import check_free
 
 if TYPE_CHECKING:
     from limpet.data import VideoSequence
@@ -102,8 +103,8 @@ def _target(source: Path, weights: Path | None, out: Path | None, overwrite: boo
     """Where to write; known before the work. Raises OutputError."""
     if out is None and weights is None:
         raise OutputError("the weights that ship are not changed; name a file to write with --out FILE")
-    if out is not None and out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another --out or add --overwrite")
+    if out is not None:
+        check_free(out, overwrite)
     return out or source
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from limpet.cli.say import notes, say
-from limpet.errors import OutputError
+from limpet.files import check_free
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -71,8 +71,7 @@ def average(
     from limpet.training.soup import average as mean_of
     from limpet.weights.files import write_weights
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; choose another name, or pass --overwrite")
+    check_free(out, overwrite)
     weights = mean_of(places)
     weights.facts["command"] = shlex.join(["limpet", *sys.argv[1:]])
     say(f"{out} (sha256 {write_weights(out, weights)})")

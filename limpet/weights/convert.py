@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from limpet.errors import OutputError, WeightsError
+from limpet.errors import WeightsError
+from limpet.files import check_free
 from limpet.registry import find
 from limpet.weights.files import Weights, sha256, write_weights
 from limpet.weights.fit import compare
@@ -53,11 +54,11 @@ def convert(
     """
     if model is not None:
         find(model)
-        _check_free(_target(checkpoint, model, out), overwrite)
+        check_free(_target(checkpoint, model, out), overwrite)
     content = read_official(checkpoint)
     if model is None:
         model = which_model(checkpoint, likenesses(content.tensors))
-        _check_free(_target(checkpoint, model, out), overwrite)
+        check_free(_target(checkpoint, model, out), overwrite)
     tensors = fitting(checkpoint, model, content.tensors)
     facts = {"origin": checkpoint.name, "origin_sha256": sha256(checkpoint), "origin_part": content.part}
     facts |= {"command": command} if command else {}
@@ -106,11 +107,6 @@ def _is_named_after(checkpoint: Path, model: str) -> bool:
 
 def _target(checkpoint: Path, model: str, out: Path | None) -> Path:
     return out if out is not None else checkpoint.parent / f"{model}.safetensors"
-
-
-def _check_free(target: Path, overwrite: bool) -> None:
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already; choose another --out or add --overwrite")
 
 
 def _average_elsewhere(checkpoint: Path) -> list[str]:
