@@ -52,6 +52,7 @@ def train_command(
     elsewhere_share: opt.ElsewhereShare = 0.0,
     slots_fixed_until: opt.SlotsFixedUntil = 0.0,
     slots_all_from: opt.SlotsAllFrom = 0.0,
+    long_term_gap: opt.LongTermGap = None,
     reference_until: opt.ReferenceUntil = 1.0,
     frozen_stages: opt.FrozenStages = 2,
     precision: opt.TrainPrecision = "bf16-mixed",

@@ -106,6 +106,16 @@ SlotsFixedUntil = Annotated[
 SlotsAllFrom = Annotated[
     float, typer.Option("--slots-all-from", help="Progress from which all slots are used.")
 ]
+LongTermGap = Annotated[
+    int | None,
+    typer.Option(
+        "--long-term-gap",
+        metavar="N",
+        min=1,
+        help="Frames of a clip between long-term memories; by default 2 for models that keep tracked frames, "
+        "and the first frame alone for others.",
+    ),
+]
 ReferenceUntil = Annotated[
     float,
     typer.Option(

@@ -29,6 +29,8 @@ class TrainConfig:
         see limpet.training.elsewhere.
     slots_fixed_until, slots_all_from: progress up to which objects sit in the identity slots of their ids, and from
         which they are shuffled among all slots; see limpet.training.slots.
+    long_term_gap: frames of a clip between long-term memories, so that a model is trained with the memory that it is
+        used with; None is 2 for models that keep tracked frames by their preset, and the reference alone for others.
     reference_until: progress at which the auxiliary loss on the reference frame has faded out.
     clip_norm: largest norm of the gradient.
     averaging: length of the moving average (EMA) of the weights, as a share of the steps.
@@ -52,6 +54,7 @@ class TrainConfig:
     elsewhere_share: float = 0.0
     slots_fixed_until: float = 0.0
     slots_all_from: float = 0.0
+    long_term_gap: int | None = None
     reference_until: float = 1.0
     clip_norm: float = 5.0
     averaging: float = 0.1
@@ -69,6 +72,8 @@ class TrainConfig:
                 f"learning rates: smallest {self.smallest_rate}, peak {self.learning_rate}; "
                 f"expected 0 < smallest <= peak"
             )
+        if self.long_term_gap is not None and self.long_term_gap < 1:
+            raise DataError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame")
         shares = ("warm_up", "encoder_rate", "own_predictions_from", "mistake_share", "reference_until")
         for name in (*shares, "elsewhere_share", "averaging"):
             if not 0 <= getattr(self, name) <= 1:

@@ -149,7 +149,9 @@ class Run:
         rate = set_learning_rate(self.optimizer, config, step)
         torch.manual_seed(_seed(config, step, self.fabric.global_rank) + 1)  # dropout
         slots = self._slots(step, batch.object_counts).to(self.fabric.device)
-        gap = None if self.model.config.long_term_gap is None else 2  # at training clips are short
+        gap = config.long_term_gap
+        if gap is None and self.model.config.long_term_gap is not None:
+            gap = 2  # training clips are short
         elsewhere = config.elsewhere_share > 0 and float(torch.rand(())) < config.elsewhere_share
         settings = rollout_config(config, step, gap, elsewhere)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
