@@ -25,7 +25,7 @@ from limpet.bench.chart import draw_chart
 from limpet.bench.machine import describe, in_words
 from limpet.bench.page import read_reports, write_page
 from limpet.bench.report import is_disturbed, read_report
-from limpet.weights.store import bundled_weights
+from limpet.weights.zoo import bundled_weights
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER = DOCS / "benchmarks"

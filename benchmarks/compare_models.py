@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from machine import begin
 
-from limpet.bench.footage import made_up_clip
+from limpet.bench.bench_clip import synthetic_clip
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
@@ -26,7 +26,7 @@ from limpet.tracking.tracker import Tracker
 def main() -> None:
     options = parse()
     machine = begin(options.threads)
-    frames, mask = made_up_clip(options.size, options.objects, options.frames + options.warm_up + 1)
+    frames, mask = synthetic_clip(options.size, options.objects, options.frames + options.warm_up + 1)
     trackers = [
         Tracker(build_model(find(name).config()), precision=options.precision, max_size=None)
         for name in options.models

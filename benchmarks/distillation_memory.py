@@ -20,8 +20,7 @@ from typing import NamedTuple
 import torch
 from machine import begin
 
-from limpet.distillation.objective import OnlineDistillation
-from limpet.distillation.rollout import LessonConfig
+from limpet.distillation.objective import DistillationConfig, OnlineDistillation
 from limpet.models import build_model
 from limpet.models.inference import for_inference
 from limpet.registry import find
@@ -38,7 +37,7 @@ class Step(NamedTuple):
     seconds: float
 
 
-def run_step(options: argparse.Namespace, batch: int, lesson: LessonConfig) -> Step:
+def run_step(options: argparse.Namespace, batch: int, lesson: DistillationConfig) -> Step:
     """Forward and backward of one batch of noise with two objects."""
     torch.manual_seed(0)
     student = build_model(find(options.student).config()).train()
@@ -48,7 +47,7 @@ def run_step(options: argparse.Namespace, batch: int, lesson: LessonConfig) -> S
     masks = torch.zeros(options.frames, batch, options.size, options.size, dtype=torch.int64)
     masks[:, :, 50:150, 50:150], masks[:, :, 150:200, 80:200] = 1, 2
     slots = torch.arange(student.config.max_objects + 1).expand(batch, -1)
-    config = RolloutConfig(own_predictions=True, checkpointing=options.checkpointing)
+    config = RolloutConfig(own_predictions=True, gradient_checkpointing=options.gradient_checkpointing)
     moments = [torch.empty_like(p) for p in student.parameters() for _ in range(MOMENTS_AND_AVERAGE)]
     tally = Tally([*student.parameters(), *student.buffers(), *teacher.parameters(), *moments])
     start = time.process_time()
@@ -68,11 +67,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs=2, default=[1, 2], help="the two that are run")
     parser.add_argument("--for-batch", type=int, default=16, help="the one that is reckoned")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     begin(options.threads)
-    full = LessonConfig()
+    full = DistillationConfig()
     bare = replace(full, loss=replace(full.loss, attention="none"))
     few, many = options.batches
     lessons = {"all losses": full, "without attention losses": bare}

@@ -38,14 +38,20 @@ import numpy as np
 
 from limpet.bench.machine import describe, in_words
 from limpet.cli.main import main as main_of_limpet
-from limpet.demo.clip import demo_masks, demo_video
-from limpet.errors import LimpetError
-from limpet.tracking.checkpoint import STATE
-from limpet.video.masks import write_mask
-from limpet.video.row import ROW
-from limpet.video.work import WorkFolder
+from limpet.core.errors import LimpetError
+from limpet.core.masks import write_mask
+from limpet.demo.demo_clip import demo_masks, demo_video
+from limpet.results.journal import ROW
+from limpet.results.run_folder import WorkFolder
+from limpet.tracking.state_checkpoints import STATE
 
-PRELOADED = ["limpet.cli.track", "limpet.tracking.run", "limpet.visual.page", "limpet.visual.picture", "av"]
+PRELOADED = [
+    "limpet.cli.track",
+    "limpet.tracking.track_video",
+    "limpet.results.report_page",
+    "limpet.results.report_picture",
+    "av",
+]
 GLANCE = 0.01
 """Seconds between two looks at a run."""
 AGAIN = 0.3

@@ -23,12 +23,12 @@ import numpy as np
 import torch
 from machine import begin
 
-from limpet.bench.footage import made_up_clip
-from limpet.bench.memory import resident_mb
+from limpet.bench.bench_clip import synthetic_clip
+from limpet.bench.machine import resident_mb
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.load import load
-from limpet.tracking.policies import budget_bytes, find_policy
+from limpet.tracking.memory_policies import budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
 
 PARTS = 20  # lines of the table
@@ -52,7 +52,7 @@ def make_tracker(options: argparse.Namespace) -> Tracker:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """A row for each part of the video: frames so far, RSS in MB, ms a frame by the clock and of CPU, bytes held."""
-    clip, mask = made_up_clip(tuple(options.size), options.objects, 64)
+    clip, mask = synthetic_clip(tuple(options.size), options.objects, 64)
     tracker = make_tracker(options)
     state = tracker.start(clip[0], mask)
     rows, most, part = [], 0, max(1, options.frames // PARTS)

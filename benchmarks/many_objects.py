@@ -19,7 +19,7 @@ import matplotlib
 import numpy as np
 from machine import begin
 
-from limpet.bench.footage import made_up_clip
+from limpet.bench.bench_clip import synthetic_clip
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
@@ -29,7 +29,7 @@ WARM_UP = 3
 
 def measure(tracker: Tracker, size: tuple[int, int], objects: int, frames: int) -> tuple[float, float]:
     """Median milliseconds of a step, and of the encoder in it."""
-    clip, mask = made_up_clip(size, objects, frames + WARM_UP + 1)
+    clip, mask = synthetic_clip(size, objects, frames + WARM_UP + 1)
     encode, spent = tracker._encode, [0.0]
 
     def timed(*arguments: Any) -> Any:

@@ -22,12 +22,12 @@ import numpy as np
 from machine import begin
 from numpy.typing import NDArray
 
-from limpet.bench.memory import peak_mb, resident_mb
-from limpet.bench.settings import BenchSettings
-from limpet.bench.torch_subject import make_tracker
-from limpet.demo.clip import demo_video, first_mask
-from limpet.video.masks import read_mask
-from limpet.video.reader import open_video
+from limpet.bench.config import BenchConfig
+from limpet.bench.machine import peak_mb, resident_mb
+from limpet.bench.torch_target import make_tracker
+from limpet.core.masks import read_mask
+from limpet.demo.demo_clip import demo_video, first_mask
+from limpet.video.open import open_video
 
 WARM_UP = 100  # frames until all buffers have been made
 
@@ -45,7 +45,7 @@ def looped(source: Path, reread: bool) -> Iterator[NDArray[np.uint8]]:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Resident memory in MB and mean ms of every hundred frames."""
     tracker, _ = make_tracker(
-        BenchSettings(
+        BenchConfig(
             options.model,
             options.weights,
             device=options.device,

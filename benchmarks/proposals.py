@@ -19,7 +19,7 @@ import numpy as np
 from machine import begin
 
 from limpet.data.folders import read_mask
-from limpet.distillation.footage import Clip, find_footage
+from limpet.data.footage import Clip, find_footage
 from limpet.distillation.proposals import (
     DEFAULT,
     above_otsu,

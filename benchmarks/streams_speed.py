@@ -18,7 +18,7 @@ from machine import begin
 
 from limpet.models import build_model
 from limpet.registry import find
-from limpet.tracking.streams import StreamTracker
+from limpet.tracking.batched_tracker import BatchedTracker
 
 
 def measure(options: argparse.Namespace, streams: int) -> str:
@@ -31,7 +31,7 @@ def measure(options: argparse.Namespace, streams: int) -> str:
         left = index * width // options.objects
         masks[:, height // 4 : 3 * height // 4, left : left + width // (2 * options.objects)] = index + 1
     torch.manual_seed(0)
-    tracker = StreamTracker(
+    tracker = BatchedTracker(
         build_model(find(options.model).config()), (height, width), streams, options.device,
         objects=options.objects, compiled=options.compiled,
     )  # fmt: skip

@@ -20,11 +20,11 @@ from machine import begin
 from numpy.typing import NDArray
 
 import limpet
-from limpet.demo.clip import OBJECT_NAMES, demo_masks, demo_video
+from limpet.demo.demo_clip import OBJECT_NAMES, demo_masks, demo_video
 from limpet.evaluation.metrics import region_similarity
 from limpet.state import TrackerState
 from limpet.tracking.tracker import Tracker
-from limpet.video.reader import open_video
+from limpet.video.open import open_video
 
 EVERY = 8
 KINDS = ("true", "missing", "given to another")

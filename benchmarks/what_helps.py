@@ -30,38 +30,38 @@ from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig
 from limpet.training.loop import train
 from limpet.training.rollout import RolloutConfig, rollout
-from limpet.training.setup import build_model
-from limpet.weights.store import find_weights
+from limpet.training.setup import build_training_model
+from limpet.weights.zoo import find_weights
 
 CROWD_SEED, CROWDS = 9_999, 16
-USUAL = {"own_predictions_from": 0.3, "reference_until": 0.3}
+USUAL = {"teacher_forcing_until": 0.3, "aux_loss_until": 0.3}
 CHANGES: dict[str, dict[str, Any]] = {
     "usual": {},
-    "crowds": {"crowd_share": (0.5, 0.5)},
+    "crowds": {"crowd_prob": (0.5, 0.5)},
     "crowds, identities learn on": {
-        "crowd_share": (0.5, 0.5),
-        "identity_learns": True,
-        "reference_until": 1.0,
+        "crowd_prob": (0.5, 0.5),
+        "train_id_bank_throughout": True,
+        "aux_loss_until": 1.0,
     },
-    "encoder at a quarter of the rate": {"encoder_rate": 0.25},
-    "own predictions from the start": {"own_predictions_from": 0.0},
-    "gaps up to 8": {"max_gap": (3, 8)},
+    "encoder at a quarter of the rate": {"encoder_lr_ratio": 0.25},
+    "own predictions from the start": {"teacher_forcing_until": 0.0},
+    "gaps up to 8": {"max_frame_gap": (3, 8)},
     "5 frames, 1 clip": {"frames": 5, "batch": 1},
-    "video alone": {"video_share": (1.0, 1.0)},
-    "mistakes in half of what is remembered": {"mistake_share": 0.5},
-    "things that ride on others": {"crowd_share": (0.5, 0.5), "rider_share": 0.5},
-    "the first frame elsewhere": {"elsewhere_share": 0.5},
+    "video alone": {"video_prob": (1.0, 1.0)},
+    "mistakes in half of what is remembered": {"mask_corruption_prob": 0.5},
+    "things that ride on others": {"crowd_prob": (0.5, 0.5), "attached_object_prob": 0.5},
+    "the first frame elsewhere": {"reference_augment_prob": 0.5},
     "larger clips, 1 a step": {"size": 321, "batch": 1},
 }
 
 
 def recipe(options: argparse.Namespace, change: dict[str, Any], seed: int) -> TrainConfig:
     """The usual training with ``change``, whose keys are fields of TrainConfig or of ClipConfig."""
-    clips = ClipConfig(frames=3, size=options.size, batch=2, seed=seed, max_gap=(2, 5))
+    clips = ClipConfig(frames=3, size=options.size, batch=2, seed=seed, max_frame_gap=(2, 5))
     of_clips = {name: value for name, value in change.items() if hasattr(clips, name)}
     rest = {name: value for name, value in change.items() if name not in of_clips}
     usual = TrainConfig(
-        model=options.model, steps=options.steps, learning_rate=options.learning_rate, smallest_rate=1e-5,
+        model=options.model, steps=options.steps, learning_rate=options.learning_rate, min_learning_rate=1e-5,
         weight_decay=0.05, save_every=0, clips=replace(clips, **of_clips), **USUAL,
     )  # fmt: skip
     return replace(usual, **rest)
@@ -87,7 +87,7 @@ def crowd_iou(model: Model, clips: TrainingClips) -> tuple[float, float]:
 
 def score_all(model: Model, options: argparse.Namespace, stills: StillsFolder) -> dict[str, float]:
     """What is told of a training, in per cent."""
-    config = ClipConfig(frames=4, size=257, batch=1, seed=CROWD_SEED, video_share=(0, 0), crowd_share=(1, 1))
+    config = ClipConfig(frames=4, size=257, batch=1, seed=CROWD_SEED, video_prob=(0, 0), crowd_prob=(1, 1))
     given, later = crowd_iou(model.eval(), TrainingClips(config, stills))
     dev = load_davis(options.data / "davis2016", "dev")
     scores = evaluate_tracker(Tracker(model, max_size=240), dev, stride=2)
@@ -127,7 +127,7 @@ def main() -> None:
 
     def result(folder: Path, config: TrainConfig | None) -> dict[str, float]:
         if not (folder / "score.json").is_file():
-            model = build_model(options.model, None, weights)
+            model = build_training_model(options.model, None, weights)
             if config is not None:
                 model = train(model, config, folder, stills, videos, device="cpu", quiet=True)
             folder.mkdir(parents=True, exist_ok=True)

@@ -12,14 +12,14 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from limpet.errors import LimpetError
+from limpet.core.errors import LimpetError
 
 if TYPE_CHECKING:
     from limpet.project import Project
-    from limpet.runtime.tracker import load_exported
+    from limpet.runtime.exported_tracker import load_exported
     from limpet.state import TrackerState
     from limpet.tracking.load import load
-    from limpet.tracking.run import track
+    from limpet.tracking.track_video import track
     from limpet.tracking.tracker import Tracker
 
 try:
@@ -52,8 +52,8 @@ _LATER = {
     "TrackerState": "limpet.state",
     "Tracker": "limpet.tracking.tracker",
     "load": "limpet.tracking.load",
-    "load_exported": "limpet.runtime.tracker",
-    "track": "limpet.tracking.run",
+    "load_exported": "limpet.runtime.exported_tracker",
+    "track": "limpet.tracking.track_video",
 }
 
 

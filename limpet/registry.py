@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from limpet.errors import LimpetError
-from limpet.files import atomic_path
+from limpet.core.errors import LimpetError
+from limpet.core.files import atomic_path
 from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-state-3"
@@ -96,8 +96,8 @@ class TrackerState:
     mask: (H, W) uint8, ids of the last frame at its own size.
     network_size: (height, width) in pixels of what the network sees.
     confidence: how sure the network is of each object in the last frame, 0..1; 0 where it sees none of it.
-    views: of an augmented tracker (limpet/tracking/augment.py), one state for each way in which it sees the frames,
-        each with groups and masks of its own; the whole then has no groups, and its mask and confidence are the
+    views: of an augmented tracker (limpet/tracking/augmented_tracker.py), one state for each way in which it sees the
+        frames, each with groups and masks of its own; the whole then has no groups, and its mask and confidence are the
         merged ones. Empty otherwise.
     mirrored: whether this is such a view, of frames with left and right exchanged.
     """

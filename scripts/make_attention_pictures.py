@@ -16,10 +16,9 @@ from pathlib import Path
 from PIL import Image
 
 import limpet
-from limpet.demo.clip import demo_video, first_mask
-from limpet.tracking.visualise import visualise
-from limpet.tracking.wish import Wish
-from limpet.video.masks import write_mask
+from limpet.core.masks import write_mask
+from limpet.demo.demo_clip import demo_video, first_mask
+from limpet.tracking.visualise_attention import VisualiseConfig, visualise
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 FRAME = 20
@@ -41,7 +40,7 @@ def main() -> None:
             Path(folder) / "first.png",
             Path(folder) / "look",
             tracker=partial(limpet.load, given.model, weights=given.weights),
-            wish=Wish(frames=(FRAME,), movies=False),
+            wish=VisualiseConfig(frames=(FRAME,), movies=False),
         )
         for kind in result.kinds:
             target = given.out / f"attention-{kind}.jpg"

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from limpet.demo.clip import demo_video, first_mask
-from limpet.video.masks import write_mask
+from limpet.core.masks import write_mask
+from limpet.demo.demo_clip import demo_video, first_mask
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["numpy", "pillow", "av", "opencv-python-headless", "safetensors", "rich", "typer", "onnxruntime"]

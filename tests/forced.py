@@ -15,11 +15,11 @@ import torch
 from golden import ATOL, arrays, golden_weights
 from torch import Tensor
 
+from limpet.core.groups import object_ids, split_into_groups
 from limpet.models import Features, Model, build_model, keep_slots
 from limpet.registry import find
 from limpet.state import LayerMemory, Memory
-from limpet.tracking.groups import object_ids, split_into_groups
-from limpet.tracking.labels import label_map, probabilities, slot_planes
+from limpet.tracking.processing import label_map, probabilities, slot_planes
 from limpet.weights.official import from_official
 
 NEAR_TIES = 3  # pixels a case in which two scores differ by less than the kernels' noise

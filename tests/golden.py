@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 ATOL = 2e-4  # the difference between two builds' kernels, with a margin (golden/README.md section 6)
-MEAN = np.array((0.485, 0.456, 0.406), np.float32)
+IMAGENET_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 SPREAD = np.array((0.229, 0.224, 0.225), np.float32)
 Manifest = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def clip(name: str) -> Clip:
 
 def normalise(frames: np.ndarray) -> Tensor:
     """Frames (T, H, W, 3) uint8 as network inputs (T, 3, H, W) float32."""
-    scaled = (frames.astype(np.float32) / np.float32(255) - MEAN) / SPREAD
+    scaled = (frames.astype(np.float32) / np.float32(255) - IMAGENET_MEAN) / SPREAD
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)))
 
 

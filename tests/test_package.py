@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import limpet
-from limpet.errors import ModelError, WeightsError
+from limpet.core.errors import ModelError, WeightsError
 
 
 def test_listing_models_builds_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from limpet import registry
-from limpet.errors import LimpetError, ModelError
+from limpet.core.errors import LimpetError, ModelError
 from limpet.registry import entries, find, register
 
 NAMES = ["deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l", "swin-b-deaot-l"]

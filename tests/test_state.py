@@ -11,7 +11,7 @@ import torch
 from networks import frames, lively_model, mask_of, same_state, small_config, small_tracker, tensors_of
 from safetensors.torch import save_file
 
-from limpet.errors import LimpetError, OutputError
+from limpet.core.errors import LimpetError, OutputError
 from limpet.state import FORMAT, GroupState, LayerMemory, StoredFrame, TrackerState
 from limpet.tracking.tracker import Tracker
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from limpet.bench.report import PLAIN_OBJECTS, engine_name, is_plain
-from limpet.errors import DataError
-from limpet.files import atomic_path
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 from limpet.visual.plotting import COLOURS, load_pyplot
 
 _SHOWN = ("encoder", "long-term", "short-term", "self", "decoder")

@@ -12,8 +12,8 @@ from typing import Any
 from limpet.bench.compare import NOISE, compare
 from limpet.bench.pairs import pairs_table
 from limpet.bench.report import engine_name, is_disturbed, is_plain, read_report
-from limpet.errors import DataError
-from limpet.files import atomic_path
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 PAIRS = "Each beside what differs from it in one thing; what is slower, or takes more, is in bold."

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.bench.ceilings import Ceilings
-from limpet.bench.others import ENOUGH_TO_MATTER
-from limpet.bench.record import Recorded
+from limpet.bench.machine import ENOUGH_TO_MATTER
+from limpet.bench.measure import Recorded
+from limpet.bench.roofline import RooflinePeaks
 from limpet.bench.stages import ORDER
-from limpet.bench.work import Work
-from limpet.errors import DataError
-from limpet.files import atomic_path
+from limpet.bench.target import Work
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 
 FORMAT = "limpet-bench-1"
 PLAIN_OBJECTS = 3
@@ -50,7 +50,7 @@ def memory_facts(recorded: Recorded, weights_mb: float, at_first_mb: float, libr
 
 
 def stage_facts(
-    recorded: Recorded, work: Work | None, ceilings: Ceilings | None, precision: str
+    recorded: Recorded, work: Work | None, ceilings: RooflinePeaks | None, precision: str
 ) -> list[Report]:
     """One row a stage and a last one, "all", for whole frames."""
     per_stage = {} if work is None else dict(work.stages)
@@ -68,7 +68,7 @@ def _row(
     spent: NDArray[np.float64],
     work: Work | None,
     counted: tuple[float, ...],
-    ceilings: Ceilings | None,
+    ceilings: RooflinePeaks | None,
     precision: str,
 ) -> Report:
     spread = spread_of((1e3 * spent[:, 0]).tolist())

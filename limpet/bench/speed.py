@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from limpet.bench.footage import made_up_clip
-from limpet.bench.record import OnFrame
-from limpet.bench.settings import BenchSettings
-from limpet.bench.steps import measure_steps
-from limpet.bench.subject import make_subject
+from limpet.bench.bench_clip import synthetic_clip
+from limpet.bench.config import BenchConfig
+from limpet.bench.measure import OnFrame, measure_steps
+from limpet.bench.target import make_target
 
 SIZE = (480, 854)
 OBJECTS = 3
@@ -36,9 +35,9 @@ def measure_speed(
     Raises:
         ModelError: unknown model or device.
     """
-    settings = BenchSettings(
+    settings = BenchConfig(
         model, device=device, size=size, objects=OBJECTS, threads=torch.get_num_threads(),
         frames=FRAMES, warm_up=WARM_UP,
     )  # fmt: skip
-    recorded = measure_steps(make_subject(settings), made_up_clip(size, OBJECTS, STEPS), settings, on_frame)
+    recorded = measure_steps(make_target(settings), synthetic_clip(size, OBJECTS, STEPS), settings, on_frame)
     return float(np.median(recorded.whole()[:, 0]))

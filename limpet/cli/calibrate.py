@@ -15,18 +15,17 @@ from rich.console import Console
 from rich.table import Table
 
 from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
-from limpet.cli.training_run import root_and_split
-from limpet.errors import DataError, OutputError
-from limpet.files import check_free
+from limpet.cli.terminal import FrameProgress, notes, say
+from limpet.cli.train import root_and_split
+from limpet.core.errors import DataError, OutputError
+from limpet.core.files import check_free
 
 if TYPE_CHECKING:
+    from limpet.core.calibration import Calibration
     from limpet.data import VideoSequence
-    from limpet.evaluation.calibration import Reliability
-    from limpet.tracking.calibration import Calibration
+    from limpet.evaluation.reliability import Reliability
     from limpet.tracking.tracker import Tracker
-    from limpet.training.calibrate import Clip, Seen
+    from limpet.training.confidence_calibration import Clip, Seen
 
 MOST_FRAMES = 200
 """Of a video that is scored; a longer one is thinned evenly."""
@@ -72,8 +71,8 @@ def calibrate_command(
     """
     import limpet
     from limpet.data import DavisFolder, StillsFolder
-    from limpet.training.calibrate import calibrate, calibration_clips
-    from limpet.weights.store import find_weights
+    from limpet.training.confidence_calibration import calibrate, calibration_clips
+    from limpet.weights.zoo import find_weights
 
     fits = bool(video or stills)
     if not fits and not score:
@@ -109,21 +108,21 @@ def _target(source: Path, weights: Path | None, out: Path | None, overwrite: boo
 
 
 def _write(source: Path, target: Path, text: str) -> str:
-    from limpet.tracking.calibration import FACT
-    from limpet.weights.files import write_facts
+    from limpet.core.calibration import FACT
+    from limpet.weights.weights_file import write_facts
 
     command = shlex.join(["limpet", *sys.argv[1:]])
     return write_facts(source, {FACT: text, f"{FACT}_command": command}, target)
 
 
 def _whole(videos: Sequence[VideoSequence]) -> list[Callable[[], Clip]]:
-    from limpet.training.calibrate import plain_clip
+    from limpet.training.confidence_calibration import plain_clip
 
     return [partial(plain_clip, video, MOST_FRAMES) for video in videos]
 
 
 def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) -> list[Seen]:
-    from limpet.training.calibrate import observe
+    from limpet.training.confidence_calibration import observe
 
     seen: list[Seen] = []
     with FrameProgress(what) as progress:
@@ -135,7 +134,7 @@ def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) 
 
 def _show(title: str, seen: Sequence[Seen], calibration: Calibration | None) -> None:
     """A reliability table of the confidence, and what it was before."""
-    from limpet.evaluation.calibration import reliability
+    from limpet.evaluation.reliability import reliability
 
     ious = [each.iou for each in seen]
     raw = reliability([each.soft_iou for each in seen], ious)

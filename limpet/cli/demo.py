@@ -10,9 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
-from limpet.cli.options import DeviceName, ModelName, WeightsFile
-from limpet.cli.say import notes, say
+from limpet.cli.options import Bundle, DeviceName, ModelName, RuntimeName, WeightsFile, exported_tracker
+from limpet.cli.terminal import notes, say
 from limpet.cli.track import frame_by_frame
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def demo_command(
     An astronaut, a cat and a cup move over a photo; as the clip was made of cut-outs, their masks are known exactly.
     """
     import limpet
-    from limpet.demo.run import run_demo
+    from limpet.demo.run_demo import run_demo
 
     exported = exported_tracker(context, bundle, runtime)
     tracker = exported() if exported else limpet.load(model, weights=weights, device=device)
@@ -53,7 +52,7 @@ def demo_command(
 
 
 def _table(scores: Scores) -> Table:
-    from limpet.demo.clip import OBJECT_NAMES
+    from limpet.demo.demo_clip import OBJECT_NAMES
 
     table = Table("object", box=box.SIMPLE_HEAD)
     for name in ("J", "F", "J&F"):

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from limpet.cli import train_options as opt
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
-from limpet.cli.training_run import (
+from limpet.cli import config_options as opt
+from limpet.cli.terminal import FrameProgress, notes, say
+from limpet.cli.train import (
     check_machine,
     check_place,
     hush_fabric,
@@ -21,14 +20,14 @@ from limpet.cli.training_run import (
     training_config,
     words_when_stopped,
 )
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 
 if TYPE_CHECKING:
     from limpet.data import DavisFolder
     from limpet.distillation.label_clip import LabelConfig
-    from limpet.distillation.lesson import MapChoice
-    from limpet.distillation.rollout import LessonConfig
-    from limpet.models.maps import MapKind
+    from limpet.distillation.objective import DistillationConfig
+    from limpet.distillation.teacher_targets import MapChoice
+    from limpet.models.attention_map import MapKind
     from limpet.tracking.tracker import Tracker
 
 
@@ -114,22 +113,22 @@ def distill_command(
     batch: opt.Batch = 4,
     frames: opt.Frames = 5,
     size: opt.ClipSize = 465,
-    video_share: opt.VideoShare = (0.5, 0.5),
-    crowd_share: opt.CrowdShare = (0.0, 0.0),
-    rider_share: opt.RiderShare = 0.0,
-    max_gap: opt.MaxGap = (2, 6),
-    pictures_gb: opt.PicturesGb = 4.0,
+    video_prob: opt.VideoProb = (0.5, 0.5),
+    crowd_prob: opt.CrowdProb = (0.0, 0.0),
+    attached_object_prob: opt.AttachedObjectProb = 0.0,
+    max_frame_gap: opt.MaxFrameGap = (2, 6),
+    image_cache_gb: opt.ImageCacheGb = 4.0,
     learning_rate: opt.LearningRate = 2e-4,
-    smallest_rate: opt.SmallestRate = 2e-5,
-    encoder_rate: opt.EncoderRate = 0.1,
+    min_learning_rate: opt.SmallestRate = 2e-5,
+    encoder_lr_ratio: opt.EncoderRate = 0.1,
     weight_decay: opt.WeightDecay = 0.07,
-    own_predictions_from: opt.OwnPredictionsFrom = 0.5,
-    identity_learns: opt.IdentityLearns = False,
-    mistake_share: opt.MistakeShare = 0.0,
-    elsewhere_share: opt.ElsewhereShare = 0.0,
-    slots_fixed_until: opt.SlotsFixedUntil = 0.0,
-    slots_all_from: opt.SlotsAllFrom = 0.0,
-    reference_until: opt.ReferenceUntil = 1.0,
+    teacher_forcing_until: opt.OwnPredictionsFrom = 0.5,
+    train_id_bank_throughout: opt.IdentityLearns = False,
+    mask_corruption_prob: opt.MistakeShare = 0.0,
+    reference_augment_prob: opt.ElsewhereShare = 0.0,
+    id_shuffle_start: opt.SlotsFixedUntil = 0.0,
+    id_shuffle_full: opt.SlotsAllFrom = 0.0,
+    aux_loss_until: opt.ReferenceUntil = 1.0,
     frozen_stages: opt.FrozenStages = 2,
     precision: opt.TrainPrecision = "bf16-mixed",
     device: opt.TrainDevice = "auto",
@@ -151,10 +150,10 @@ def distill_command(
 
     import limpet
     from limpet.data import StillsFolder
-    from limpet.distillation.config import DistillConfig, record
+    from limpet.distillation.config import DistillationRecord, record
+    from limpet.distillation.distill_student import distill
     from limpet.distillation.label_clip import LabelConfig
-    from limpet.distillation.run import distill
-    from limpet.training.setup import build_model, davis_score, finish_run
+    from limpet.training.setup import build_training_model, davis_score, finish_run
 
     if stills is None and not videos:
         raise DataError("there is nothing to learn from; give --videos DIR, --stills DIR, or both")
@@ -164,11 +163,11 @@ def distill_command(
     if threads:
         torch.set_num_threads(threads)
     attention = attention or ("none" if labels == "cached" else "cka")
-    lesson = lesson_config(logits, attention, balance, temperature, label_weight, maps or [])
+    lesson = distillation_config(logits, attention, balance, temperature, label_weight, maps or [])
     training = training_config(student, options)
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
-    settings = DistillConfig(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
-    network = build_model(student, encoder, start, seed)
+    settings = DistillationRecord(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
+    network = build_training_model(student, encoder, start, seed)
     photos = StillsFolder(stills) if stills else None
     judge = davis_score(*root_and_split(score)) if score else None
     make_folder(out)
@@ -211,8 +210,8 @@ def label(
     relabel: bool,
 ) -> list[DavisFolder]:
     """Let the teacher label each source of footage, in a folder of its own below ``cache``, and tell how it went."""
-    from limpet.distillation.footage import find_first_mask, find_footage
-    from limpet.distillation.labels import label_footage
+    from limpet.data.footage import find_first_mask, find_footage
+    from limpet.distillation.label_footage import label_footage
 
     sources = [find_footage(text) for text, _ in videos]
     names = [source.root.resolve().name for source in sources]
@@ -243,23 +242,23 @@ def label(
     return folders
 
 
-def lesson_config(
+def distillation_config(
     logits: str, attention: str, balance: float, temperature: float, label_weight: float, maps: list[str]
-) -> LessonConfig:
+) -> DistillationConfig:
     """What the student is compared in, from the options. Raises DataError."""
     from limpet.distillation.losses import DistillationLossConfig
-    from limpet.distillation.rollout import LessonConfig
+    from limpet.distillation.objective import DistillationConfig
 
     loss = DistillationLossConfig(logits, attention, balance, temperature)
     pairs = [map_pair(text) for text in maps]
     if pairs:
-        return LessonConfig(loss, label_weight, tuple(pairs))
-    return LessonConfig(loss, label_weight)
+        return DistillationConfig(loss, label_weight, tuple(pairs))
+    return DistillationConfig(loss, label_weight)
 
 
 def map_pair(text: str) -> tuple[MapChoice, MapChoice]:
     """``-1:-1`` or ``0:2:self`` -> the student's and the teacher's map. Raises DataError for another form."""
-    from limpet.distillation.lesson import MapChoice
+    from limpet.distillation.teacher_targets import MapChoice
 
     match = re.fullmatch(r"(-?\d+):(-?\d+)(?::(long-term|self))?", text)
     if match is None:

@@ -25,16 +25,15 @@ from limpet.cli.options import (
     WeightsFile,
     parse_scales,
 )
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
-from limpet.errors import OutputError
-from limpet.files import output_error
+from limpet.cli.terminal import FrameProgress, notes, say
+from limpet.core.errors import OutputError
+from limpet.core.files import output_error
 
 if TYPE_CHECKING:
     from limpet.evaluation.davis import Dataset, Sequence
     from limpet.evaluation.protocol import OnFrame
+    from limpet.evaluation.score_tables import Receipt
     from limpet.evaluation.scores import Scores
-    from limpet.evaluation.tables import Receipt
     from limpet.tracking.tracker import Tracker
 
 app = typer.Typer(no_args_is_help=True)
@@ -92,7 +91,7 @@ def davis(
     import limpet
     from limpet.evaluation.davis import load_davis
     from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
-    from limpet.evaluation.tables import Receipt, results_table
+    from limpet.evaluation.score_tables import Receipt, results_table
 
     if save_masks and (out is None or predictions is not None):
         raise OutputError(
@@ -170,8 +169,8 @@ def _remarks(scores: Scores) -> None:
 
 
 def _write(scores: Scores, out: Path, receipt: Receipt, split: str) -> None:
-    from limpet.evaluation.curves import worst_curves, write_curves
-    from limpet.evaluation.tables import write_csv, write_json
+    from limpet.evaluation.score_curves import worst_curves, write_curves
+    from limpet.evaluation.score_tables import write_csv, write_json
 
     write_csv(scores, out)
     write_json(scores, out / "scores.json", receipt)

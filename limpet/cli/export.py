@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from limpet.cli.options import MODEL, ShorterSide, WeightsFile
-from limpet.cli.say import note, say
-from limpet.errors import MaskError, ModelError
+from limpet.cli.terminal import note, say
+from limpet.core.errors import MaskError, ModelError
 
 if TYPE_CHECKING:
     from limpet.export.backends import Clip
@@ -93,7 +93,7 @@ def export_command(
 
 def _clip(video: str | None, mask: Path | None, int8: bool) -> Clip | None:
     """What to calibrate on; None for the demo clip. Raises MaskError, VideoError."""
-    from limpet.export.calibration import read_clip
+    from limpet.export.calibration_clip import read_clip
 
     if (video is None) != (mask is None):
         raise MaskError("give --calibrate VIDEO and --calibrate-mask PNG both, or neither for the demo clip")

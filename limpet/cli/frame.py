@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.say import say
-from limpet.errors import OutputError, VideoError
+from limpet.cli.terminal import say
+from limpet.core.errors import OutputError, VideoError
 
 
 def frame_command(
@@ -27,8 +27,8 @@ def frame_command(
     """Write one frame as a picture, to draw a mask on."""
     from PIL import Image
 
-    from limpet.files import atomic_path
-    from limpet.video.reader import open_source
+    from limpet.core.files import atomic_path
+    from limpet.video.open import open_source
 
     if out.suffix.lower() != ".png":
         raise OutputError(f"the picture is written as PNG, and {out.name} does not end in .png")

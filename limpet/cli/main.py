@@ -21,14 +21,13 @@ from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.parity import parity_command
-from limpet.cli.say import error, note
-from limpet.cli.stop import stop_on_sigterm
 from limpet.cli.study import study_command
+from limpet.cli.terminal import error, note, stop_on_sigterm
 from limpet.cli.track import track_command
 from limpet.cli.train import train_command
 from limpet.cli.visualise import visualise_command
-from limpet.errors import LimpetError
-from limpet.files import output_error
+from limpet.core.errors import LimpetError
+from limpet.core.files import output_error
 
 NO_TORCH = (
     "this needs torch, which is not installed: pip install torch; an exported tracker runs without it: "

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limpet.cli.options import WeightsFile
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
-from limpet.errors import MaskError, ModelError
+from limpet.cli.terminal import FrameProgress, notes, say
+from limpet.core.errors import MaskError, ModelError
 
 if TYPE_CHECKING:
     from limpet.export.parity import Image, Mask
@@ -34,7 +33,7 @@ def parity_command(
     Exits with 2 when the mean is below the bar of the bundle's precision.
     """
     from limpet.export.parity import BARS, compare, reference_tracker
-    from limpet.runtime.tracker import load_exported
+    from limpet.runtime.exported_tracker import load_exported
 
     exported = load_exported(bundle)
     precision = exported.manifest.precision
@@ -52,9 +51,9 @@ def parity_command(
 @contextmanager
 def _clip(video: str | None, mask: Path | None) -> Iterator[tuple[Iterator[Image], Mask, int | None]]:
     """Frames, first mask, and how many steps there are if it is known. Raises VideoError, MaskError."""
-    from limpet.demo.clip import demo_video, first_mask
-    from limpet.video.masks import read_mask
-    from limpet.video.reader import open_video
+    from limpet.core.masks import read_mask
+    from limpet.demo.demo_clip import demo_video, first_mask
+    from limpet.video.open import open_video
 
     if (video is None) != (mask is None):
         raise MaskError("give VIDEO and --mask PNG both, or neither for the demo clip")

@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.progress import FrameProgress
 from limpet.cli.project_edit import Folder, Objects, opened, tell_edit
 from limpet.cli.propagate import propagate_command
-from limpet.cli.say import notes, say
-from limpet.cli.stop import StopBetweenFrames
-from limpet.errors import MaskError
+from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
+from limpet.core.errors import MaskError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -222,7 +220,7 @@ def _names(texts: list[str]) -> dict[int, str]:
 
 def _frames(frames: list[int]) -> str:
     """``3 frames: 1-2, 7``."""
-    from limpet.project.export import spans
+    from limpet.project.project import spans
 
     count = f"{len(frames)} frame" + ("" if len(frames) == 1 else "s")
     return f"{count}: {spans(frames)}" if frames else count

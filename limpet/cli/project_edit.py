@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limpet.cli.say import note, say
-from limpet.errors import LimpetError
+from limpet.cli.terminal import note, say
+from limpet.core.errors import LimpetError
 
 if TYPE_CHECKING:
     from limpet.project import Project

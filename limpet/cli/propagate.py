@@ -18,11 +18,9 @@ from limpet.cli.options import (
     WeightsFile,
     parse_scales,
 )
-from limpet.cli.progress import FrameProgress
 from limpet.cli.project_edit import Folder, Objects, opened, tell_edit
-from limpet.cli.say import notes, say
-from limpet.cli.stop import StopBetweenFrames
-from limpet.errors import LimpetError
+from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
+from limpet.core.errors import LimpetError
 
 
 def propagate_command(

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli import train_options as opt
-from limpet.cli.say import note, notes, say
-from limpet.cli.training_run import check_machine, hush_fabric, make_folder, root_and_split
-from limpet.errors import DataError, WeightsError
+from limpet.cli import config_options as opt
+from limpet.cli.terminal import note, notes, say
+from limpet.cli.train import check_machine, hush_fabric, make_folder, root_and_split
+from limpet.core.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
-    from limpet.studies.bench import Bench
-    from limpet.studies.data import StudyData
+    from limpet.studies.conditions import Bench, StudyData
     from limpet.studies.study import Arm, Study
     from limpet.tracking.tracker import Tracker
 
@@ -102,10 +101,10 @@ def study_command(
         raise DataError("which study? expected its name, such as table-4; limpet study --list shows them all")
     import torch
 
-    from limpet.studies.bench import Bench, Start
     from limpet.studies.catalogue import find_study
+    from limpet.studies.conditions import Bench, Start
     from limpet.studies.scale import find_scale
-    from limpet.studies.trial import try_out
+    from limpet.studies.trial import dry_run_study
 
     study, size = find_study(name), find_scale(scale, steps)
     chosen = choose_arms(study, arms)
@@ -121,7 +120,7 @@ def study_command(
         size, tracker, begin, data.stills, data.videos, data.judge, data.named, device=device, no_teacher=why
     )
     if dry_run is not None:
-        for line in try_out(chosen, bench, dry_run):
+        for line in dry_run_study(chosen, bench, dry_run):
             say(line)
         return
     _run(study, chosen, seeds or size.seeds, bench, out)
@@ -142,7 +141,7 @@ def choose_arms(study: Study, names: str | None) -> list[Arm]:
 def load_teacher(name: str, weights: Path | None, device: str) -> tuple[Tracker | None, str]:
     """The teacher; or None, and why, where no weights of it ship and none were named. Raises LimpetError."""
     import limpet
-    from limpet.weights.store import find_weights
+    from limpet.weights.zoo import find_weights
 
     try:
         path = find_weights(name, weights)
@@ -160,7 +159,7 @@ def _data(
     score: str | None,
     is_dry: bool,
 ) -> StudyData:
-    from limpet.studies.data import DAVIS_VAL, paper_data, small_data
+    from limpet.studies.conditions import DAVIS_VAL, paper_data, small_data
 
     judge = root_and_split(score) if score else None
     if is_paper:
@@ -178,8 +177,8 @@ def _data(
 
 def _run(study: Study, arms: Sequence[Arm], seeds: int, bench: Bench, out: Path) -> None:
     from limpet.studies.plots import draw_study
-    from limpet.studies.report import on_screen, write_report
-    from limpet.studies.run import run_study
+    from limpet.studies.render import on_screen, write_report
+    from limpet.studies.study_run import run_study
     from limpet.studies.table import make_table
 
     folder = out / study.name

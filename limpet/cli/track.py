@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limpet.cli.exported import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import (
     ENLARGE,
+    Bundle,
     DeviceName,
     Enlarge,
     Flip,
     ModelName,
     ObjectsAtOnce,
+    RuntimeName,
     Scales,
     ShorterSide,
     WeightsFile,
+    exported_tracker,
     parse_scales,
 )
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import note, notes, say
-from limpet.cli.stop import StopBetweenFrames
-from limpet.errors import LimpetError, MaskError, VideoError
+from limpet.cli.terminal import FrameProgress, StopBetweenFrames, note, notes, say
+from limpet.core.errors import LimpetError, MaskError, VideoError
 
 if TYPE_CHECKING:
-    from limpet.tracking.run import TrackResult
+    from limpet.tracking.track_video import TrackResult
 
 
 def track_command(
@@ -116,8 +116,8 @@ def track_command(
     Ctrl-C is the way to end it.
     """
     import limpet
-    from limpet.tracking.run import track
-    from limpet.video.earlier import is_blank
+    from limpet.results.run_folder import is_blank
+    from limpet.tracking.track_video import track
     from limpet.video.sources import find_source
 
     source = find_source(video)
@@ -165,7 +165,7 @@ class BetweenFrames:
 @contextmanager
 def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
     """What tracking commands have around them: a bar, stops between frames, and words on what is kept."""
-    from limpet.video.earlier import is_unfinished
+    from limpet.results.run_folder import is_unfinished
 
     progress = FrameProgress(name)
     try:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limpet.cli.options import DeviceName, ModelName, ShorterSide, WeightsFile
-from limpet.cli.progress import FrameProgress
-from limpet.cli.say import notes, say
-from limpet.cli.stop import StopBetweenFrames
-from limpet.errors import LimpetError, MaskError, VideoError
+from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
+from limpet.core.errors import LimpetError, MaskError, VideoError
 
 if TYPE_CHECKING:
-    from limpet.tracking.visualise import VisualiseResult
+    from limpet.tracking.visualise_attention import VisualiseResult
 
 
 def visualise_command(
@@ -87,10 +85,9 @@ def visualise_command(
     Ctrl-C keeps what is drawn.
     """
     import limpet
-    from limpet.tracking.visualise import visualise
-    from limpet.tracking.wish import Wish
+    from limpet.tracking.visualise_attention import VisualiseConfig, visualise
 
-    wish = Wish(
+    wish = VisualiseConfig(
         what=tuple(name.strip() for name in what.split(",") if name.strip()),
         layer=layer,
         kind=kind,  # type: ignore[arg-type]  # the model says so when it is neither

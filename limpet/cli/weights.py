@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.say import notes, say
-from limpet.files import check_free
+from limpet.cli.terminal import notes, say
+from limpet.core.files import check_free
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -68,8 +68,8 @@ def average(
 
     Of a run's folder the averaged weights of its last checkpoint are taken; a single one is just written to FILE.
     """
-    from limpet.training.soup import average as mean_of
-    from limpet.weights.files import write_weights
+    from limpet.training.model_soup import average as mean_of
+    from limpet.weights.weights_file import write_weights
 
     check_free(out, overwrite)
     weights = mean_of(places)
@@ -80,7 +80,7 @@ def average(
 @app.command()
 def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A weights file or checkpoint.")]) -> None:
     """Tell what a file of weights is: model, size, sha256, origin."""
-    from limpet.weights.describe import describe_weights
+    from limpet.weights.identify import describe_weights
 
     rows = describe_weights(file)
     width = max(len(heading) for heading, _ in rows)

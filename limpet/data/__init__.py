@@ -1,9 +1,9 @@
 """Data sets on disk and the training clips made of them."""
 
-from limpet.data.clip import ClipBatch, ClipConfig
-from limpet.data.clips import TrainingClips, VideoFolder
 from limpet.data.folders import DavisFolder, Still, StillsFolder, VideoSequence
-from limpet.data.youtube import YoutubeFolder, video_folder
+from limpet.data.layers import ClipBatch, ClipConfig
+from limpet.data.training_clips import TrainingClips, VideoFolder
+from limpet.data.youtube_vos import YoutubeFolder, video_folder
 
 __all__ = [
     "ClipBatch",

@@ -8,20 +8,26 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from limpet.data.cache import PictureCache, UnreadablePictureError
-from limpet.data.clip import ClipConfig, Layer, RawClip
-from limpet.data.colour import random_finish
+from limpet.core.errors import DataError
+from limpet.data.clip_scene import ClipStyle, Scene
+from limpet.data.copy_paste import SMALLEST_CUT, pasted_layers
 from limpet.data.folders import Still, VideoSequence
-from limpet.data.ids import table_of, with_labels
-from limpet.data.layout import (
+from limpet.data.image_cache import ImageCache, UnreadableImageError
+from limpet.data.layers import (
+    ClipConfig,
+    Layer,
+    RawClip,
     View,
     crop_camera,
     crop_that_keeps,
     cut_out,
     moving_layer,
     scene_layer,
+    table_of,
+    with_labels,
 )
-from limpet.data.motion import (
+from limpet.data.photometric import random_photometric
+from limpet.data.random_warps import (
     CAMERA,
     HANDHELD,
     draw_energy,
@@ -30,9 +36,6 @@ from limpet.data.motion import (
     random_motion,
     translation,
 )
-from limpet.data.pasting import SMALLEST_CUT, pasted_layers
-from limpet.data.scene import Manner, Scene
-from limpet.errors import DataError
 
 REDRAWS = 20
 STILL_SIDES = (0.6, 1.0)
@@ -55,8 +58,8 @@ class ClipSampler:
         config: ClipConfig,
         stills: Sequence[Still],
         sequences: Sequence[VideoSequence],
-        still_cache: PictureCache,
-        video_cache: PictureCache,
+        still_cache: ImageCache,
+        video_cache: ImageCache,
         rank: int = 0,
     ) -> None:
         if not stills and not sequences:
@@ -82,7 +85,7 @@ class ClipSampler:
             rng = np.random.default_rng([self.config.seed, self.rank, step, index, attempt, redraw])
             try:
                 clip = self._draw(rng, progress)
-            except UnreadablePictureError:
+            except UnreadableImageError:
                 continue
             if clip is not None:
                 return clip
@@ -93,20 +96,20 @@ class ClipSampler:
 
     def _draw(self, rng: np.random.Generator, progress: float) -> RawClip | None:
         config = self.config
-        crowds = _between(config.crowd_share, progress)
+        crowds = _between(config.crowd_prob, progress)
         crowded = crowds > 0 and rng.random() < crowds
-        video = self._wants_video(rng, _between(config.video_share, progress))
+        video = self._wants_video(rng, _between(config.video_prob, progress))
         scene = self._draw_video(rng, progress) if video else self._draw_still(rng, crowded)
         if scene is None:
             return None
         energy = draw_energy(rng)
         shutter = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0
-        manner = Manner(energy, shutter, crowded, config.rider_share)
+        manner = ClipStyle(energy, shutter, crowded, config.attached_object_prob)
         view = self._video_view(rng, scene) if video else self._still_view(rng, scene, energy)
         layers = self._scene_layers(rng, scene, view, manner)
         layers += pasted_layers(rng, scene, layers, view, manner, lambda: self._another(rng, scene, progress))
         layers = with_labels(rng, layers, config.max_objects)
-        return RawClip(config.frames, config.size, tuple(layers), random_finish(rng, config.frames))
+        return RawClip(config.frames, config.size, tuple(layers), random_photometric(rng, config.frames))
 
     def _wants_video(self, rng: np.random.Generator, share: float) -> bool:
         chance = rng.random() < share
@@ -131,7 +134,7 @@ class ClipSampler:
     def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
         frames = self.config.frames
         sequence = self.sequences[rng.integers(len(self.sequences))]
-        picks = draw_frames(rng, len(sequence), frames, round(_between(self.config.max_gap, progress)))
+        picks = draw_frames(rng, len(sequence), frames, round(_between(self.config.max_frame_gap, progress)))
         pictures = tuple(self._video_cache.load(sequence.frames[i], sequence.masks[i]) for i in picks)
         counts = np.bincount(pictures[0].mask.ravel(), minlength=256)
         counts[0] = 0
@@ -167,7 +170,7 @@ class ClipSampler:
         return View(config.size, keep_inside(first @ np.linalg.inv(motion), config.size, *mask.shape))
 
     def _scene_layers(
-        self, rng: np.random.Generator, scene: Scene, view: View, manner: Manner
+        self, rng: np.random.Generator, scene: Scene, view: View, manner: ClipStyle
     ) -> list[Layer]:
         if scene.kind == "video":
             return [scene_layer(view, scene.pictures, table_of(scene.ids), None, 0.0)]
@@ -201,12 +204,12 @@ class ClipSampler:
         return self._draw_still(rng)
 
 
-def draw_frames(rng: np.random.Generator, length: int, frames: int, max_gap: int) -> list[int]:
-    """Frame numbers of a clip: random gaps up to ``max_gap``, backwards half of the time.
+def draw_frames(rng: np.random.Generator, length: int, frames: int, max_frame_gap: int) -> list[int]:
+    """Frame numbers of a clip: random gaps up to ``max_frame_gap``, backwards half of the time.
 
     A video that is too short for so many frames is run to and fro.
     """
-    fits = max(min(max_gap, (length - 1) // (frames - 1)), 1)
+    fits = max(min(max_frame_gap, (length - 1) // (frames - 1)), 1)
     gaps = rng.integers(1, fits + 1, size=frames - 1)
     picks = np.concatenate([[0], np.cumsum(gaps)])
     picks = picks + rng.integers(max(length - int(picks[-1]), 1))

@@ -7,30 +7,30 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from limpet.distillation.rollout import LessonConfig
-from limpet.errors import DataError
-from limpet.files import atomic_path
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
+from limpet.distillation.objective import DistillationConfig
 
 LabelSource = Literal["online", "cached"]
 FILE = "distillation.json"
 
 
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillationRecord:
     """One distillation.
 
     teacher, teacher_sha256: the teacher's name and its weights.
     student: name of a preset.
     source: "online", the teacher watches every training clip beside the student and its scores and attention maps are
         compared; "cached", only the masks that it left in the label cache are, which is faster, and without attention.
-    lesson: see LessonConfig.
+    lesson: see DistillationConfig.
     """
 
     teacher: str
     teacher_sha256: str
     student: str
     source: LabelSource = "online"
-    lesson: LessonConfig = field(default_factory=LessonConfig)
+    lesson: DistillationConfig = field(default_factory=DistillationConfig)
 
     def __post_init__(self) -> None:
         if self.source not in get_args(LabelSource):
@@ -48,7 +48,7 @@ class DistillConfig:
         return plain
 
 
-def record(config: DistillConfig, folder: Path, resume: bool) -> None:
+def record(config: DistillationRecord, folder: Path, resume: bool) -> None:
     """Write the settings into a new run's folder, or check that a resumed run still has the same.
 
     Raises:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.errors import OutputError
-from limpet.files import atomic_path, output_error
-from limpet.video.masks import write_mask
+from limpet.core.errors import OutputError
+from limpet.core.files import atomic_path, output_error
+from limpet.core.masks import write_mask
 
 FORMAT = "limpet-labels-1"
 SPLIT = "labels"

@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.distillation.footage import Clip
+from limpet.core.errors import DataError, MaskError
+from limpet.core.masks import read_mask
+from limpet.data.footage import Clip
 from limpet.distillation.label_cache import ClipWriter, LabelCache, LabelledClip
 from limpet.distillation.proposals import ProposalConfig, propose_opening
-from limpet.errors import DataError, MaskError
+from limpet.results.object_track import LostRule
 from limpet.tracking.session import follow
 from limpet.tracking.tracker import Tracker
-from limpet.video.base import Frame, VideoReader
-from limpet.video.masks import read_mask
-from limpet.video.reader import open_video
-from limpet.visual.track import LostRule
+from limpet.video.open import open_video
+from limpet.video.video_reader import Frame, VideoReader
 
 Mask = NDArray[np.uint8]
 OnFrame = Callable[[int, int | None], None]

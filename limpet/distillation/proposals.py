@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import DataError
-from limpet.video.base import ASSUMED_RATE, VideoReader
+from limpet.core.errors import DataError
+from limpet.video.video_reader import ASSUMED_RATE, VideoReader
 
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]

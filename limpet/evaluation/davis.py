@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 
 Ids = NDArray[np.uint8]
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import MaskError
+from limpet.core.errors import MaskError
 
 AnyMask = NDArray[Any]
 Bytes = NDArray[np.uint8]
@@ -35,7 +35,7 @@ DAVIS_TOLERANCE = 0.008
 
 
 @dataclass(frozen=True)
-class Course:
+class MeasureStats:
     """One measure over a sequence: ``mean``, ``recall`` (share of frames above 0.5), ``decay`` (first quarter
     minus last quarter; positive when the tracker gets worse)."""
 
@@ -141,7 +141,7 @@ def grow(bits: int, row: int, radius: int) -> int:
     return grown
 
 
-def course(values: Sequence[float] | NDArray[np.float64]) -> Course:
+def course(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats:
     """Mean, recall and decay of one measure over the frames of a sequence.
 
     The quarters share their border frames, with the official edges. From 256 frames on the official tool's
@@ -156,7 +156,7 @@ def course(values: Sequence[float] | NDArray[np.float64]) -> Course:
         raise ValueError("the course of a measure needs at least one frame")
     edges = np.round(np.linspace(1, len(series), 5) + 1e-10).astype(int) - 1
     first, last = series[edges[0] : edges[1] + 1], series[edges[3] : edges[4] + 1]
-    return Course(float(series.mean()), float((series > 0.5).mean()), float(first.mean() - last.mean()))
+    return MeasureStats(float(series.mean()), float((series > 0.5).mean()), float(first.mean() - last.mean()))
 
 
 def _crop_to_objects(a: Bytes, b: Bytes) -> tuple[Bytes, Bytes]:

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
+from limpet.core.masks import write_mask
 from limpet.evaluation.davis import VOID, Sequence, read_ids, require_files
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
 from limpet.evaluation.scores import ObjectScores, Scores
-from limpet.video.masks import write_mask
 
 Ids = NDArray[np.uint8]
 State = TypeVar("State")

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from limpet.errors import DataError
-from limpet.evaluation.metrics import Course, course
+from limpet.core.errors import DataError
+from limpet.evaluation.metrics import MeasureStats, course
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class ObjectScores:
     boundary: tuple[float, ...]
 
     @cached_property
-    def j(self) -> Course:
+    def j(self) -> MeasureStats:
         """Mean, recall and decay of J."""
         return course(self.region)
 
     @cached_property
-    def f(self) -> Course:
+    def f(self) -> MeasureStats:
         """Mean, recall and decay of F."""
         return course(self.boundary)
 
@@ -46,8 +46,8 @@ class Summary:
     """Means over a set of objects."""
 
     objects: int
-    j: Course
-    f: Course
+    j: MeasureStats
+    f: MeasureStats
 
     @property
     def j_and_f(self) -> float:
@@ -111,7 +111,7 @@ class Scores:
         means = {name: summarise(objects).j.mean for name, objects in self.by_sequence().items()}
         return tuple(sorted(means, key=lambda name: means[name])[:count])
 
-    def region_course(self, sequence: str) -> tuple[float, ...]:
+    def region_by_frame(self, sequence: str) -> tuple[float, ...]:
         """J in every scored frame of a sequence, the mean of its objects."""
         series = np.mean([o.region for o in self.by_sequence()[sequence]], axis=0)
         return tuple(float(value) for value in series)
@@ -122,7 +122,7 @@ def summarise(objects: Sequence[ObjectScores]) -> Summary:
     return Summary(len(objects), _mean(o.j for o in objects), _mean(o.f for o in objects))
 
 
-def _mean(courses: Iterable[Course]) -> Course:
+def _mean(courses: Iterable[MeasureStats]) -> MeasureStats:
     rows = np.array([(c.mean, c.recall, c.decay) for c in courses], dtype=np.float64)
     mean, recall, decay = (float(value) for value in rows.mean(axis=0))
-    return Course(mean, recall, decay)
+    return MeasureStats(mean, recall, decay)

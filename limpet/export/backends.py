@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import MissingExtraError, ModelError
+from limpet.core.errors import MissingExtraError, ModelError
 from limpet.export.program import Programs
 from limpet.runtime.manifest import GraphSpec
 

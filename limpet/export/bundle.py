@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from limpet import __version__
-from limpet.errors import ModelError, OutputError
+from limpet.core.errors import ModelError, OutputError
+from limpet.core.files import output_error, temporary_name
+from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 from limpet.export.backends import Clip, ExportOptions, Written, find_backend, load_writer
-from limpet.export.calibration import demo_clip, fit_clip
-from limpet.export.dynamic import EXAMPLE_SIZE
+from limpet.export.calibration_clip import demo_clip, fit_clip
+from limpet.export.dynamic_shapes import EXAMPLE_SIZE
 from limpet.export.parity import BARS, compare, reference_tracker
 from limpet.export.program import Programs, make_programs
-from limpet.files import output_error, temporary_name
-from limpet.models.fixed import FixedConfig
+from limpet.models.fixed_size import FixedConfig
+from limpet.runtime.exported_tracker import load_exported
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
-from limpet.runtime.tracker import load_exported
 from limpet.tracking.load import load
-from limpet.tracking.policies import OFFICIAL_GAP
-from limpet.tracking.sizes import DEVIATION, MEAN
+from limpet.tracking.memory_policies import OFFICIAL_GAP
 from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
@@ -166,8 +166,8 @@ def describe(
         align_corners=sizes.align_corners,
         max_short=sizes.max_short,
         max_long=sizes.max_long,
-        mean=MEAN,
-        deviation=DEVIATION,
+        mean=IMAGENET_MEAN,
+        deviation=IMAGENET_STD,
         objects=config.objects,
         references=config.references,
         ring=config.ring,

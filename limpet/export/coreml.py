@@ -26,10 +26,9 @@ from coremltools.converters.mil.frontend.torch.utils import sanitize_op_kind
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
-from limpet.export.blame import layer_of
-from limpet.export.program import Program, Programs
+from limpet.export.program import Program, Programs, layer_of
 from limpet.runtime.manifest import GraphSpec, TensorSpec
 
 TARGET = ct.target.iOS17

@@ -5,7 +5,7 @@ The converter, litert-torch, is large and pins many packages. It runs in an envi
 
 Precision is that of the stored weights; sums are float32. fp32: as trained. fp16: half the size. int8: large
 weights with a scale for each channel, small ones in fp16, and the encoder's biases corrected on frames of a clip, where
-one is given (limpet/export/bias.py).
+one is given (limpet/export/int8.py).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 import torch
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
-from limpet.export.bias import correct_for_int8
+from limpet.export.int8 import correct_for_int8
 from limpet.export.program import Program, Programs
 from limpet.runtime.manifest import GraphSpec
 

@@ -13,13 +13,12 @@ import onnx
 import torch
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
-from limpet.export.blame import first_line, operator_and_layer
-from limpet.export.calibration import record_feeds
-from limpet.export.dynamic import check_open
-from limpet.export.program import Program, Programs
-from limpet.export.quantise import onnx_int8
+from limpet.export.calibration_clip import record_feeds
+from limpet.export.dynamic_shapes import check_open
+from limpet.export.int8 import onnx_int8
+from limpet.export.program import Program, Programs, first_line, operator_and_layer
 from limpet.runtime.manifest import GraphSpec
 
 WEIGHTS = "weights.bin"

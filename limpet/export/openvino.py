@@ -3,7 +3,7 @@
 The graphs go through ONNX, which both runtimes then agree on. Precision here is two things: how weights are stored,
 and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and sums in fp32.
 bf16: weights in fp16, and sums in bf16, which processors that have it do twice as fast. int8: as
-limpet/export/quantise.py says; what stays in float is stored as fp16.
+limpet/export/int8.py says; what stays in float is stored as fp16.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import openvino as ov
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
-from limpet.export.calibration import record_feeds
-from limpet.export.dynamic import check_open
+from limpet.export.calibration_clip import record_feeds
+from limpet.export.dynamic_shapes import check_open
+from limpet.export.int8 import openvino_int8
 from limpet.export.onnx import to_onnx
 from limpet.export.program import Program, Programs
-from limpet.export.quantise import openvino_int8
 from limpet.runtime.manifest import GraphSpec
 
 

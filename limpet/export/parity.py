@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError, WeightsError
+from limpet.core.errors import VideoError, WeightsError
+from limpet.core.groups import object_ids
+from limpet.core.tracker_protocol import AnyTracker
 from limpet.evaluation.metrics import region_similarity
 from limpet.runtime.manifest import Manifest
-from limpet.tracking.groups import object_ids
-from limpet.tracking.interface import AnyTracker
 from limpet.tracking.load import load
-from limpet.tracking.policies import MemoryPolicy, Ring
+from limpet.tracking.memory_policies import MemoryPolicy, Ring
 from limpet.tracking.tracker import Tracker
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB

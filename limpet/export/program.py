@@ -1,11 +1,12 @@
 """From a tracker to its two captured graphs: plain tensors in and out, in a fixed order, each with a name.
 
-Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.models.fixed``.
+Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.models.fixed_size``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,21 +14,27 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from limpet.errors import ModelError
-from limpet.export.blame import first_line, layer_that_raised
-from limpet.export.dynamic import OpenBegin, OpenStep, Shapes, begin_shapes, open_specs, step_shapes
+from limpet.core.errors import ModelError
+from limpet.export.dynamic_shapes import (
+    DynamicStart,
+    DynamicStep,
+    Shapes,
+    open_specs,
+    start_shapes,
+    step_shapes,
+)
 from limpet.models.base import Model
-from limpet.models.fixed import BeginGraph, FixedConfig, StepGraph
+from limpet.models.fixed_size import FixedConfig, StartGraph, StepGraph
 from limpet.runtime.manifest import TensorSpec
 
 FRAME_OUTPUTS = ("mask", "scores", "sure")
 """What a step gives besides the state."""
 
 
-class FlatBegin(nn.Module):
-    """``BeginGraph`` with the state as a tuple of tensors instead of a dict."""
+class FlatStart(nn.Module):
+    """``StartGraph`` with the state as a tuple of tensors instead of a dict."""
 
-    def __init__(self, graph: BeginGraph) -> None:
+    def __init__(self, graph: StartGraph) -> None:
         super().__init__()
         self.tracker = graph
 
@@ -74,7 +81,7 @@ class Program:
         except Exception as error:
             raise ModelError(
                 f"torch cannot capture the {self.name} graph as one graph of tensors: "
-                f"{first_line(error)} (in {layer_that_raised(error, self.module)})"
+                f"{first_line(error)} (in {layer_of_error(error, self.module)})"
             ) from error
 
     @property
@@ -109,11 +116,11 @@ def make_programs(model: Model, config: FixedConfig, any_size: bool = False) -> 
     Raises:
         ModelError: numbers that the model cannot have.
     """
-    begin = FlatBegin((OpenBegin if any_size else BeginGraph)(model, config)).eval()
+    begin = FlatStart((DynamicStart if any_size else StartGraph)(model, config)).eval()
     image = torch.zeros(1, 3, *config.network_size)
     mask = torch.zeros(1, *config.frame_size, dtype=torch.uint8)
     state = begin.tracker(image, mask)
-    step = FlatStep((OpenStep if any_size else StepGraph)(model, config), list(state)).eval()
+    step = FlatStep((DynamicStep if any_size else StepGraph)(model, config), list(state)).eval()
     examples = (image, *(tensor.clone() for tensor in state.values()))
     given = step(*examples)
     changed = list(step.tracker(image, state)[3])
@@ -131,7 +138,7 @@ def _opened(programs: Programs, align_corners: bool, state: Sequence[str]) -> Pr
             program, inputs=open_specs(program.inputs), outputs=open_specs(program.outputs), shapes=shapes
         )
         for program, shapes in (
-            (programs.begin, begin_shapes(align_corners)),
+            (programs.begin, start_shapes(align_corners)),
             (programs.step, step_shapes(align_corners, state)),
         )
     )
@@ -143,3 +150,46 @@ def _specs(names: Sequence[str] | dict[str, Tensor], tensors: Sequence[Tensor]) 
         TensorSpec(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
         for name, tensor in zip(names, tensors, strict=True)
     )
+
+
+PREFIX = re.compile(r"^(?:tracker\.)*(?:model\.)?")
+
+
+def operator_and_layer(error: BaseException, exported: ExportedProgram) -> str | None:
+    """``aten.x.default in layers.0.long_term`` for the node that an error names; None if it names none."""
+    for message in _chain(error):
+        named = re.search(r"translating node %(\w+)", message)
+        if named:
+            nodes = {node.name: node for node in exported.run_decompositions().graph.nodes}
+            node = nodes.get(named[1])
+            return f"{node.target} in {layer_of(node)}" if node is not None else named[1]
+    return None
+
+
+def layer_of(node: torch.fx.Node) -> str:
+    """The module whose forward pass called the operator, as the model names it."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = next((str(path) for path, _ in reversed(stack.values()) if path), "")
+    return PREFIX.sub("", path) or "the tracker itself"
+
+
+def layer_of_error(error: BaseException, module: nn.Module) -> str:
+    """The innermost layer of ``module`` that was running when the error came."""
+    names = {id(layer): name for name, layer in module.named_modules()}
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        found = names.get(id(trace.tb_frame.f_locals.get("self")), found)
+        trace = trace.tb_next
+    return PREFIX.sub("", found) or "the tracker itself"
+
+
+def first_line(error: BaseException) -> str:
+    """What stands in the first line that says something; of a chain of errors, in the one that began it."""
+    last = list(_chain(error))[-1]
+    return next((line.strip() for line in last.splitlines() if line.strip()), type(error).__name__)
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield str(error)
+        error = error.__cause__

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Program, Programs
-from limpet.runtime.engines.torch import COMPILED
 from limpet.runtime.manifest import GraphSpec
+from limpet.runtime.torch_engine import COMPILED
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:

@@ -12,13 +12,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from limpet.models.attention_map import AttentionMap, MapKind, check_request
 from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
 from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.identity import IdBank
-from limpet.models.maps import AttentionMap, MapKind, check_request
-from limpet.models.position import sine_position
-from limpet.models.transformer import LongShortTermBlock, Observation, TransformerConfig
+from limpet.models.transformer import LongShortTermBlock, Observation, TransformerConfig, sine_position
 from limpet.registry import register
 from limpet.state import Memory
 

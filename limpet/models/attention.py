@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OUTSIDE = -1e8  # a score that softmax turns into exactly zero
+MASKED_LOGIT = -1e8  # a score that softmax turns into exactly zero
 
 # Rows of queries that share one block of keys. Fewer rows waste less work outside the window, more rows make
 # larger matrix products and fewer calls; from 3 to 8 rows it made no difference at 31 x 54 cells on two cores.
@@ -26,7 +26,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
         query: (B, h*w, C), already divided by sqrt(C).
         key: (B, M, C).
         value: (B, M, V).
-        bias: (B, 1, M), added to the scores: OUTSIDE for tokens that are not to be read.
+        bias: (B, 1, M), added to the scores: MASKED_LOGIT for tokens that are not to be read.
 
     Returns:
         (B, h*w, V), each row a convex combination of the rows of ``value``.
@@ -40,7 +40,7 @@ def attention_weights(query: Tensor, key: Tensor, bias: Tensor | None = None) ->
     return torch.softmax(scores if bias is None else scores + bias, dim=-1)
 
 
-def empty_bias(filled: Tensor | None, tokens: int, like: Tensor) -> Tensor | None:
+def padding_bias(filled: Tensor | None, tokens: int, like: Tensor) -> Tensor | None:
     """Scores that keep attention off the empty places of a memory of fixed size.
 
     Args:
@@ -52,7 +52,7 @@ def empty_bias(filled: Tensor | None, tokens: int, like: Tensor) -> Tensor | Non
     """
     if filled is None:
         return None
-    bias = ((1 - filled) * OUTSIDE).to(like.dtype)
+    bias = ((1 - filled) * MASKED_LOGIT).to(like.dtype)
     return bias.unsqueeze(2).expand(-1, -1, tokens).flatten(1).unsqueeze(1)
 
 
@@ -63,11 +63,12 @@ def skew(relative: Tensor) -> Tensor:
         relative: (..., L, W): for query l of a line, its scores at the offsets 0..W-1.
 
     Returns:
-        (..., L, L + W - 1) with ``out[..., l, l + o] = relative[..., l, o]`` and OUTSIDE elsewhere. (Padding a row by
+        (..., L, L + W - 1) with ``out[..., l, l + o] = relative[..., l, o]`` and MASKED_LOGIT
+        elsewhere. (Padding a row by
         L and reading the same numbers with rows one shorter moves each row one step further than the last.)
     """
     length, offsets = relative.shape[-2:]
-    padded = F.pad(relative, (0, length), value=OUTSIDE).flatten(-2)
+    padded = F.pad(relative, (0, length), value=MASKED_LOGIT).flatten(-2)
     skewed: Tensor = padded[..., : length * (length + offsets - 1)].unflatten(
         -1, (length, length + offsets - 1)
     )
@@ -83,7 +84,7 @@ def window_bias(relative: Tensor, first_row: int, height: int) -> tuple[Tensor, 
         height: h, the number of rows of the map.
 
     Returns:
-        (B, n*w, K*w) with OUTSIDE where a key lies outside the query's window, and the slice of the K key rows.
+        (B, n*w, K*w) with MASKED_LOGIT where a key lies outside the query's window, and the slice of the K key rows.
     """
     _, rows, width, window, _ = relative.shape
     reach = window // 2

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
+from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.models.encoders import find_encoder
-from limpet.models.maps import AttentionMap, MapKind
 from limpet.state import Memory
 
-NEVER = -1e10  # the score of a slot that holds no object; softmax turns it into zero
+MASKED_LOGIT = -1e10  # the score of a slot that holds no object; softmax turns it into zero
 
 Pending = tuple[Any, ...]
 """One value a layer: a frame as the layer saw it, before its masks are known. Only the model itself reads it."""
@@ -125,7 +125,7 @@ class Model(nn.Module, ABC):
 
 
 def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:
-    """Drop the slots that no element of the batch uses, and give NEVER to those that an element does not.
+    """Drop the slots that no element of the batch uses, and give MASKED_LOGIT to those that an element does not.
 
     Args:
         scores: (B, slots, h, w).
@@ -139,7 +139,7 @@ def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:
         return scores
     counts = torch.tensor(object_counts, device=scores.device).view(-1, 1, 1, 1)
     slots = torch.arange(scores.shape[1], device=scores.device).view(1, -1, 1, 1)
-    return scores.masked_fill(slots > counts, NEVER)
+    return scores.masked_fill(slots > counts, MASKED_LOGIT)
 
 
 def check_config(config: ModelConfig) -> None:

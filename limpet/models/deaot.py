@@ -12,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from limpet.models.attention_map import AttentionMap, MapKind, check_request
 from limpet.models.base import Features, Model, check_config
 from limpet.models.decoder import Decoder
 from limpet.models.deformable import DeformableConfig, OffsetNetwork, grid_size, reference_points
@@ -22,7 +23,6 @@ from limpet.models.gated_propagation import (
     PropagationConfig,
 )
 from limpet.models.identity import IdBank
-from limpet.models.maps import AttentionMap, MapKind, check_request
 from limpet.registry import register
 from limpet.state import Memory
 

@@ -123,7 +123,7 @@ def sample_tokens(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tens
     batch, groups, count, _ = places.shape
     if torch.compiler.is_compiling():
         return _sample_by_grid(tokens, places, size)
-    corners, shares = corners_and_shares(places, size)  # B S n 4
+    corners, shares = bilinear_corners(places, size)  # B S n 4
     channels = tokens.shape[-1]
     rows = tokens.reshape(-1, channels // groups)  # (B h w S) C/S
     first = torch.arange(batch, device=tokens.device).view(-1, 1, 1, 1) * (size[0] * size[1])
@@ -151,7 +151,7 @@ def _sample_by_grid(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Te
     return back
 
 
-def corners_and_shares(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def bilinear_corners(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """The four cells around each place, and how much of each is read.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 
 
 @dataclass(frozen=True)

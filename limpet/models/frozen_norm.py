@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 

@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.models.attention import attend, attend_locally, attention_weights, empty_bias
+from limpet.models.attention import attend, attend_locally, attention_weights, padding_bias
+from limpet.models.blocks import DepthwiseConv2d, DropPath
 from limpet.models.deformable import DeformableConfig, DeformableSampling, sample_memory, sample_tokens
-from limpet.models.depthwise import DepthwiseConv2d
-from limpet.models.drop_path import DropPath
 from limpet.state import LayerMemory
 
 
@@ -108,9 +107,9 @@ class LongTermPropagation(GatedOutput):
         size: tuple[int, int],
         filled: Tensor | None = None,
     ) -> Tensor:
-        """Query (B, h*w, A) -> (B, h*w, 2C); ``filled`` (B, F) as of ``empty_bias``."""
+        """Query (B, h*w, A) -> (B, h*w, 2C); ``filled`` (B, F) as of ``padding_bias``."""
         seen = self.read(query, memory, size)
-        bias = None if filled is None else empty_bias(filled, seen.key.shape[1] // filled.shape[1], query)
+        bias = None if filled is None else padding_bias(filled, seen.key.shape[1] // filled.shape[1], query)
         return super().forward(attend(query * self.scale, seen.key, seen.value, bias), gate, size)
 
     def read(self, query: Tensor, memory: LayerMemory, size: tuple[int, int]) -> Reading:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models.base import Model
 from limpet.models.frozen_norm import fold_frozen_norms
 

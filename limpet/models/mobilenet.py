@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from limpet.models.depthwise import DepthwiseConv2d
+from limpet.models.blocks import DepthwiseConv2d
 from limpet.models.frozen_norm import FrozenBatchNorm2d, freeze
 
 STEM_CHANNELS = 32

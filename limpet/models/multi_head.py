@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-OUTSIDE = -1e8  # a score that softmax turns into exactly zero
+MASKED_LOGIT = -1e8  # a score that softmax turns into exactly zero
 
 # Queries are taken in square tiles, whose keys are the tile and a margin: smaller tiles do less work outside the
 # windows, larger ones copy fewer keys. 8 was the best of 4, 8 and 16 at 31 x 54 cells on a CPU.
@@ -213,8 +213,8 @@ def _to_each(lines: Tensor) -> Tensor:
 
 
 def outside_map(size: tuple[int, int], reach: int, like: Tensor) -> Tensor:
-    """(T, TILE*TILE, W*W) of the dtype of ``like``: OUTSIDE where a window leaves the map, else 0."""
+    """(T, TILE*TILE, W*W) of the dtype of ``like``: MASKED_LOGIT where a window leaves the map, else 0."""
     inside = like.new_zeros(1, 1, size[0] * size[1], 1)
     inside = into_tiles(inside + 1, size, reach)  # 1 1 T S*S 1
     every_query = inside.transpose(3, 4).expand(-1, -1, -1, TILE * TILE, -1).contiguous()
-    return (windows_of(every_query, reach)[0, 0] - 1) * -OUTSIDE
+    return (windows_of(every_query, reach)[0, 0] - 1) * -MASKED_LOGIT

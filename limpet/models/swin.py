@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models.frozen_norm import freeze
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from limpet.errors import MissingExtraError, ModelError
+from limpet.core.errors import MissingExtraError, ModelError
 from limpet.models.encoders import EncoderEntry
 
 STRIDES = (4, 8, 16)  # of the maps that a model reads

@@ -6,15 +6,16 @@ part that also looks at neighbouring places.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.models.attention import empty_bias
-from limpet.models.depthwise import DepthwiseConv2d
-from limpet.models.drop_path import DropPath
+from limpet.models.attention import padding_bias
+from limpet.models.blocks import DepthwiseConv2d, DropPath
 from limpet.models.multi_head import LocalAttention, MultiHeadAttention, SelfAttention
 from limpet.state import LayerMemory
 
@@ -106,10 +107,44 @@ class LongShortTermBlock(nn.Module):
         size: tuple[int, int],
         filled: Tensor | None = None,
     ) -> Tensor:
-        """Tokens (B, h*w, C) as ``observe`` returned them -> tokens after it; ``filled`` as of ``empty_bias``."""
-        bias = empty_bias(filled, seen.key.shape[1], seen.key)
+        """Tokens (B, h*w, C) as ``observe`` returned them -> tokens after it; ``filled`` as of ``padding_bias``."""
+        bias = padding_bias(filled, seen.key.shape[1], seen.key)
         distant = self.long_term(seen.key, long_term.key, long_term.value, bias)
         recent = self.short_term(seen.key, short_term.key, short_term.value, size)
         tokens = tokens + distant + recent
         tokens = tokens + self.drop_path(self.feed_forward(self.feed_forward_norm(tokens), size))
         return tokens
+
+
+LONGEST_WAVE = 10_000.0  # "Attention is all you need", section 3.5
+FULL_TURN = 2 * math.pi  # the longest way along either axis, whatever the map's size
+
+
+def sine_position(size: tuple[int, int], channels: int, device: torch.device | str = "cpu") -> Tensor:
+    """Where each cell of a map lies, as sines and cosines of many wave lengths.
+
+    Args:
+        size: (h, w) in cells.
+        channels: C, a multiple of 4; the first half describes the row, the second half the column.
+
+    Returns:
+        (h*w, C) float32 in [-1, 1], row-major over the map.
+    """
+    if channels % 4:
+        raise ValueError(
+            f"a position has a sine and a cosine for each axis: {channels} channels are no multiple of 4"
+        )
+    height, width = size
+    rows = _waves(height, channels // 2, device)[:, None].expand(-1, width, -1)
+    columns = _waves(width, channels // 2, device)[None].expand(height, -1, -1)
+    return torch.cat([rows, columns], dim=-1).flatten(0, 1)
+
+
+def _waves(length: int, channels: int, device: torch.device | str) -> Tensor:
+    """(length, channels): sine and cosine by turns, each pair of a longer wave than the last."""
+    place = (
+        torch.arange(length, device=device) / (length - 1 + 1e-6) * FULL_TURN
+    )  # the last cell has gone all round
+    pair = torch.arange(channels // 2, device=device) * 2 / channels
+    angle = place[:, None] / LONGEST_WAVE**pair
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)

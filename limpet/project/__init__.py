@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limpet.errors import ProjectError
+from limpet.core.errors import ProjectError
 from limpet.project.project import Project
 
 __all__ = ["Project", "ProjectError"]

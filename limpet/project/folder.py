@@ -15,12 +15,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from limpet.errors import OutputError, ProjectError
-from limpet.files import atomic_path, output_error
-from limpet.project.head import Edit, Head, check_version, read_head, write_head
+from limpet.core.errors import OutputError, ProjectError
+from limpet.core.files import atomic_path, output_error
+from limpet.project.project_file import Edit, Head, check_version, read_head, write_head
 from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store
-from limpet.project.video import VideoReference
+from limpet.project.video_reference import VideoReference
 
 HEAD = "project.json"
 _UNKNOWN_VIDEO = VideoReference("", 0, "", (0, 0), None, False)

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limpet.errors import ProjectError, VideoError
-from limpet.project.frames import FrameAccess
-from limpet.project.keys import Keys
-from limpet.project.merge import Mask, Predicted, with_given
+from limpet.core.errors import ProjectError, VideoError
+from limpet.project.frame_access import FrameAccess
+from limpet.project.key_frames import Keys
+from limpet.project.merge_passes import Mask, Predicted, with_given
 
 MAX_REFERENCES = 3
 """Key frames that a pass knows beside the one it begins at; more make every step slower."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from limpet.errors import ProjectError, VideoError
-from limpet.project.changes import EditableProject
-from limpet.project.edits import Draft
-from limpet.project.export import Exported, export
+import numpy as np
+
+from limpet.core.errors import ProjectError, VideoError
+from limpet.project.draft import Draft
 from limpet.project.folder import Folder
+from limpet.project.manual_edits import EditableProject
 from limpet.project.passes import TrackerLike
-from limpet.project.propagate import Job, all_jobs, one_way
-from limpet.project.runner import OnFrame, Outcome, run_jobs
+from limpet.project.project_view import ProjectView, names_of
+from limpet.project.propagation import Job, OnFrame, Outcome, all_jobs, one_way, run_jobs
 from limpet.project.tidy import Tidied, tidy
-from limpet.project.video import ESTIMATE_MARGIN, VideoReference
-from limpet.project.view import names_of
+from limpet.project.video_reference import ESTIMATE_MARGIN, VideoReference
+from limpet.results.result_folder import ResultFolder
 
 
 class Project(EditableProject):
@@ -151,7 +152,7 @@ class Project(EditableProject):
         overlay: bool = True,
         on_frame: OnFrame | None = None,
     ) -> Exported:
-        """Write the result as ``limpet track`` does; see ``limpet.project.export.export``."""
+        """Write the result as ``limpet track`` does; see ``limpet.project.project.export``."""
         return export(self, out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
 
     def tidy(self, keep: int | None = None, min_age: float = 3600.0) -> Tidied:
@@ -169,3 +170,74 @@ class Project(EditableProject):
         ids = tuple(own if objects is None else sorted(set(objects)))
         self._check_objects(ids)
         return ids
+
+
+@dataclass(frozen=True)
+class Exported:
+    """frames: written. bare: of those, frames without a mask, which are all background. notices: what else to know."""
+
+    folder: Path
+    frames: int
+    bare: tuple[int, ...]
+    notices: tuple[str, ...]
+
+
+def export(
+    project: ProjectView,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    overlay: bool = True,
+    on_frame: Callable[[int, int | None], None] | None = None,
+) -> Exported:
+    """Write ``masks/00000.png`` … for every frame of the video, ``overlay.mp4`` and the report.
+
+    The masks are the project's byte for byte; a frame without one is background, and is reported.
+
+    Args:
+        out: a new or empty folder, or with ``overwrite`` an earlier result.
+        overlay: also write overlay.mp4.
+        on_frame: called after each frame with the frames done and, if known, all.
+
+    Raises:
+        VideoError: the video is missing or another one. OutputError: ``out`` cannot be used.
+        ProjectError: a mask is missing or damaged.
+    """
+    bare: list[int] = []
+    with project.open_video() as reader:
+        results = ResultFolder(
+            out,
+            overwrite=overwrite,
+            size=reader.size,
+            frame_rate=reader.frame_rate,
+            object_ids=tuple(project.objects),
+            info={"source": reader.name},
+            overlay=overlay,
+        )
+        results.failures = reader.failures
+        with results:
+            for frame in reader:
+                mask = project.mask(frame.index)
+                if mask is None:
+                    bare.append(frame.index)
+                    mask = np.zeros(project.size, np.uint8)
+                results.add(frame, mask, project.confidence(frame.index))
+                if on_frame is not None:
+                    on_frame(results.frames_written, reader.frame_count)
+            if bare:
+                results.notices.append(
+                    f"{len(bare)} frames have no mask and are all background: {spans(bare)}"
+                )
+    return Exported(results.path, results.frames_written, tuple(bare), tuple(results.notices))
+
+
+def spans(frames: Sequence[int], most: int = 8) -> str:
+    """``[0, 1, 2, 7]`` -> ``0-2, 7``; after ``most`` spans it says how many more there are."""
+    found: list[list[int]] = []
+    for frame in frames:
+        if found and frame == found[-1][1] + 1:
+            found[-1][1] = frame
+        else:
+            found.append([frame, frame])
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in found]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from limpet.errors import ProjectError
+from limpet.core.errors import ProjectError
 from limpet.project.store import Store
 
 PAGE = 1000

@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from limpet.errors import ProjectError
-from limpet.files import atomic_path, output_error
+from limpet.core.errors import ProjectError
+from limpet.core.files import atomic_path, output_error
 
 _COPY_AGAIN = "copy the project folder again from where it is whole, or propagate these frames again"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from limpet.errors import ProjectError
-from limpet.files import output_error
+from limpet.core.errors import ProjectError
+from limpet.core.files import output_error
 from limpet.project.folder import Folder
-from limpet.project.runner import SCRATCH
+from limpet.project.propagation import SCRATCH
 from limpet.project.snapshot import read_page
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\..+")

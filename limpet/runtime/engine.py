@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from limpet.errors import MissingExtraError, ModelError
+from limpet.core.errors import MissingExtraError, ModelError
 from limpet.runtime.manifest import Manifest
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -75,10 +75,10 @@ class Runtime:
 
 
 RUNTIMES = {
-    "onnx": Runtime("limpet.runtime.engines.onnx", "onnxruntime", "onnx"),
-    "openvino": Runtime("limpet.runtime.engines.openvino", "openvino", "openvino"),
-    "litert": Runtime("limpet.runtime.engines.litert", "ai_edge_litert", "litert"),
-    "torch": Runtime("limpet.runtime.engines.torch", "torch", "export"),
+    "onnx": Runtime("limpet.runtime.onnx_engine", "onnxruntime", "onnx"),
+    "openvino": Runtime("limpet.runtime.openvino_engine", "openvino", "openvino"),
+    "litert": Runtime("limpet.runtime.litert_engine", "ai_edge_litert", "litert"),
+    "torch": Runtime("limpet.runtime.torch_engine", "torch", "export"),
 }
 """By the backend that a manifest names."""
 

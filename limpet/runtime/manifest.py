@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from limpet.errors import WeightsError
-from limpet.files import atomic_path
+from limpet.core.errors import WeightsError
+from limpet.core.files import atomic_path
 
 FORMAT = "limpet-bundle-1"
 NAME = "manifest.json"
@@ -50,9 +50,9 @@ class Manifest:
     model, weights_sha256: what was exported. calibration: how to read confidences, as the weights file has it, or None.
     frame_size: (H, W) of frames and masks; None where any size goes. network_size: (height, width) of the image that
         the graphs take, which is the frame resized bicubically; None where any size goes.
-    align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/tracking/prepare.py).
+    align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/tracking/processing.py).
     mean, deviation: image = (RGB / 255 - mean) / deviation.
-    objects: most objects at once. references, ring, gap: the long-term memory (limpet/models/fixed.py).
+    objects: most objects at once. references, ring, gap: the long-term memory (limpet/models/fixed_size.py).
     begin, step: the graphs. ``begin`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
         state and gives "mask", "scores", "sure" and, by the same names, what changes of the state.
     files: sha256 of every file beside the manifest. notes: what the user should know (license, losses of accuracy).

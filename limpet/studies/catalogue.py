@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 
-from limpet.distillation.features import FeatureKind
-from limpet.distillation.lesson import MapChoice
+from limpet.core.errors import DataError
+from limpet.distillation.feature_loss import FeatureKind
 from limpet.distillation.losses import DistillationLossConfig
-from limpet.distillation.rollout import LessonConfig
-from limpet.errors import DataError
+from limpet.distillation.objective import DistillationConfig
+from limpet.distillation.teacher_targets import MapChoice
 from limpet.studies import paper
 from limpet.studies.study import Arm, Study
 
@@ -20,10 +20,10 @@ def lesson(
     labels: float = 0.0,
     features: FeatureKind = "none",
     teacher_layer: int = -1,
-) -> LessonConfig:
+) -> DistillationConfig:
     """Eq. 12 by default: no mask loss, and the last layers' maps."""
     maps = ((MapChoice(), MapChoice(teacher_layer)),)
-    return LessonConfig(DistillationLossConfig(logits, attention, balance), labels, maps, features)
+    return DistillationConfig(DistillationLossConfig(logits, attention, balance), labels, maps, features)
 
 
 def find_study(name: str) -> Study:

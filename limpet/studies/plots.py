@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from limpet.files import atomic_path
-from limpet.studies.run import LOG
+from limpet.core.files import atomic_path
 from limpet.studies.study import Plot
+from limpet.studies.study_run import LOG
 from limpet.studies.table import Row, StudyTable, our_score, paper_score
 from limpet.visual.plotting import COLOURS, load_pyplot
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 from limpet.distillation.config import differences_of
-from limpet.errors import DataError
-from limpet.files import atomic_path
 
 FILE = "score.json"
 

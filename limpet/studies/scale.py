@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from limpet.core.errors import DataError
 from limpet.data import ClipConfig
-from limpet.errors import DataError
 from limpet.training.config import TrainConfig
 
 DRY_SIZE = 65
@@ -68,8 +68,8 @@ def _changed(scale: Scale, change: Callable[[TrainConfig], TrainConfig]) -> Scal
 def _mini() -> Scale:
     """At batch 2 a peak above 3e-4 undid what the start had learned; see docs/training.md."""
     training = TrainConfig(
-        steps=100, learning_rate=3e-4, smallest_rate=1e-5, log_every=1, save_every=50,
-        clips=ClipConfig(frames=3, size=193, batch=2, max_gap=(2, 5)),
+        steps=100, learning_rate=3e-4, min_learning_rate=1e-5, log_every=1, save_every=50,
+        clips=ClipConfig(frames=3, size=193, batch=2, max_frame_gap=(2, 5)),
     )  # fmt: skip
     summary = (
         "100 steps at 193 pixels, scored at 240 on every third frame: a minute or two a run on two CPU cores"
@@ -79,8 +79,8 @@ def _mini() -> Scale:
 
 def _small() -> Scale:
     training = TrainConfig(
-        steps=3000, smallest_rate=1e-5, log_every=10, save_every=250,
-        clips=ClipConfig(frames=4, size=257, batch=4, max_gap=(2, 6)),
+        steps=3000, min_learning_rate=1e-5, log_every=10, save_every=250,
+        clips=ClipConfig(frames=4, size=257, batch=4, max_frame_gap=(2, 6)),
     )  # fmt: skip
     summary = "3,000 steps at 257 pixels, scored at 480 on every frame: a GPU, or a night a run on a CPU"
     return Scale("small", summary, (Stage("distil", training),))
@@ -91,13 +91,13 @@ def _paper() -> Scale:
 
     One gap holds for all videos, in frames that have a mask: 3 of YouTube-VOS, as there; 12 of DAVIS would be.
     """
-    clips = ClipConfig(frames=5, size=465, batch=16, max_gap=(3, 3))
+    clips = ClipConfig(frames=5, size=465, batch=16, max_frame_gap=(3, 3))
     stills = TrainConfig(
-        steps=100_000, learning_rate=4e-4, weight_decay=0.03, own_predictions_from=1.0, reference_until=0.1,
-        clips=replace(clips, video_share=(0.0, 0.0)), log_every=100, save_every=1000,
+        steps=100_000, learning_rate=4e-4, weight_decay=0.03, teacher_forcing_until=1.0, aux_loss_until=0.1,
+        clips=replace(clips, video_prob=(0.0, 0.0)), log_every=100, save_every=1000,
     )  # fmt: skip
     videos = TrainConfig(
-        steps=130_000, clips=replace(clips, video_share=(1.0, 1.0)), log_every=100, save_every=1000
+        steps=130_000, clips=replace(clips, video_prob=(1.0, 1.0)), log_every=100, save_every=1000
     )
     summary = "the published recipe: 100,000 steps on photos, 130,000 on DAVIS-2017 and YouTube-VOS, batch 16 at 465"
     stages = (Stage("stills", stills), Stage("videos", videos))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from limpet.distillation.rollout import LessonConfig
+from limpet.distillation.objective import DistillationConfig
 
 Triple = tuple[float, float, float]
 Plot = Literal["scores", "memory", "curves"]
@@ -37,7 +37,7 @@ class Arm:
 
     name: str
     title: str
-    lesson: LessonConfig
+    lesson: DistillationConfig
     student: str = "deaot-t-deformable"
     paper: PaperScores | None = None
 

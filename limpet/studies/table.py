@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from limpet.evaluation.tables import machine
+from limpet.core.provenance import commit
+from limpet.evaluation.score_tables import machine
 from limpet.studies import paper
-from limpet.studies.bench import Bench
-from limpet.studies.provenance import commit
+from limpet.studies.conditions import Bench
 from limpet.studies.result import Result
-from limpet.studies.run import StudyRun
 from limpet.studies.study import PaperScores
+from limpet.studies.study_run import StudyRun
 
 
 @dataclass(frozen=True)

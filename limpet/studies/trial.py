@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from limpet.errors import DataError
-from limpet.studies.bench import Bench
+from limpet.core.errors import DataError
+from limpet.studies.conditions import Bench
 from limpet.studies.plots import read_log
-from limpet.studies.run import LOG
 from limpet.studies.scale import DRY_SIZE, dry
+from limpet.studies.student import train_student
 from limpet.studies.study import Arm
-from limpet.studies.train import train_student
+from limpet.studies.study_run import LOG
 
 
-def try_out(arms: Sequence[Arm], bench: Bench, steps: int) -> list[str]:
+def dry_run_study(arms: Sequence[Arm], bench: Bench, steps: int) -> list[str]:
     """Train the first arm that can be run for ``steps`` steps a stage, and throw it away.
 
     Returns:

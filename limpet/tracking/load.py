@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
-from limpet.errors import ModelError, WeightsError
+from limpet.core.calibration import FACT, Calibration
+from limpet.core.errors import ModelError, WeightsError
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
-from limpet.tracking.augment import Augmentation, AugmentedTracker
-from limpet.tracking.calibration import FACT, Calibration
-from limpet.tracking.policies import MemoryPolicy, budget_bytes, find_policy
+from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
+from limpet.tracking.memory_policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
-from limpet.weights.files import Weights, load_into, read_weights, sha256
-from limpet.weights.store import find_weights
+from limpet.weights.weights_file import Weights, load_into, read_weights, sha256
+from limpet.weights.zoo import find_weights
 
 DEFAULT_MODEL = "deaot-t-deformable"
 ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when there are more tokens to them

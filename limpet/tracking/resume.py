@@ -11,16 +11,15 @@ from typing import Any
 
 import torch
 
-from limpet.errors import OutputError
+from limpet.core.errors import OutputError
+from limpet.results.journal import ROW, Row
+from limpet.results.result_folder import ResultFolder
+from limpet.results.run_folder import WorkFolder, is_unfinished
 from limpet.state import TrackerState
-from limpet.tracking.checkpoint import Checkpoints, latest
-from limpet.tracking.settings import check_same, differences
+from limpet.tracking.run_settings import check_same, differences
+from limpet.tracking.state_checkpoints import Checkpoints, latest
 from limpet.tracking.tracker import Tracker
-from limpet.video.base import Frame, VideoReader
-from limpet.video.earlier import is_unfinished
-from limpet.video.row import ROW, Row
-from limpet.video.work import WorkFolder
-from limpet.video.writer import ResultFolder
+from limpet.video.video_reader import Frame, VideoReader
 
 _BLOCK = 1 << 20
 _LIBRARIES = ("limpet", "torch", "numpy", "av", "opencv-python-headless", "pillow")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from limpet.errors import OutputError, VideoError
-from limpet.tracking.behind import WriteBehind
-from limpet.tracking.interface import AnyState, AnyTracker, Mask
-from limpet.tracking.live import Limit, stopping_is_an_end
-from limpet.tracking.settings import can_go_on
-from limpet.video.base import Frame, VideoReader
-from limpet.video.writer import ResultFolder
+from limpet.core.errors import OutputError, VideoError
+from limpet.core.tracker_protocol import AnyState, AnyTracker, Mask
+from limpet.results.result_folder import ResultFolder
+from limpet.tracking.run_settings import can_go_on
+from limpet.video.video_reader import Frame, VideoReader
 
 if TYPE_CHECKING:
     from limpet.tracking.resume import ResumableRun
+
 
 OnFrame = Callable[[int, int | None], None]
 
@@ -70,7 +72,7 @@ class Session:
         all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
         steps = follow(reader, first_mask, self._tracker, later, self._frames(), self._state)
         try:
-            with stopping_is_an_end(reader, results), WriteBehind() as behind:
+            with interrupt_ends_stream(reader, results), WriteBehind() as behind:
                 for frame, labels, now in () if all_done else limit.until(steps):
                     behind.wait()  # nothing of this frame is written before the one before it has been told
                     self._tell(on_frame, limit)
@@ -147,3 +149,89 @@ def follow(
             state = tracker.add(frame.image, later[frame.index], state)
             labels = state.mask_array()
         yield frame, labels, state
+
+
+class WriteBehind:
+    """One job at a time, in a thread of its own. Use it in ``with``: on leaving, the last job is done.
+
+    A job that fails raises its error at the next ``put`` or ``wait``, or on leaving; where something else has gone
+    wrong before, that is told instead.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="limpet-results")
+        self._job: Future[None] | None = None
+
+    def put(self, job: Callable[..., None], *arguments: Any) -> None:
+        """Begin ``job(*arguments)``, once the job before is done."""
+        self.wait()
+        self._job = self._thread.submit(job, *arguments)
+
+    def wait(self) -> None:
+        """Until the job is done that was put last."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(wait=True)
+        if error is None:
+            self.wait()
+
+
+Step = tuple[Frame, Mask, AnyState]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where to end: after so many frames, or before the first frame later than so many seconds; None: at the end.
+
+    Raises:
+        VideoError: not even one frame is wanted.
+    """
+
+    max_frames: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.max_frames is not None and self.max_frames < 1) or (
+            self.max_seconds is not None and not self.max_seconds >= 0
+        ):
+            raise VideoError("a video is followed for at least 1 frame and 0 seconds")
+
+    def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:
+        """The steps that are wanted; after the last frame that may be it waits for no other."""
+        for step in steps:
+            if self.max_seconds is not None and step[0].time > self.max_seconds:
+                return
+            yield step
+            if self.max_frames is not None and step[0].index + 1 >= self.max_frames:
+                return
+
+    def expected(self, frame_count: int | None) -> int | None:
+        """How many frames to expect of a video that has so many."""
+        counts = [count for count in (frame_count, self.max_frames) if count is not None]
+        return min(counts, default=None)
+
+
+@contextmanager
+def interrupt_ends_stream(reader: VideoReader, results: ResultFolder) -> Iterator[None]:
+    """A live source has no end of its own: a KeyboardInterrupt after the first frame is one, and no error.
+
+    For any stream the account of what was dropped goes into the results, however it ends.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not reader.live or not results.frames_written:
+            raise
+    finally:
+        if reader.account is not None:
+            results.report.info["stream"] = reader.account.as_dict()
+            if reader.account.dropped:
+                results.notices.append(reader.account.sentence())

@@ -16,20 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limpet.cpu import keep_freed_memory
-from limpet.errors import ModelError, VideoError
+from limpet.core.calibration import Calibration
+from limpet.core.cpu import keep_freed_memory
+from limpet.core.errors import ModelError, VideoError
+from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
+from limpet.core.sizes import SizeRule, check_frame
 from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
-from limpet.tracking.calibration import Calibration
-from limpet.tracking.confidence import soft_ious
-from limpet.tracking.groups import check_mask, extend_groups, object_ids, slots_of, split_into_groups
-from limpet.tracking.labels import label_map, slot_planes
-from limpet.tracking.memory import Unsettled, drop_newest, settle_together, stored_frame
-from limpet.tracking.policies import MB, MemoryPolicy, find_policy
-from limpet.tracking.prepare import prepare_image
-from limpet.tracking.sizes import SizeRule, check_frame
-from limpet.tracking.together import GroupsPass
+from limpet.tracking.batched_groups import BatchedGroups
+from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
+from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states, drop_newest, stored_frame
+from limpet.tracking.processing import label_map, prepare_image, slot_planes, soft_ious
 
 
 class Tracker:
@@ -45,7 +43,7 @@ class Tracker:
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
         memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
             None takes what the model was trained for. States may go from one policy to another.
-        calibration: makes confidences of soft IoUs, see limpet/tracking/confidence.py; None leaves them as they are.
+        calibration: makes confidences of soft IoUs, see limpet/tracking/processing.py; None leaves them as they are.
         groups_at_once: more objects than that are several groups; let them pass the network as one batch. None does so
             on a GPU.
         name, weights_sha256: what reports say of the model.
@@ -78,7 +76,7 @@ class Tracker:
         self.config = model.config
         self.memory = find_policy(memory, model.config.long_term_gap)
         self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
-        self.slots = slots_of(model.config.max_objects, objects_at_once)
+        self.slots = objects_per_pass(model.config.max_objects, objects_at_once)
         self.calibration = calibration
         self._groups_at_once = self.device.type == "cuda" if groups_at_once is None else groups_at_once
         self.name, self.weights_sha256 = name, weights_sha256
@@ -97,7 +95,7 @@ class Tracker:
         check_frame(frame)
         check_mask(mask, frame.shape[:2])
         begun = self._begin(frame, mask, self.sizes.network_size(*frame.shape[:2]))
-        return settle_together([begun], self.memory)[0]
+        return apply_policy_to_states([begun], self.memory)[0]
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
@@ -112,7 +110,7 @@ class Tracker:
         """
         self._check(frame, state)
         followed, _ = self._follow(frame, state)
-        (after,) = settle_together([followed], self.memory)
+        (after,) = apply_policy_to_states([followed], self.memory)
         return after.mask_array(), after
 
     @torch.inference_mode()
@@ -132,7 +130,7 @@ class Tracker:
         """
         self._check(frame, state)
         check_mask(mask, state.frame_size)
-        return settle_together([self._extend(frame, mask, state)], self.memory)[0]
+        return apply_policy_to_states([self._extend(frame, mask, state)], self.memory)[0]
 
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
         """Frames of any size and any number of objects will do."""
@@ -155,7 +153,9 @@ class Tracker:
             "device": self.device.type,
         }
 
-    def _begin(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]) -> Unsettled:
+    def _begin(
+        self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]
+    ) -> PendingMemory:
         """``start`` with the network's image at ``size``, before the memories are settled."""
         groups = split_into_groups(object_ids(mask), self.slots)
         labels = self._on_device(mask)
@@ -165,12 +165,12 @@ class Tracker:
             stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
         ]
         sure = {i: 1.0 for ids in groups for i in ids}
-        return Unsettled(TrackerState(tuple(states), 0, labels, size, sure), offers)
+        return PendingMemory(TrackerState(tuple(states), 0, labels, size, sure), offers)
 
-    def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[Unsettled, list[Tensor]]:
+    def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[PendingMemory, list[Tensor]]:
         """``step`` before the memories are settled, and each group's scores (1, N+1, h, w)."""
         features = self._encode(frame, state.network_size)
-        seen = GroupsPass(self.model, features, state.groups, self._groups_at_once)
+        seen = BatchedGroups(self.model, features, state.groups, self._groups_at_once)
         scores = seen.scores
         ids = [group.object_ids for group in state.groups]
         labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
@@ -182,9 +182,11 @@ class Tracker:
             groups.append(renewed)
             offers.append(offer)
         after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=sure)
-        return Unsettled(after, offers), scores
+        return PendingMemory(after, offers), scores
 
-    def _extend(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> Unsettled:
+    def _extend(
+        self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState
+    ) -> PendingMemory:
         """``add`` before the memories are settled."""
         given, named = self._on_device(mask), object_ids(mask)
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
@@ -213,7 +215,7 @@ class Tracker:
             values = [sure[i] for i in ids]
             states.append(after)
             offers.append(stored_frame(state.frame_index, drawn, values, after.short_term))
-        return Unsettled(replace(state, groups=tuple(states), mask=labels, confidence=sure), offers)
+        return PendingMemory(replace(state, groups=tuple(states), mask=labels, confidence=sure), offers)
 
     def _on_device(self, mask: NDArray[np.uint8]) -> Tensor:
         """A copy, so that neither side sees the other's later changes; views and read-only arrays are fine."""

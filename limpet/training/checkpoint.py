@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from limpet.errors import DataError
-from limpet.files import atomic_path
+from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together
@@ -47,7 +47,7 @@ def save_checkpoint(
 ) -> None:
     """Write the state after ``step`` steps; the file of an earlier step is replaced only when this one is whole.
 
-    ``helpers``: what is trained beside the model, see ``limpet.training.objective.Objective``.
+    ``helpers``: what is trained beside the model, see ``limpet.training.rollout.Objective``.
     """
     helpers = helpers or nn.Identity()
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}

@@ -13,27 +13,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from limpet.cpu import keep_freed_memory
+from limpet.core.cpu import keep_freed_memory
+from limpet.core.errors import DataError, MissingExtraError
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoFolder
-from limpet.errors import DataError, MissingExtraError
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.config import TrainConfig
 from limpet.training.monitor import Monitor, progress_bar
-from limpet.training.objective import ClipLoss, Objective, save_batch
+from limpet.training.rollout import ClipLoss, Objective, save_batch
 from limpet.training.schedule import (
-    averaging_decay,
     build_optimizer,
+    ema_decay,
+    id_permutation,
+    id_shuffle_count,
     rollout_config,
     set_learning_rate,
 )
-from limpet.training.slots import slot_permutation, slots_in_use
 
 MAY_CHANGE = (
     "steps",
     "learning_rate",
-    "smallest_rate",
+    "min_learning_rate",
     "precision",
     "log_every",
     "save_every",
@@ -152,14 +153,16 @@ class Run:
         gap = config.long_term_gap
         if gap is None and self.model.config.long_term_gap is not None:
             gap = 2  # training clips are short
-        elsewhere = config.elsewhere_share > 0 and float(torch.rand(())) < config.elsewhere_share
+        elsewhere = (
+            config.reference_augment_prob > 0 and float(torch.rand(())) < config.reference_augment_prob
+        )
         settings = rollout_config(config, step, gap, elsewhere)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(result.loss)
         norm = float(
             self.fabric.clip_gradients(
-                self.clip_loss, self.optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
+                self.clip_loss, self.optimizer, max_norm=config.max_grad_norm, error_if_nonfinite=False
             )
         )
         loss = float(result.loss.detach())
@@ -171,7 +174,7 @@ class Run:
                 f"here) or --precision 32-true"
             )
         self.optimizer.step()
-        self._average(averaging_decay(config, step))
+        self._average(ema_decay(config, step))
         terms = {name: float(value) for name, value in result.terms.items()}
         return {"loss": loss, **terms, "gradient norm": norm, "learning rate": rate}
 
@@ -179,9 +182,11 @@ class Run:
         """(B, slots + 1): the identity slot of each object of each clip."""
         config, slots = self.config, self.model.config.max_objects
         generator = torch.Generator().manual_seed(_seed(config, step, self.fabric.global_rank))
-        fixed, every = config.slots_fixed_until, config.slots_all_from
-        used = [slots_in_use(step / config.steps, fixed, every, objects, slots) for objects in object_counts]
-        return torch.stack([slot_permutation(slots, count, generator) for count in used])
+        fixed, every = config.id_shuffle_start, config.id_shuffle_full
+        used = [
+            id_shuffle_count(step / config.steps, fixed, every, objects, slots) for objects in object_counts
+        ]
+        return torch.stack([id_permutation(slots, count, generator) for count in used])
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""

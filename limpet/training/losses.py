@@ -44,12 +44,12 @@ def soft_jaccard(scores: Tensor, masks: Tensor) -> Tensor:
     return ((1 - jaccard) * present).sum(dim=1) / present.sum(dim=1)
 
 
-def mask_loss(scores: Tensor, masks: Tensor, hard_share: float) -> Tensor:
+def mask_loss(scores: Tensor, masks: Tensor, top_k_fraction: float) -> Tensor:
     """(B,) half bootstrapped cross-entropy, half soft Jaccard; arguments as of the two."""
-    return 0.5 * bootstrapped_cross_entropy(scores, masks, hard_share) + 0.5 * soft_jaccard(scores, masks)
+    return 0.5 * bootstrapped_cross_entropy(scores, masks, top_k_fraction) + 0.5 * soft_jaccard(scores, masks)
 
 
-def hard_pixel_share(progress: float, smallest: float = 0.15) -> float:
+def top_k_schedule(progress: float, smallest: float = 0.15) -> float:
     """Share of pixels that count at ``progress`` (0..1 of the stage): 1 at first, ``smallest`` from half-way on."""
     ratio = min(1.0, progress / 0.5)
     return ratio * smallest + (1.0 - ratio)

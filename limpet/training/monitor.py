@@ -19,8 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from limpet.errors import MissingExtraError
-from limpet.files import atomic_path
+from limpet.core.errors import MissingExtraError
+from limpet.core.files import atomic_path
 
 
 class Monitor:

@@ -7,42 +7,45 @@ second half of a stage, from the network's own predictions; identity embeddings 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from safetensors.torch import save
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from limpet.core.files import atomic_path
+from limpet.data import ClipBatch
 from limpet.models.base import Features, Model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.state import Memory, join_memories
-from limpet.training.elsewhere import show_elsewhere
 from limpet.training.losses import mask_loss
-from limpet.training.mistakes import make_mistakes
+from limpet.training.memory_augmentation import augment_reference, corrupt_masks
 
 
 class RolloutConfig(NamedTuple):
     """How one clip is run and weighed.
 
     own_predictions: memories from predicted instead of true masks.
-    identity_learns: the identity bank has a gradient with own predictions, too.
-    mistake_share: share of the remembered masks that get a mistake, see limpet.training.mistakes.
-    reference_elsewhere: long-term memory has the reference frame moved, see limpet.training.elsewhere.
+    train_id_bank_throughout: the identity bank has a gradient with own predictions, too.
+    mask_corruption_prob: share of the remembered masks that get a mistake, see limpet.training.memory_augmentation.
+    reference_augmented: long-term memory has the reference frame moved, see limpet.training.memory_augmentation.
     reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
-    hard_share: share of the pixels that count in the cross-entropy.
+    top_k_fraction: share of the pixels that count in the cross-entropy.
     long_term_gap: frames between long-term memories; None keeps the reference alone.
-    checkpointing: trade time for memory by computing each frame's activations again in the backward pass.
+    gradient_checkpointing: trade time for memory by computing each frame's activations again in the backward pass.
     """
 
     own_predictions: bool = False
-    identity_learns: bool = False
-    mistake_share: float = 0.0
-    reference_elsewhere: bool = False
+    train_id_bank_throughout: bool = False
+    mask_corruption_prob: float = 0.0
+    reference_augmented: bool = False
     reference_weight: float = 0.0
-    hard_share: float = 1.0
+    top_k_fraction: float = 1.0
     long_term_gap: int | None = None
-    checkpointing: bool = False
+    gradient_checkpointing: bool = False
 
 
 class RolloutResult(NamedTuple):
@@ -87,7 +90,7 @@ def rollout(
         scores, short_term = run.step(features[step], masks[step], join(kept), short_term)
         if config.long_term_gap is not None and step - last_kept >= config.long_term_gap:
             kept, last_kept = [short_term, *kept], step
-        losses.append(mask_loss(scores, masks[step], config.hard_share))
+        losses.append(mask_loss(scores, masks[step], config.top_k_fraction))
         predicted.append(scores.argmax(dim=1))
     each = torch.stack(losses)  # T B
     loss = (config.reference_weight * each[0] + each[1:].mean(dim=0)).mean()
@@ -113,12 +116,12 @@ class ClipRun:
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
         planes = one_hot(in_slots, self.model.config.max_objects + 1, self.model.dtype)
         embedding = self.model.identify(planes)
-        frozen = self.config.own_predictions and not self.config.identity_learns
+        frozen = self.config.own_predictions and not self.config.train_id_bank_throughout
         return embedding.detach() if frozen else embedding
 
     def remembered(self, masks: Tensor) -> Tensor:
         """As ``identify``, of masks that may have mistakes in them."""
-        return self.identify(make_mistakes(masks, self.config.mistake_share))
+        return self.identify(corrupt_masks(masks, self.config.mask_corruption_prob))
 
     def begin(
         self, images: Tensor, features: Features, masks: Tensor
@@ -129,14 +132,14 @@ class ClipRun:
         """
         tokens, pending, long_term = self.model.refer(features, self.identify(masks))
         short_term = long_term
-        if self.config.mistake_share > 0:
+        if self.config.mask_corruption_prob > 0:
             short_term = self.model.remember(pending, self.remembered(masks))
-        if self.config.reference_elsewhere:
-            images, masks = show_elsewhere(images, masks)
+        if self.config.reference_augmented:
+            images, masks = augment_reference(images, masks)
             features = Features(*self.model.encode(images))
             tokens, _, long_term = self.model.refer(features, self.identify(masks))
         scores = self.decode(tokens, features, masks.shape[-2:])
-        return scores, mask_loss(scores, masks, self.config.hard_share), long_term, short_term
+        return scores, mask_loss(scores, masks, self.config.top_k_fraction), long_term, short_term
 
     def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
         """Scores (B, N+1, H, W) by id."""
@@ -166,7 +169,7 @@ class ClipRun:
             known = scores.argmax(dim=1) if self.config.own_predictions else truth
             return scores, self.model.remember(pending, self.remembered(known))
 
-        if not self.config.checkpointing:
+        if not self.config.gradient_checkpointing:
             return run()
         again = cast(Callable[..., Any], checkpoint)(run, use_reentrant=False)
         return cast(tuple[Tensor, Memory], again)
@@ -188,3 +191,46 @@ def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> N
             f"a clip has {max(object_counts)} objects but the model holds {model.config.max_objects} at once; "
             f"sample fewer objects or raise max_objects"
         )
+
+
+class Objective(Protocol):
+    """A module that holds the model and scores clips; see ClipLoss for the arguments.
+
+    helpers: what is trained beside the model, such as projections of its features, and thrown away in the end: it is in
+    checkpoints, not in weights. ``nn.Identity()`` where there is nothing.
+    """
+
+    @property
+    def helpers(self) -> nn.Module: ...
+
+    def __call__(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult: ...
+
+
+class ClipLoss(nn.Module):
+    """Compares the model's masks with those of the clips."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.helpers = nn.Identity()
+
+    def forward(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult:
+        """See ``rollout``."""
+        return rollout(self.model, images, masks, object_counts, config, slots)
+
+
+def save_batch(folder: Path, step: int, batch: ClipBatch) -> Path:
+    """Write the clips of a step that went wrong to ``folder``, to be looked at; returns the file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = folder / f"clips-of-step-{step}.safetensors"
+    tensors = {"images": batch.images.to(torch.float16), "masks": batch.masks.to(torch.uint8)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save({name: value.cpu().contiguous() for name, value in tensors.items()}))
+    return path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from limpet.training.config import TrainConfig
-from limpet.training.losses import hard_pixel_share
+from limpet.training.losses import top_k_schedule
 from limpet.training.rollout import RolloutConfig
 
 DECAY_POWER = 0.9
@@ -18,18 +18,18 @@ of values in AOT's local attention, and Swin's tables of biases. That of keys is
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up from the smallest rate to the peak, then polynomial decay of power 0.9 back to it."""
     warm_up = max(1, round(config.warm_up * config.steps))
-    span = config.learning_rate - config.smallest_rate
+    span = config.learning_rate - config.min_learning_rate
     if step < warm_up:
-        return config.smallest_rate + span * (step + 1) / warm_up
+        return config.min_learning_rate + span * (step + 1) / warm_up
     remaining = 1 - (step - warm_up) / max(1, config.steps - warm_up)
-    return config.smallest_rate + span * float(max(0.0, remaining) ** DECAY_POWER)
+    return config.min_learning_rate + span * float(max(0.0, remaining) ** DECAY_POWER)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:
     """Give each group its rate for ``step``; returns the rate of the groups outside the encoder."""
     rate = learning_rate(config, step)
     for group in optimizer.param_groups:
-        group["lr"] = config.smallest_rate + (rate - config.smallest_rate) * group["rate_share"]
+        group["lr"] = config.min_learning_rate + (rate - config.min_learning_rate) * group["lr_ratio"]
     return rate
 
 
@@ -38,20 +38,20 @@ def rollout_config(
 ) -> RolloutConfig:
     """How the clips of ``step`` are run: what feeds the memory, whether it is ``elsewhere``, and which pixels count."""
     progress = step / config.steps
-    faded = 1.0 if config.reference_until == 0 else min(1.0, progress / config.reference_until)
+    faded = 1.0 if config.aux_loss_until == 0 else min(1.0, progress / config.aux_loss_until)
     return RolloutConfig(
-        own_predictions=progress >= config.own_predictions_from,
-        identity_learns=config.identity_learns,
-        mistake_share=config.mistake_share,
-        reference_elsewhere=elsewhere,
+        own_predictions=progress >= config.teacher_forcing_until,
+        train_id_bank_throughout=config.train_id_bank_throughout,
+        mask_corruption_prob=config.mask_corruption_prob,
+        reference_augmented=elsewhere,
         reference_weight=1.0 - faded,
-        hard_share=hard_pixel_share(progress),
+        top_k_fraction=top_k_schedule(progress),
         long_term_gap=long_term_gap,
-        checkpointing=config.checkpointing,
+        gradient_checkpointing=config.gradient_checkpointing,
     )
 
 
-def averaging_decay(config: TrainConfig, step: int) -> float:
+def ema_decay(config: TrainConfig, step: int) -> float:
     """Decay of the weights' moving average: short at first, so that random weights are soon forgotten."""
     longest = 1 - 1 / max(2.0, config.averaging * config.steps)
     return min(longest, (1 + step) / (10 + step))
@@ -80,10 +80,33 @@ def build_optimizer(
         [
             {
                 "params": parameters,
-                "rate_share": config.encoder_rate if encoder else 1.0,
+                "lr_ratio": config.encoder_lr_ratio if encoder else 1.0,
                 "weight_decay": 0.0 if plain else config.weight_decay,
             }
             for (encoder, plain), parameters in groups.items()
         ],
         lr=config.learning_rate,
     )
+
+
+def id_shuffle_count(progress: float, fixed_until: float, all_from: float, objects: int, slots: int) -> int:
+    """How many of the slots 1..``slots`` objects are shuffled among; 0 leaves every object in the slot of its id.
+
+    Args:
+        progress: share of the stage that is done, 0..1.
+        fixed_until: up to here nothing is shuffled.
+        all_from: from here on objects are shuffled among all slots; in between the number grows evenly.
+        objects: N of the clip.
+    """
+    if progress >= all_from:
+        return slots
+    if progress < fixed_until:
+        return 0
+    ratio = (progress - fixed_until) / (all_from - fixed_until)
+    return round(objects + ratio * (slots - objects))
+
+
+def id_permutation(slots: int, in_use: int, generator: torch.Generator | None = None) -> Tensor:
+    """The slot of every id, (slots + 1,) int64: the first ``in_use`` objects' slots shuffled, background first."""
+    shuffled = 1 + torch.randperm(in_use, generator=generator)
+    return torch.cat([torch.zeros(1, dtype=torch.long), shuffled, torch.arange(in_use + 1, slots + 1)])

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 from limpet import models
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.models import Model
 from limpet.registry import find
 from limpet.training.config import TrainConfig
-from limpet.training.grow import grow_layers
 from limpet.training.loop import Score
-from limpet.weights.files import Weights, load_into, read_encoder, read_weights, write_weights
+from limpet.weights.weights_file import Weights, load_into, read_encoder, read_weights, write_weights
 
 
-def build_model(name: str, encoder: Path | None, start: Path | None, seed: int = 0) -> Model:
+def build_training_model(name: str, encoder: Path | None, start: Path | None, seed: int = 0) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
-    Those may be of a sibling with fewer layers, see ``grow_layers``. What is random follows from ``seed`` alone.
+    Those may be of a sibling with fewer layers, see ``init_from_shallower``. What is random follows from ``seed``
+    alone.
 
     Raises:
         ModelError: unknown name. WeightsError: a file does not fit. DataError: both files were given.
@@ -37,7 +39,7 @@ def build_model(name: str, encoder: Path | None, start: Path | None, seed: int =
     if encoder is not None:
         load_into(model.encoder, read_encoder(encoder), str(encoder))
     if start is not None:
-        load_into(model, grow_layers(read_weights(start).tensors, model), str(start))
+        load_into(model, init_from_shallower(read_weights(start).tensors, model), str(start))
     return model
 
 
@@ -66,3 +68,44 @@ def finish_run(average: Model, config: TrainConfig, folder: Path) -> str | None:
         return None
     facts = {"command": shlex.join(["limpet", *sys.argv[1:]]), "steps": str(config.steps)}
     return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))
+
+
+_LAYER = re.compile(r"layers\.(\d+)\.(.+)")
+_OFFSETS = ".sampling."
+_OUTPUTS = ("long_term.projection.", "short_term.projection.", "self_propagation.projection.")
+
+
+def init_from_shallower(tensors: Mapping[str, Tensor], model: Model) -> dict[str, Tensor]:
+    """The weights of a DeAOT with fewer layers, or with deformable attention, made into those of ``model``.
+
+    Args:
+        tensors: a sibling's state: the same encoder and widths, fewer layers.
+        model: freshly made; its own initial values stay where the first layer has nothing of the same shape.
+
+    Returns:
+        ``tensors``, without offsets that ``model`` has no place for, and the layers that were missing. What else does
+        not fit is left for ``load_into`` to tell.
+    """
+    state = model.state_dict()
+    grown = {name: tensor for name, tensor in tensors.items() if name in state or _OFFSETS not in name}
+    for name, initial in state.items():
+        match = _LAYER.fullmatch(name)
+        if match is None or name in tensors:
+            continue
+        source = tensors.get(f"layers.0.{match[2]}")
+        grown[name] = _new(match[2], initial.clone(), source)
+    return grown
+
+
+def _new(part: str, initial: Tensor, source: Tensor | None) -> Tensor:
+    if part.startswith(_OUTPUTS):
+        return torch.zeros_like(initial)
+    if source is None:
+        return initial
+    if source.shape == initial.shape:
+        return source.clone()
+    if (
+        part == "id_value.weight"
+    ):  # reads (identity branch, id embedding); the first layer knows the latter alone
+        return torch.cat([torch.zeros_like(source), source], dim=1)
+    return initial

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.video.base import ASSUMED_RATE
+from limpet.video.video_reader import ASSUMED_RATE
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from limpet.video.base import Frame
+from limpet.video.video_reader import Frame
 
 _LOOK_UP = 0.1  # seconds between two calls of ``on_wait``
 OnWait = Callable[[], None]

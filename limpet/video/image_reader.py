@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from limpet.errors import VideoError
-from limpet.video.base import ASSUMED_RATE, Frame, VideoReader
+from limpet.core.errors import VideoError
+from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader
 
 IMAGE_SUFFIXES = frozenset(
     (

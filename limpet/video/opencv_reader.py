@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError
-from limpet.video.base import ASSUMED_RATE, Frame, VideoReader
-from limpet.video.diagnosis import not_a_video
+from limpet.core.errors import VideoError
+from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader, not_a_video
 
 _ATTEMPTS = 32
 """Reads that may fail in a row before a video counts as finished: OpenCV tells no damage from the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, MutableSequence
 from fractions import Fraction
 from typing import Any
@@ -15,10 +16,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from limpet.errors import VideoError
-from limpet.video.base import ASSUMED_RATE, Frame, VideoReader
+from limpet.core.errors import VideoError
 from limpet.video.orientation import Orientation, from_display_matrix
-from limpet.video.slots import FrameSlots
+from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader
 
 _BT709 = 1
 _CUT_OFF_FRAMES = 2
@@ -231,3 +231,50 @@ def _orientation(raw: VideoFrame) -> Orientation:
     side_data: Any = raw.reformat(width=16, height=16, format="gray").side_data
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     return from_display_matrix(bytes(matrix)) if matrix is not None else Orientation()
+
+
+class FrameSlots:
+    """The presentation times a decoder still owes, so that a frame it drops leaves a hole in the right place.
+
+    A packet usually gives one frame, but some give none by design (hidden reference frames of VP8 and AV1).
+    Therefore a time that is passed over counts as lost only from a decoding error on, until the next key
+    frame is delivered: a broken key frame makes the decoder drop the frames that lean on it in silence.
+    """
+
+    def __init__(self) -> None:
+        self._owed: list[int] = []  # presentation times, sorted
+        self._failed: list[int] = []  # those whose packet raised an error, sorted
+        self._damaged = False
+
+    def expect(self, pts: int) -> None:
+        """A packet for the frame at ``pts`` goes into the decoder."""
+        insort(self._owed, pts)
+
+    def fail(self, pts: int) -> None:
+        """Decoding the packet of ``pts`` raised an error."""
+        insort(self._failed, pts)
+        self._damaged = True
+
+    def deliver(self, pts: int, key_frame: bool) -> list[int]:
+        """The frame at ``pts`` came out: return the times before it that were lost, in order."""
+        lost = self._take_before(pts)
+        place = bisect_left(self._owed, pts)
+        if place < len(self._owed) and self._owed[place] == pts:
+            del self._owed[place]
+        if key_frame and not self._failed:
+            self._damaged = False
+        return lost
+
+    def rest(self) -> list[int]:
+        """At the end of the stream: the times lost after the last frame that came out."""
+        return self._take_before(self._owed[-1] + 1) if self._owed else []
+
+    def _take_before(self, pts: int) -> list[int]:
+        passed, self._owed = _split(self._owed, pts)
+        _, self._failed = _split(self._failed, pts)
+        return passed if self._damaged else []
+
+
+def _split(times: list[int], pts: int) -> tuple[list[int], list[int]]:
+    place = bisect_left(times, pts)
+    return times[:place], times[place:]

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from limpet.errors import VideoError
-from limpet.video.base import Frame
+from limpet.core.errors import VideoError
 from limpet.video.frame_queue import FrameQueue, OnWait, StreamAccount
 from limpet.video.pyav_decoding import Decoding, FFmpegReader, video_track
 from limpet.video.sources import PATIENCE, Source
+from limpet.video.video_reader import Frame
 
 MODES = ("drop", "block")
 _ROOM = {"drop": 1, "block": 2}

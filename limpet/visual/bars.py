@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import ImageDraw, ImageFont
 
-from limpet.visual.timeline import reduce_points
+from limpet.results.timeline import reduce_points
 
 HEIGHT, GAP, AXIS = 68, 14, 40
 """Pixels of a bar, between two bars, and of the axis with the key below them."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.video.masks import davis_palette
+from limpet.core.masks import davis_palette
 
 FILL = 0.45
 """Share of the object's colour in its fill."""

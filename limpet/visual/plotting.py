@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from limpet.errors import MissingExtraError
+from limpet.core.errors import MissingExtraError
 
 COLOURS = ("#c8421e", "#1f6fb4", "#3b8f4a", "#8a5bb5", "#b58a1f", "#4a4a4a")
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from limpet.errors import WeightsError
-from limpet.files import check_free
+from limpet.core.errors import WeightsError
+from limpet.core.files import check_free
 from limpet.registry import find
-from limpet.weights.files import Weights, sha256, write_weights
-from limpet.weights.fit import compare
-from limpet.weights.identify import BUILT, Likeness, in_words, likenesses, model_tensors
+from limpet.weights.identify import BUILT, ModelMatch, in_words, match_models, model_tensors
 from limpet.weights.official import read_official
+from limpet.weights.weights_file import Weights, compare, sha256, write_weights
 from limpet.weights.zoo import OFFICIAL_NAMES
 
 
@@ -57,7 +56,7 @@ def convert(
         check_free(_target(checkpoint, model, out), overwrite)
     content = read_official(checkpoint)
     if model is None:
-        model = which_model(checkpoint, likenesses(content.tensors))
+        model = which_model(checkpoint, match_models(content.tensors))
         check_free(_target(checkpoint, model, out), overwrite)
     tensors = fitting(checkpoint, model, content.tensors)
     facts = {"origin": checkpoint.name, "origin_sha256": sha256(checkpoint), "origin_part": content.part}
@@ -67,7 +66,7 @@ def convert(
     return Converted(target, model, digest, (*content.notes, *_average_elsewhere(checkpoint)))
 
 
-def which_model(checkpoint: Path, found: Sequence[Likeness]) -> str:
+def which_model(checkpoint: Path, found: Sequence[ModelMatch]) -> str:
     """The model whose tensors were found. Raises WeightsError where that is none, or more than one."""
     names = found[0].models if found[0].share == 1 else ()
     if len(names) > 1:  # the official files are named after their models
@@ -92,7 +91,7 @@ def fitting(checkpoint: Path, model: str, tensors: dict[str, Tensor]) -> dict[st
     missing, unexpected, reshaped = fit.counts
     problem = WeightsError(
         f"{checkpoint} does not fit {model}: {missing} tensors missing, {unexpected} unexpected, "
-        f"{reshaped} of another shape; {in_words(likenesses(tensors))}"
+        f"{reshaped} of another shape; {in_words(match_models(tensors))}"
     )
     for line in fit.lines():
         problem.add_note(line)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from limpet.core.errors import WeightsError
 from limpet.models import build_model
 from limpet.registry import entries, find
+from limpet.weights.official import read_official
+from limpet.weights.weights_file import FORMAT, read_stored, read_weights, sha256
 
 # Tables of indices that follow from the sizes; files need not hold them.
 BUILT = "relative_position_index"
@@ -18,7 +22,7 @@ Shapes = frozenset[tuple[str, tuple[int, ...]]]
 
 
 @dataclass(frozen=True)
-class Likeness:
+class ModelMatch:
     """Models with the same tensors as one another, and how like theirs the given ones are.
 
     models: names, in the table's order. They differ in settings that no tensor tells, such as what is remembered.
@@ -44,21 +48,23 @@ def all_shapes() -> dict[str, Shapes]:
     return {entry.name: _shapes(model_tensors(entry.name)) for entry in entries()}
 
 
-def likenesses(tensors: Mapping[str, Tensor], models: Mapping[str, Shapes] | None = None) -> list[Likeness]:
+def match_models(
+    tensors: Mapping[str, Tensor], models: Mapping[str, Shapes] | None = None
+) -> list[ModelMatch]:
     """Every model of the table (or only of ``models``), the most alike first."""
     given = _shapes(tensors)
     siblings: dict[Shapes, list[str]] = {}
     for name, expected in (all_shapes() if models is None else models).items():
         siblings.setdefault(expected, []).append(name)
     found = [
-        Likeness(tuple(names), len(given & expected) / max(len(given | expected), 1))
+        ModelMatch(tuple(names), len(given & expected) / max(len(given | expected), 1))
         for expected, names in siblings.items()
     ]
     return sorted(found, key=lambda likeness: -likeness.share)
 
 
-def in_words(found: Sequence[Likeness]) -> str:
-    """What ``likenesses`` found, for a person."""
+def in_words(found: Sequence[ModelMatch]) -> str:
+    """What ``match_models`` found, for a person."""
     best = found[0]
     names = " or ".join(best.models) + _siblings(best.models)
     if best.share == 1:
@@ -79,3 +85,59 @@ def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
     return frozenset(
         (name, tuple(tensor.shape)) for name, tensor in tensors.items() if not name.endswith(BUILT)
     )
+
+
+Rows = list[tuple[str, str]]
+
+
+def describe_weights(path: Path) -> Rows:
+    """What there is to know of a file, as (heading, text): what it is, its size, its sha256, its origin.
+
+    Raises:
+        WeightsError: there is no such file, or nothing in it can be read.
+    """
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file at {path}")
+    rows = _official(path) if _is_torch(path) else _safetensors(path)
+    return [*rows, ("bytes", f"{path.stat().st_size:,}"), ("sha256", sha256(path))]
+
+
+def _safetensors(path: Path) -> Rows:
+    header, tensors = read_stored(path)
+    if header.get("format") == FORMAT:
+        weights = read_weights(path)
+        kind = [("what", f"weights of limpet for {weights.model}")]
+        return [
+            *kind,
+            *_sizes(tensors),
+            *((name.replace("_", " "), text) for name, text in weights.facts.items()),
+        ]
+    if header.get("format", "").startswith("limpet-checkpoint"):
+        kind = [
+            (
+                "what",
+                f"a training checkpoint of limpet after {header['step']} steps; go on with limpet train --resume",
+            )
+        ]
+        return [*kind, *_sizes(tensors)]
+    return [("what", f"safetensors of another program; {in_words(match_models(tensors))}"), *_sizes(tensors)]
+
+
+def _official(path: Path) -> Rows:
+    content = read_official(path)
+    found = match_models(content.tensors)
+    rows = [("what", f"a checkpoint with official names; {in_words(found)}"), *_sizes(content.tensors)]
+    rows += [("part", content.part)] if content.part else []
+    return [*rows, *(("note", note) for note in content.notes)]
+
+
+def _sizes(tensors: dict[str, Tensor]) -> Rows:
+    kinds = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()})
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    return [("tensors", f"{len(tensors)}, {numbers / 1e6:.1f} million numbers, {' and '.join(kinds)}")]
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether torch.save made it: a zip, or a pickle in old files."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02")

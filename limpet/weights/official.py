@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from limpet.errors import WeightsError
+from limpet.core.errors import WeightsError
 
 # Official name -> ours, applied in this order: what both families have, then what each has of its own.
 SHARED_RENAMES: tuple[tuple[str, str], ...] = (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from limpet.core.errors import WeightsError
+
 ZOO = "https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md"
 OFFICIAL_NAMES = {
     "deaot-t": "DeAOTT",
@@ -23,3 +27,26 @@ def official_file(model: str) -> str | None:
     """The file of the weights trained on photos, YouTube-VOS and DAVIS; None if none are published for ``model``."""
     name = OFFICIAL_NAMES.get(model)
     return None if name is None else f"{name}_PRE_YTB_DAV.pth"
+
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+def bundled_weights(model: str) -> Path | None:
+    """The file that ships for ``model``, or None."""
+    path = BUNDLED / f"{model}.safetensors"
+    return path if path.is_file() else None
+
+
+def find_weights(model: str, path: Path | str | None) -> Path:
+    """``path`` when the user named one, else the bundled file. Raises WeightsError when there is neither."""
+    if path is not None:
+        return Path(path)
+    found = bundled_weights(model)
+    if found is None:
+        ships = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors"))) or "none"
+        raise WeightsError(
+            f"no weights for {model!r} ship with limpet (those that do: {ships}); "
+            f"train some, or convert an official checkpoint, and name them with --weights FILE"
+        )
+    return found

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from limpet.files import atomic_path
+from limpet.core.files import atomic_path
 
 BT709 = 1
 QUALITY = "17"  # x264's constant rate factor: no visible loss

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from limpet.bench.ceilings import Ceilings
-from limpet.bench.record import Recorded
+from limpet.bench.measure import Recorded
 from limpet.bench.report import FORMAT, memory_facts, stage_facts, time_facts
-from limpet.bench.work import Work
+from limpet.bench.roofline import RooflinePeaks
+from limpet.bench.target import Work
 
-CEILINGS = Ceilings({"fp32": 100.0, "bf16": 200.0}, {"fp32": 90.0, "bf16": 250.0}, copy=20.0)
+CEILINGS = RooflinePeaks({"fp32": 100.0, "bf16": 200.0}, {"fp32": 90.0, "bf16": 250.0}, copy=20.0)
 WORK = Work({"encoder": (2e9, 100e6), "rest": (0.0, 1e6)})
 
 

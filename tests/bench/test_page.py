@@ -10,7 +10,7 @@ import pytest
 from limpet.bench.chart import draw_chart
 from limpet.bench.page import BEGIN, END, figures_of, read_reports, write_page
 from limpet.bench.report import write_report
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 
 from .reports import report, slower
 

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from limpet.bench.report import is_disturbed, read_report, spread_of, stage_facts, time_facts, write_report
-from limpet.bench.work import Work
-from limpet.errors import DataError, OutputError
+from limpet.bench.target import Work
+from limpet.core.errors import DataError, OutputError
 
 from .reports import CEILINGS, WORK, recorded, report
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limpet.bench import record, speed
+from limpet.bench import measure as record
+from limpet.bench import speed
 from limpet.bench.speed import FRAMES, STEPS, WARM_UP, measure_speed
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 
 
 class Still:
@@ -31,7 +32,7 @@ def test_the_median_of_the_steps_after_the_warm_up(monkeypatch: pytest.MonkeyPat
     clock = itertools.accumulate(itertools.chain([0.0], itertools.chain.from_iterable(steps)))
     monkeypatch.setattr(record, "seconds", lambda _: np.full(3, next(clock)))
     subject = speed_subject()
-    monkeypatch.setattr(speed, "make_subject", lambda _: subject)
+    monkeypatch.setattr(speed, "make_target", lambda _: subject)
     done: list[int] = []
     assert measure_speed("deaot-t", "cpu", size=(48, 64), on_frame=done.append) == 3.0
     assert done == list(range(1, STEPS + 1))
@@ -40,7 +41,7 @@ def test_the_median_of_the_steps_after_the_warm_up(monkeypatch: pytest.MonkeyPat
 def speed_subject() -> Any:
     from contextlib import nullcontext
 
-    from limpet.bench.subject import Subject
+    from limpet.bench.target import Subject
 
     return Subject(
         Still(), "none", "random", 0.0, "cpu", lambda: None, lambda _: nullcontext(), "rest", lambda *_: None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.video.masks import write_mask
+from limpet.core.masks import write_mask
 
 SIZE = (49, 65)
 """(H, W): odd on purpose."""

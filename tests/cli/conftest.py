@@ -10,7 +10,7 @@ import torch
 from limpet.cli.options import MODEL
 from limpet.models import DeAOT
 from limpet.registry import find
-from limpet.weights.files import Weights, write_weights
+from limpet.weights.weights_file import Weights, write_weights
 
 from .clips import picture, write_first_mask, write_video
 from .command import Limpet

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from video.clips import damage_packet
 
 from limpet.cli.options import MODEL
-from limpet.video.masks import write_mask
+from limpet.core.masks import write_mask
 
 from .clips import (
     IDS,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from limpet.bench import ceilings, others
+from limpet.bench import machine as others
+from limpet.bench import roofline as ceilings
 from limpet.cli.options import MODEL
 
 from .command import Limpet

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from limpet.weights.files import read_weights
+from limpet.weights.weights_file import read_weights
 
 from .command import Limpet
 
@@ -43,7 +43,7 @@ def test_it_is_written_into_the_weights_and_told_in_the_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "limpet.training.calibrate.fit_line", lambda *_: (1.25, -0.5)
+        "limpet.training.confidence_calibration.fit_platt_scaling", lambda *_: (1.25, -0.5)
     )  # untrained: nothing to learn
     command = ("calibrate", "--video", video, "--device", "cpu")
     outcome = limpet(*command, "--weights", weights, "--out", "new.safetensors")

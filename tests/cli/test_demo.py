@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import limpet as package
-from limpet.demo.clip import demo_masks
+from limpet.demo.demo_clip import demo_masks
 
 from .clips import frames_in, masks_of
 from .command import Limpet

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from limpet.cli.track import _tell
-from limpet.tracking.run import TrackResult
+from limpet.tracking.track_video import TrackResult
 
 MOMENTS = [f"object {number} lost at 00:01.0 (frame 25), back at frame 30" for number in range(1, 6)]
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.training.checkpoint import load_checkpoint
-from limpet.weights.files import read_weights
+from limpet.weights.weights_file import read_weights
 
 from .command import Limpet
 from .recipes import commands_of, dry, lay_out, of_a_file

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from limpet.video.earlier import is_unfinished
-from limpet.video.work import WORK
+from limpet.results.run_folder import WORK, is_unfinished
 
 from .clips import picture, write_video
 from .command import Limpet, finish, start

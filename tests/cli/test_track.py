@@ -11,8 +11,8 @@ from video.clips import set_display_matrix
 
 from limpet.cli.options import MODEL
 from limpet.cli.track import default_folder, later_masks
-from limpet.errors import MaskError
-from limpet.video.masks import write_mask
+from limpet.core.errors import MaskError
+from limpet.core.masks import write_mask
 
 from .clips import (
     IDS,

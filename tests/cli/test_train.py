@@ -11,7 +11,7 @@ from training.tiny import make_stills
 
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.loop import Run
-from limpet.weights.files import read_weights
+from limpet.weights.weights_file import read_weights
 
 from .clips import masks_of
 from .command import Limpet
@@ -63,34 +63,38 @@ def test_trained_weights_track(limpet: Limpet, stills: Path, clip: Path, mask: P
 
 def test_every_option_arrives(limpet: Limpet, stills: Path, tmp_path: Path) -> None:
     given = (
-        "--crowd-share",
+        "--crowd-prob",
         0.1,
         0.2,
-        "--encoder-rate",
+        "--encoder-lr-ratio",
         0.3,
-        "--identity-learns",
-        "--mistake-share",
+        "--train-id-bank-throughout",
+        "--mask-corruption-prob",
         0.25,
-        "--elsewhere-share",
+        "--reference-augment-prob",
         0.75,
-        "--rider-share",
+        "--attached-object-prob",
         0.4,
-        "--pictures-gb",
+        "--image-cache-gb",
         1,
         "--seed",
         4,
     )
     limpet("train", "--out", "run", "--stills", stills, *SMALL, *given, "--steps", 1).succeeded()
     config = load_checkpoint(tmp_path / "run/checkpoint.safetensors").config
-    assert (config.model, config.encoder_rate, config.identity_learns, config.score_every) == (
+    assert (config.model, config.encoder_lr_ratio, config.train_id_bank_throughout, config.score_every) == (
         "deaot-t",
         0.3,
         True,
         0,
     )
     clips = config.clips
-    assert (config.mistake_share, config.elsewhere_share, clips.rider_share) == (0.25, 0.75, 0.4)
-    assert (clips.crowd_share, clips.pictures_gb, clips.seed, clips.frames) == ((0.1, 0.2), 1, 4, 2)
+    assert (config.mask_corruption_prob, config.reference_augment_prob, clips.attached_object_prob) == (
+        0.25,
+        0.75,
+        0.4,
+    )
+    assert (clips.crowd_prob, clips.image_cache_gb, clips.seed, clips.frames) == ((0.1, 0.2), 1, 4, 2)
 
 
 def test_photos_that_cannot_be_used_are_named(limpet: Limpet, stills: Path, tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ import torch
 from PIL import Image
 
 from limpet.cli.visualise import parse_frames, parse_query
-from limpet.errors import VideoError
+from limpet.core.errors import VideoError
 from limpet.models import DeAOT
 from limpet.registry import find
-from limpet.tracking.visualise import visualise
-from limpet.tracking.wish import Wish
-from limpet.weights.files import Weights, write_weights
+from limpet.tracking.visualise_attention import VisualiseConfig, visualise
+from limpet.weights.weights_file import Weights, write_weights
 
 from .clips import SIZE, frames_in, write_first_mask
 from .command import Limpet
@@ -148,7 +147,7 @@ def test_ctrl_c_keeps_what_is_drawn(clip: Path, mask: Path, weights: Path, tmp_p
     with pytest.raises(KeyboardInterrupt):
         visualise(
             clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights),
-            wish=Wish(what=("maps",), every=2), on_frame=stop,
+            wish=VisualiseConfig(what=("maps",), every=2), on_frame=stop,
         )  # fmt: skip
     assert files_in(tmp_path / "look") == ["maps.mp4", "maps/00002.png", "visualise.json"]
     assert frames_in(tmp_path / "look/maps.mp4") == 3
@@ -158,7 +157,7 @@ def test_only_the_frames_that_are_drawn_are_looked_at(
     clip: Path, mask: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import limpet
-    from limpet.tracking import visualise as module
+    from limpet.tracking import visualise_attention as module
 
     looked: list[int] = []
     really = module.look
@@ -168,7 +167,7 @@ def test_only_the_frames_that_are_drawn_are_looked_at(
         return really(tracker, frame, state, *rest)
 
     monkeypatch.setattr(module, "look", counted)
-    wish = Wish(what=("maps",), frames=(3, 5), movies=False)
+    wish = VisualiseConfig(what=("maps",), frames=(3, 5), movies=False)
     done: list[int] = []
     visualise(
         clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights), wish=wish,

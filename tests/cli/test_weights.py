@@ -10,7 +10,7 @@ import pytest
 import torch
 from golden import golden_weights
 
-from limpet.weights.files import read_weights, sha256
+from limpet.weights.weights_file import read_weights, sha256
 
 from .clips import masks_of
 from .command import Limpet

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limpet.core.errors import DataError
 from limpet.data.folders import DavisFolder, StillsFolder, read_mask
-from limpet.errors import DataError
 
 
 def test_stills_are_listed_with_their_kind(stills_root: Path) -> None:

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limpet.data.cache import PictureCache
-from limpet.data.clip import ClipConfig, RawClip
+from limpet.core.errors import DataError
 from limpet.data.folders import DavisFolder, StillsFolder
+from limpet.data.image_cache import ImageCache
+from limpet.data.layers import ClipConfig, RawClip
 from limpet.data.sampling import ClipSampler, draw_frames
-from limpet.errors import DataError
 
 
 def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
     settings = ClipConfig(size=65, **config)  # type: ignore[arg-type]
     photos, videos = StillsFolder(stills).stills, DavisFolder(davis, "fit").sequences
-    return ClipSampler(settings, photos, videos, PictureCache(480), PictureCache(640), rank)
+    return ClipSampler(settings, photos, videos, ImageCache(480), ImageCache(640), rank)
 
 
 def _same(a: RawClip, b: RawClip) -> bool:
@@ -40,7 +40,7 @@ def test_a_clip_is_a_function_of_seed_rank_and_step(stills_root: Path, davis_roo
 
 
 def test_the_share_of_video_follows_the_progress(stills_root: Path, davis_root: Path) -> None:
-    sampler = _sampler(stills_root, davis_root, video_share=(0.0, 1.0))
+    sampler = _sampler(stills_root, davis_root, video_prob=(0.0, 1.0))
 
     def share(progress: float) -> float:
         scenes = [sampler.sample(step, 0, progress).layers[0] for step in range(30)]
@@ -72,7 +72,7 @@ def test_clips_vary(stills_root: Path, davis_root: Path) -> None:
 
 
 def test_a_crowd_has_many_objects_some_of_which_look_alike(stills_root: Path, davis_root: Path) -> None:
-    sampler = _sampler(stills_root, davis_root, crowd_share=(0.0, 1.0))
+    sampler = _sampler(stills_root, davis_root, crowd_prob=(0.0, 1.0))
     usual, crowds = ([sampler.sample(step, 0, end) for step in range(30)] for end in (0.0, 1.0))
     assert all(
         _same(a, b)
@@ -91,23 +91,23 @@ def test_a_crowd_has_many_objects_some_of_which_look_alike(stills_root: Path, da
 
 def test_one_kind_of_data_is_enough_but_none_is_not(stills_root: Path, davis_root: Path) -> None:
     both = _sampler(stills_root, davis_root)
-    caches = PictureCache(480), PictureCache(640)
-    config = ClipConfig(size=65, video_share=(0.5, 0.5))
+    caches = ImageCache(480), ImageCache(640)
+    config = ClipConfig(size=65, video_prob=(0.5, 0.5))
     assert len(ClipSampler(config, both.stills, [], *caches).sample(0).layers[0].images) == 1
     assert len(ClipSampler(config, [], both.sequences, *caches).sample(0).layers[0].images) == 3
     with pytest.raises(DataError, match="neither photos nor videos"):
         ClipSampler(config, [], [], *caches)
 
 
-@pytest.mark.parametrize("max_gap", [1, 3, 50])
-def test_gaps_stay_within_the_video_and_the_curriculum(max_gap: int) -> None:
+@pytest.mark.parametrize("max_frame_gap", [1, 3, 50])
+def test_gaps_stay_within_the_video_and_the_curriculum(max_frame_gap: int) -> None:
     rng = np.random.default_rng(0)
     directions = set()
     for _ in range(50):
-        picks = draw_frames(rng, 20, 4, max_gap)
+        picks = draw_frames(rng, 20, 4, max_frame_gap)
         gaps = np.diff(picks)
         assert min(picks) >= 0 and max(picks) < 20
-        assert np.abs(gaps).min() >= 1 and np.abs(gaps).max() <= max_gap
+        assert np.abs(gaps).min() >= 1 and np.abs(gaps).max() <= max_frame_gap
         assert (gaps > 0).all() or (gaps < 0).all()
         directions.add(bool(gaps[0] > 0))
     assert directions == {True, False}

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from limpet.demo.clip import OBJECT_NAMES, demo_masks, demo_video, read_masks
-from limpet.video.reader import open_video
+from limpet.demo.demo_clip import OBJECT_NAMES, demo_masks, demo_video, read_masks
+from limpet.video.open import open_video
 
 pytest.importorskip("skimage", reason="painting the clip needs scikit-image, part of the [dev] extra")
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limpet.core.errors import DataError
 from limpet.distillation.proposals import DEFAULT, border_barrier, propose, propose_opening
-from limpet.errors import DataError
-from limpet.video.reader import open_video
+from limpet.video.open import open_video
 
 HEIGHT, WIDTH = 120, 160
 SMALL = replace(DEFAULT, side=120)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 import limpet
 from limpet.cli.evaluate import app
 from limpet.cli.options import ENLARGE
-from limpet.errors import DataError, OutputError
+from limpet.core.errors import DataError, OutputError
 
 from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.evaluation.davis import load_davis, read_ids
 
 from .tiny import SIZE, box, make_sequence, make_split, moving_box

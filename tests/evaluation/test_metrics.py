@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limpet.errors import MaskError
+from limpet.core.errors import MaskError
 from limpet.evaluation.metrics import (
     boundary_accuracy,
     boundary_map,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.evaluation.davis import Dataset, load_davis
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
 from limpet.evaluation.protocol import Tracker, evaluate_predictions, evaluate_tracker

@@ -16,7 +16,7 @@ from PIL import Image
 from runtime.bundles import SIZE, make_bundle, make_tracker, tiny_programs
 
 from limpet.export.litert import PYTHON
-from limpet.runtime.tracker import load_exported
+from limpet.runtime.exported_tracker import load_exported
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = ROOT / "examples/litert_runner.py"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from limpet.errors import ModelError, OutputError
+from limpet.core.errors import ModelError, OutputError
 from limpet.export.backends import ExportOptions, find_backend
 from limpet.export.bundle import ExportPlan, export, new_folder
 from limpet.runtime.manifest import NAME

@@ -8,10 +8,10 @@ import pytest
 import torch
 from networks import lively_model, small_config
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Programs, make_programs
-from limpet.models.fixed import FixedConfig
+from limpet.models.fixed_size import FixedConfig
 from limpet.models.inference import for_inference
 from limpet.runtime.manifest import GraphSpec
 

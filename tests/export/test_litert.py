@@ -17,16 +17,16 @@ from networks import frames, lively_model, mask_of, small_config
 from runtime.bundles import SIZE, make_tracker, tiny_programs
 from torch import Tensor
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export import litert
 from limpet.export.backends import Clip, ExportOptions
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
 from limpet.export.program import Programs, make_programs
 from limpet.models.deformable import DeformableConfig
-from limpet.models.fixed import FixedConfig
+from limpet.models.fixed_size import FixedConfig
 from limpet.models.inference import for_inference
-from limpet.runtime.tracker import ExportedTracker, load_exported
+from limpet.runtime.exported_tracker import ExportedTracker, load_exported
 from limpet.tracking.tracker import Tracker
 
 from .unknown import unknown_program

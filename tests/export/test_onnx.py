@@ -11,12 +11,12 @@ import torch
 from runtime.bundles import SIZE, boxes, noise
 from torch import Tensor, nn
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.export.backends import Clip
-from limpet.export.calibration import record_feeds
+from limpet.export.calibration_clip import record_feeds
+from limpet.export.int8 import KEPT, onnx_int8
 from limpet.export.onnx import WEIGHTS, save, to_onnx
 from limpet.export.program import Program, Programs
-from limpet.export.quantise import KEPT, onnx_int8
 from limpet.runtime.manifest import TensorSpec
 
 

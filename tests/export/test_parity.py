@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limpet.errors import VideoError, WeightsError
+from limpet.core.errors import VideoError, WeightsError
 from limpet.export.parity import compare, reference_tracker
 from limpet.runtime.manifest import GraphSpec, Manifest
 
@@ -71,7 +71,7 @@ def test_a_ring_is_compared_with_a_ring() -> None:
 
 
 def reference_sha() -> str:
-    from limpet.weights.files import sha256
-    from limpet.weights.store import find_weights
+    from limpet.weights.weights_file import sha256
+    from limpet.weights.zoo import find_weights
 
     return sha256(Path(find_weights("deaot-t", None)))

@@ -17,14 +17,14 @@ import torch
 from networks import frames, lively_model, mask_of, same_state
 from torch import Tensor
 
-from limpet.errors import ModelError, WeightsError
+from limpet.core.errors import ModelError, WeightsError
 from limpet.models import Model, ModelConfig, build_model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.registry import find
 from limpet.state import LayerMemory, Memory, TrackerState
 from limpet.tracking.tracker import Tracker
 from limpet.training.rollout import RolloutConfig, rollout
-from limpet.weights.files import Weights, load_into, read_weights, write_weights
+from limpet.weights.weights_file import Weights, load_into, read_weights, write_weights
 
 OBJECTS = 2
 

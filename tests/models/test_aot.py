@@ -6,10 +6,9 @@ import pytest
 import torch
 from model_tester import ModelTester
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models import AOTConfig
-from limpet.models.position import sine_position
-from limpet.models.transformer import TransformerConfig
+from limpet.models.transformer import TransformerConfig, sine_position
 
 NARROW = TransformerConfig(channels=32, heads=4, hidden_channels=64, window_reach=3)
 

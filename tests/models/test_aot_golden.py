@@ -11,7 +11,7 @@ from forced import ForcedRun, Inside, compare, golden_model
 from golden import arrays, clip, golden_folder, normalise
 from torch import Tensor, nn
 
-from limpet.models.position import sine_position
+from limpet.models.transformer import sine_position
 
 MEMBERS = {"aot-t": "aott", "aot-l": "aotl"}
 LONG_TERM_GAP = 2  # of the reference run of the L models

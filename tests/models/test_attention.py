@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from limpet.models.attention import OUTSIDE, attend, attend_locally, skew
+from limpet.models.attention import MASKED_LOGIT, attend, attend_locally, skew
 
 SIZES = [(1, 1), (2, 3), (5, 9), (9, 4), (11, 1), (13, 10)]  # smaller and larger than the window, lines
 WINDOW = 7
@@ -89,7 +89,7 @@ def test_skew_moves_each_row_one_step_further(length: int) -> None:
     relative = torch.randn(2, 3, length, 5)
     skewed = skew(relative)
     assert skewed.shape == (2, 3, length, length + 4)
-    expected = torch.full_like(skewed, OUTSIDE)
+    expected = torch.full_like(skewed, MASKED_LOGIT)
     for row in range(length):
         expected[:, :, row, row : row + 5] = relative[:, :, row]
     assert torch.equal(skewed, expected)

@@ -10,7 +10,7 @@ import torch
 from model_tester import ModelTester
 from networks import NARROW
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models import DeAOT, DeAOTConfig, build_model
 from limpet.models.attention import attend
 from limpet.models.deformable import DeformableConfig

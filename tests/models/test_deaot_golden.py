@@ -14,7 +14,7 @@ from torch import Tensor
 
 from limpet.models import Model
 from limpet.state import LayerMemory
-from limpet.tracking.prepare import prepare_image
+from limpet.tracking.processing import prepare_image
 
 MEMBERS = {
     "deaot-t": "deaott",

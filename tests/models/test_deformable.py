@@ -16,7 +16,7 @@ from limpet.models.deformable import (
     DeformableConfig,
     DeformableSampling,
     OffsetNetwork,
-    corners_and_shares,
+    bilinear_corners,
     reference_points,
     sample_memory,
     sample_tokens,
@@ -68,7 +68,7 @@ def test_sampling_equals_the_equations(size: tuple[int, int]) -> None:
 
 
 def test_shares_add_up_and_cells_exist() -> None:
-    cells, shares = corners_and_shares(random_places((4, 7), count=200), (4, 7))
+    cells, shares = bilinear_corners(random_places((4, 7), count=200), (4, 7))
     torch.testing.assert_close(shares.sum(-1), torch.ones_like(shares[..., 0]))
     assert shares.min() >= 0
     assert 0 <= cells.min() <= cells.max() < 28

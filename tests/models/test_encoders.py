@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models.frozen_norm import FrozenBatchNorm2d, fold_frozen_norms, freeze
 from limpet.models.mobilenet import MobileNetV2
 from limpet.models.resnet import ResNet50

@@ -7,7 +7,7 @@ import torch
 from networks import lively_model
 from torch import Tensor
 
-from limpet.errors import ModelError
+from limpet.core.errors import ModelError
 from limpet.models import DeAOT, inference
 from limpet.models.frozen_norm import FrozenBatchNorm2d
 from limpet.models.identity import one_hot

@@ -12,7 +12,7 @@ import torch
 from networks import NARROW, frames, mask_of
 from torch import Tensor, nn
 
-from limpet.errors import MissingExtraError, ModelError
+from limpet.core.errors import MissingExtraError, ModelError
 from limpet.models import DeAOTConfig, build_model
 from limpet.models.encoders import build_encoder, find_encoder
 from limpet.models.frozen_norm import freeze

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import limpet
 from limpet.cli.main import app
+from limpet.core.masks import write_mask
 from limpet.project import Project
-from limpet.video.masks import write_mask
 
 from .tiny import COUNT, Repeats, box, content
 

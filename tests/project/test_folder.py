@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limpet.errors import OutputError, VideoError
+from limpet.core.errors import OutputError, VideoError
 from limpet.project import Project, ProjectError
 
 from .tiny import COUNT, Repeats, box, boxes, content, make_video

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limpet.core.masks import decode_mask, encode_mask, write_mask
 from limpet.project import ProjectError
-from limpet.project.edits import Draft
-from limpet.project.export import spans
+from limpet.project.draft import Draft
 from limpet.project.folder import Folder
-from limpet.project.head import Edit, Head, read_head, write_head
-from limpet.project.merge import Predicted, choose, compose, with_given
+from limpet.project.merge_passes import Predicted, choose, compose, with_given
+from limpet.project.project import spans
+from limpet.project.project_file import Edit, Head, read_head, write_head
 from limpet.project.snapshot import (
     PAGE,
     Entry,
@@ -26,8 +27,7 @@ from limpet.project.snapshot import (
     write_snapshot,
 )
 from limpet.project.store import Store
-from limpet.project.video import VideoReference
-from limpet.video.masks import decode_mask, encode_mask, write_mask
+from limpet.project.video_reference import VideoReference
 
 from .tiny import SIZE, box, boxes, make_video
 

@@ -9,9 +9,9 @@ import pytest
 from networks import frames, small_tracker
 from PIL import Image
 
-from limpet.errors import VideoError
+from limpet.core.errors import VideoError
 from limpet.project import Project, ProjectError
-from limpet.project import runner as running
+from limpet.project import propagation as running
 
 from .tiny import COUNT, Repeats, box, boxes, make_video
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from networks import HEIGHT, WIDTH, lively_model, small_config
 
+from limpet.core.calibration import Calibration
 from limpet.export.backends import ExportOptions, load_writer
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.program import Programs, make_programs
-from limpet.models.fixed import FixedConfig
+from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.manifest import Manifest
-from limpet.tracking.calibration import Calibration
-from limpet.tracking.policies import Ring
+from limpet.tracking.memory_policies import Ring
 from limpet.tracking.tracker import Tracker
 
 SIZE = (HEIGHT - 5, WIDTH - 13)

@@ -13,9 +13,9 @@ import pytest
 from cli.clips import masks_of, write_images
 from cli.command import Limpet
 
-from limpet.tracking.run import track
+from limpet.core.masks import write_mask
+from limpet.tracking.track_video import track
 from limpet.tracking.tracker import Tracker
-from limpet.video.masks import write_mask
 
 from .bundles import boxes, noise
 

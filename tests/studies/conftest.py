@@ -18,13 +18,12 @@ from training.tiny import CLIPS, make_stills
 from limpet import registry
 from limpet.models import AOTConfig, DeAOTConfig
 from limpet.models.deformable import DeformableConfig
-from limpet.studies.bench import Bench, Start
-from limpet.studies.data import StudyData, small_data
+from limpet.studies.conditions import Bench, Start, StudyData, small_data
 from limpet.studies.footprint import footprint
 from limpet.studies.scale import Scale, Stage
 from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig
-from limpet.weights.files import Weights, write_weights
+from limpet.weights.weights_file import Weights, write_weights
 
 PLAIN = DeAOTConfig(propagation=NARROW)
 DEFORMABLE = replace(PLAIN, propagation=replace(NARROW, deformable=DeformableConfig()))
@@ -52,7 +51,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is measured on 480x854, and curves are drawn at each checkpoint: most of the time here."""
     monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
-    monkeypatch.setattr("limpet.studies.score.footprint", partial(footprint, size=(64, 80)))
+    monkeypatch.setattr("limpet.studies.student.footprint", partial(footprint, size=(64, 80)))
 
 
 def write_model(path: Path, name: str, seed: int) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.studies.catalogue import STUDIES, find_study
 from limpet.studies.study import Arm
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.studies.result import (
     Result,
     copy_of,

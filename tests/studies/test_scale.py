@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.studies.scale import SCALES, dry, find_scale
 
 
@@ -15,7 +15,7 @@ def test_the_papers_recipe() -> None:
     stills, videos = (stage.training for stage in scale.stages)
     assert (stills.steps, videos.steps) == (100_000, 130_000)
     assert {(t.clips.batch, t.clips.size, t.clips.frames) for t in (stills, videos)} == {(16, 465, 5)}
-    assert (stills.clips.video_share, videos.clips.video_share) == ((0.0, 0.0), (1.0, 1.0))
+    assert (stills.clips.video_prob, videos.clips.video_prob) == ((0.0, 0.0), (1.0, 1.0))
     assert (stills.learning_rate, videos.learning_rate) == (4e-4, 2e-4)
     assert (scale.teacher, scale.max_size, scale.stride) == ("r50-deaot-l", 480, 1)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from limpet.studies.bench import Bench
 from limpet.studies.catalogue import STUDIES
+from limpet.studies.conditions import Bench
 from limpet.studies.plots import draw_study, term
-from limpet.studies.report import as_markdown, on_screen, write_report
-from limpet.studies.run import StudyRun
+from limpet.studies.render import as_markdown, on_screen, write_report
+from limpet.studies.study_run import StudyRun
 from limpet.studies.table import Spread, StudyTable, make_table
 
 from .test_result import RESULT

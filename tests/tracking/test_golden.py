@@ -12,8 +12,8 @@ from golden import ATOL, arrays, clip, golden_folder
 from torch import Tensor
 
 from limpet.tracking import tracker
-from limpet.tracking.labels import label_map
-from limpet.tracking.policies import FirstFrame, MemoryPolicy, Official
+from limpet.tracking.memory_policies import FirstFrame, MemoryPolicy, Official
+from limpet.tracking.processing import label_map
 from limpet.tracking.tracker import Tracker
 
 GAP = 2  # between long-term memories in the reference runs of the L models

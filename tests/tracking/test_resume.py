@@ -17,15 +17,15 @@ import pytest
 from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
-from limpet.errors import OutputError, VideoError
+from limpet.core.errors import OutputError, VideoError
+from limpet.results.run_folder import WORK
 from limpet.state import TrackerState
-from limpet.tracking.checkpoint import Checkpoints
-from limpet.tracking.run import TrackResult, track
-from limpet.tracking.settings import check_can_go_on
+from limpet.tracking.run_settings import check_can_go_on
+from limpet.tracking.state_checkpoints import Checkpoints
+from limpet.tracking.track_video import TrackResult, track
 from limpet.tracking.tracker import Tracker
 from limpet.video.encode import H264Writer
-from limpet.video.reader import open_video
-from limpet.video.work import WORK
+from limpet.video.open import open_video
 
 PIECE = 4
 """Frames in a piece of the overlay, to have several in a short clip."""
@@ -71,8 +71,8 @@ def run(tracker: Tracker, shots: Path) -> Iterator[Run]:
         return track(shots, mask_of(7, 200), out, **settings)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limpet.tracking.checkpoint.INTERVAL", 0.0)
-        patch.setattr("limpet.tracking.checkpoint.LARGEST_SHARE", 1e9)
+        patch.setattr("limpet.tracking.state_checkpoints.INTERVAL", 0.0)
+        patch.setattr("limpet.tracking.state_checkpoints.LARGEST_SHARE", 1e9)
         yield run
 
 
@@ -123,7 +123,7 @@ def test_killed_anywhere(
 ) -> None:
     """Copies are made before and after changes of a name and lines of the journal; seven of them are resumed."""
     out, copies, chance = tmp_path / "out", [], random.Random(0)
-    rename, append = Path.replace, "limpet.video.journal.Journal.append"
+    rename, append = Path.replace, "limpet.results.journal.Journal.append"
 
     def copy(always: bool = False) -> None:
         if out.is_dir() and (always or chance.random() < 0.3):
@@ -140,7 +140,7 @@ def test_killed_anywhere(
         copy()
 
     with monkeypatch.context() as patch:
-        from limpet.video.journal import Journal
+        from limpet.results.journal import Journal
 
         original = Journal.append
         patch.setattr(append, appended)
@@ -162,7 +162,7 @@ def test_killed_twice_and_with_much_to_repeat(
         if index in (2, 6):
             checkpoints.flush()
 
-    monkeypatch.setattr("limpet.tracking.checkpoint.Checkpoints.offer", offer)
+    monkeypatch.setattr("limpet.tracking.state_checkpoints.Checkpoints.offer", offer)
     first = tmp_path / "first"
     run(
         tmp_path / "whole",
@@ -210,7 +210,7 @@ def test_stopped_in_order(run: Run, undisturbed: dict[str, bytes], tmp_path: Pat
 def test_an_error_of_the_disk_while_writing_down(
     run: Run, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from limpet.video.journal import Journal
+    from limpet.results.journal import Journal
 
     append, calls = Journal.append, iter(range(1000))
 
@@ -220,7 +220,7 @@ def test_an_error_of_the_disk_while_writing_down(
         append(journal, *facts)
 
     with monkeypatch.context() as patch, pytest.raises(OutputError, match="no space left"):
-        patch.setattr("limpet.video.journal.Journal.append", full)
+        patch.setattr("limpet.results.journal.Journal.append", full)
         run(tmp_path / "out")
     run(tmp_path / "out", resume=True)
     assert content(tmp_path / "out") == undisturbed

@@ -10,9 +10,9 @@ import torch
 from networks import frames, lively_model, mask_of, same_state, small_tracker, tensors_of, tokens_of
 from numpy.typing import NDArray
 
-from limpet.errors import MaskError, ModelError, VideoError
+from limpet.core.calibration import Calibration
+from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.state import TrackerState
-from limpet.tracking.calibration import Calibration
 from limpet.tracking.tracker import Tracker
 
 Frame = NDArray[np.uint8]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from limpet.errors import DataError, OutputError
+from limpet.core.errors import DataError, OutputError
 from limpet.training.checkpoint import load_checkpoint, restore, save_checkpoint
 from limpet.training.schedule import build_optimizer
 

@@ -14,15 +14,16 @@ from networks import lively_model
 from PIL import Image
 from torch import Tensor
 
+from limpet.core.errors import DataError
 from limpet.data import ClipBatch, StillsFolder
-from limpet.errors import DataError
 from limpet.models import DeAOT
 from limpet.tensor_files import read_tensors
-from limpet.training import loop, objective
+from limpet.training import loop
+from limpet.training import rollout as objective
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.config import TrainConfig
 from limpet.training.loop import CHECKPOINT, Run, batches_ahead, train
-from limpet.training.schedule import averaging_decay, learning_rate
+from limpet.training.schedule import ema_decay, learning_rate
 
 from .tiny import make_stills, tiny_run
 
@@ -218,7 +219,7 @@ def test_the_average_follows_the_weights(tmp_path: Path, stills: StillsFolder) -
     expected = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     for step in range(3):
         run.step(step, clips.batch(step))
-        decay = averaging_decay(config, step)
+        decay = ema_decay(config, step)
         for name, tensor in run.model.state_dict().items():
             expected[name] = decay * expected[name] + (1 - decay) * tensor
     for name, tensor in run.average.state_dict().items():
@@ -266,7 +267,7 @@ def test_own_predictions_begin_where_the_settings_say(
         return rollout(model, images, masks, counts, config, slots)
 
     monkeypatch.setattr(objective, "rollout", watched)
-    start(tmp_path, stills, tiny_run(steps=4, own_predictions_from=0.5, reference_until=0.5))
+    start(tmp_path, stills, tiny_run(steps=4, teacher_forcing_until=0.5, aux_loss_until=0.5))
     assert seen == [(False, 1.0, None), (False, 0.5, None), (True, 0.0, None), (True, 0.0, None)]
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from limpet.training.losses import (
     bootstrapped_cross_entropy,
-    hard_pixel_share,
     mask_loss,
     soft_jaccard,
+    top_k_schedule,
 )
 
 B, S, H, W = 2, 4, 6, 7
@@ -105,7 +105,7 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
 
 
 def test_the_share_of_hard_pixels_falls_until_half_way() -> None:
-    assert hard_pixel_share(0.0) == 1.0
-    assert hard_pixel_share(0.25) == pytest.approx(0.575)
-    assert hard_pixel_share(0.5) == hard_pixel_share(0.7) == hard_pixel_share(1.0) == pytest.approx(0.15)
-    assert hard_pixel_share(0.25, smallest=0.5) == pytest.approx(0.75)
+    assert top_k_schedule(0.0) == 1.0
+    assert top_k_schedule(0.25) == pytest.approx(0.575)
+    assert top_k_schedule(0.5) == top_k_schedule(0.7) == top_k_schedule(1.0) == pytest.approx(0.15)
+    assert top_k_schedule(0.25, smallest=0.5) == pytest.approx(0.75)

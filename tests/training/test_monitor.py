@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from limpet.errors import MissingExtraError
+from limpet.core.errors import MissingExtraError
 from limpet.training.monitor import Monitor, draw_curves, progress_bar
 
 

@@ -14,7 +14,7 @@ from limpet.models import DeAOT
 from limpet.tracking.tracker import Tracker
 from limpet.training.losses import mask_loss
 from limpet.training.rollout import RolloutConfig, rollout
-from limpet.training.slots import slot_permutation
+from limpet.training.schedule import id_permutation
 
 T, B = 4, 2
 COUNTS = [3, 2]
@@ -48,7 +48,7 @@ def model() -> DeAOT:
 
 def test_shapes_and_the_sum_of_the_losses(model: DeAOT) -> None:
     images, masks = example()
-    result = rollout(model, images, masks, COUNTS, RolloutConfig(reference_weight=0.4, hard_share=0.5))
+    result = rollout(model, images, masks, COUNTS, RolloutConfig(reference_weight=0.4, top_k_fraction=0.5))
     assert result.frame_losses.shape == (T, B) and not result.frame_losses.requires_grad
     assert result.masks.shape == (T, B, 65, 97)
     assert result.masks[:, 0].max() == 3 and result.masks[:, 1].max() == 2, "unused slots never win"
@@ -68,7 +68,7 @@ def test_clips_of_a_batch_do_not_touch(model: DeAOT) -> None:
 def test_the_loss_is_that_of_the_scores_by_id(model: DeAOT) -> None:
     """The auxiliary loss, computed anew from the model's parts, one clip after the other."""
     images, masks = example()
-    result = rollout(model, images, masks, COUNTS, RolloutConfig(hard_share=0.3))
+    result = rollout(model, images, masks, COUNTS, RolloutConfig(top_k_fraction=0.3))
     for b, count in enumerate(COUNTS):
         features = model.encode(images[0, b : b + 1])
         planes = F.one_hot(masks[0, b : b + 1], 11).permute(0, 3, 1, 2).float()
@@ -93,7 +93,7 @@ def test_own_predictions_take_the_place_of_the_truth(model: DeAOT) -> None:
 def test_the_identity_bank_may_learn_from_own_predictions(model: DeAOT) -> None:
     images, masks = example()
     model.zero_grad()
-    settings = RolloutConfig(own_predictions=True, identity_learns=True)
+    settings = RolloutConfig(own_predictions=True, train_id_bank_throughout=True)
     rollout(model, images, masks, COUNTS, settings).loss.backward()
     gradient = model.id_bank.patches.weight.grad
     assert gradient is not None and gradient.abs().sum() > 0
@@ -137,7 +137,7 @@ def test_mistakes_are_in_the_frame_before_and_not_in_the_reference(
     images, masks = example()
     given = what_is_read(monkeypatch)
     rollout(model, images, masks, COUNTS, RolloutConfig())
-    rollout(model, images, masks, COUNTS, RolloutConfig(mistake_share=1.0))
+    rollout(model, images, masks, COUNTS, RolloutConfig(mask_corruption_prob=1.0))
     right, mistaken = given[: T - 1], given[T - 1 :]
     assert torch.equal(right[0][0], right[0][1])
     for (reference, before), (same, spoiled) in zip(right, mistaken, strict=True):
@@ -153,7 +153,7 @@ def test_the_reference_is_elsewhere_in_long_term_memory_alone(
     given = what_is_read(monkeypatch)
     usual = rollout(model, images, masks, COUNTS, RolloutConfig(reference_weight=1.0))
     moved = rollout(
-        model, images, masks, COUNTS, RolloutConfig(reference_elsewhere=True, reference_weight=1.0)
+        model, images, masks, COUNTS, RolloutConfig(reference_augmented=True, reference_weight=1.0)
     )
     assert not torch.equal(given[0][0], given[T - 1][0])
     assert torch.equal(given[0][1], given[T - 1][1]), "the frame before is where it was"
@@ -165,7 +165,7 @@ def test_slots_only_say_where_an_id_lives() -> None:
     """Ids in other slots of a bank whose slots moved along give the same run."""
     images, masks = example()
     model = lively_model().eval()
-    order = slot_permutation(10, 10, torch.Generator().manual_seed(3))
+    order = id_permutation(10, 10, torch.Generator().manual_seed(3))
     moved = lively_model().eval()
     with torch.no_grad():
         moved.id_bank.patches.weight[:, order] = model.id_bank.patches.weight
@@ -181,7 +181,7 @@ def test_slots_only_say_where_an_id_lives() -> None:
 
 def test_each_clip_has_slots_of_its_own(model: DeAOT) -> None:
     images, masks = example()
-    identity, other = torch.arange(11), slot_permutation(10, 10)
+    identity, other = torch.arange(11), id_permutation(10, 10)
     plain = rollout(model, images, masks, COUNTS, RolloutConfig())
     mixed = rollout(model, images, masks, COUNTS, RolloutConfig(), torch.stack([identity, other]))
     torch.testing.assert_close(mixed.frame_losses[:, 0], plain.frame_losses[:, 0])
@@ -193,11 +193,13 @@ def test_checkpointing_gives_the_same_gradients(own: bool) -> None:
     images, masks = example()
     model = lively_model(small_config(layers=2)).train()
     gradients = []
-    for checkpointing in (False, True):
-        settings = RolloutConfig(own, 0.5, 0.5, long_term_gap=2, checkpointing=checkpointing)
+    for gradient_checkpointing in (False, True):
+        settings = RolloutConfig(
+            own, 0.5, 0.5, long_term_gap=2, gradient_checkpointing=gradient_checkpointing
+        )
         torch.manual_seed(5)  # dropout is part of what must be repeated
         model.zero_grad()
-        result = rollout(model, images, masks, COUNTS, settings, slot_permutation(10, 10).expand(B, -1))
+        result = rollout(model, images, masks, COUNTS, settings, id_permutation(10, 10).expand(B, -1))
         result.loss.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()

@@ -7,20 +7,22 @@ from itertools import pairwise
 import pytest
 import torch
 
-from limpet.errors import DataError
+from limpet.core.errors import DataError
 from limpet.models import DeAOT, build_model
 from limpet.models.frozen_norm import freeze
 from limpet.registry import find
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import (
-    averaging_decay,
     build_optimizer,
+    ema_decay,
+    id_permutation,
+    id_shuffle_count,
     learning_rate,
     rollout_config,
     set_learning_rate,
 )
 
-CONFIG = TrainConfig(steps=1000, learning_rate=1e-3, smallest_rate=1e-5, warm_up=0.1)
+CONFIG = TrainConfig(steps=1000, learning_rate=1e-3, min_learning_rate=1e-5, warm_up=0.1)
 
 
 def test_the_rate_rises_linearly_to_its_peak() -> None:
@@ -43,7 +45,7 @@ def test_rates_stay_in_range_for_any_warm_up(warm_up: float) -> None:
     for steps in (1, 2, 7):
         config = TrainConfig(steps=steps, warm_up=warm_up)
         rates = [learning_rate(config, step) for step in range(steps)]
-        assert all(config.smallest_rate < rate <= config.learning_rate for rate in rates)
+        assert all(config.min_learning_rate < rate <= config.learning_rate for rate in rates)
         assert max(rates) == pytest.approx(config.learning_rate), "the peak is reached"
 
 
@@ -95,40 +97,40 @@ def test_matrices_without_decay_are_the_official_ones() -> None:
 
 
 def test_a_stage_moves_from_given_to_own_masks_and_the_auxiliary_loss_fades() -> None:
-    config = TrainConfig(steps=100, own_predictions_from=0.5, reference_until=0.8)
+    config = TrainConfig(steps=100, teacher_forcing_until=0.5, aux_loss_until=0.8)
     first, middle, last = (rollout_config(config, step, None) for step in (0, 50, 99))
-    assert (first.own_predictions, first.reference_weight, first.hard_share) == (False, 1.0, 1.0)
+    assert (first.own_predictions, first.reference_weight, first.top_k_fraction) == (False, 1.0, 1.0)
     assert rollout_config(config, 49, None).own_predictions is False
     assert middle.own_predictions is True
     assert middle.reference_weight == pytest.approx(1 - 0.5 / 0.8)
-    assert middle.hard_share == pytest.approx(0.15)
+    assert middle.top_k_fraction == pytest.approx(0.15)
     assert last.reference_weight == rollout_config(config, 80, None).reference_weight == 0.0
 
 
 def test_settings_are_passed_on() -> None:
-    assert rollout_config(TrainConfig(checkpointing=True), 0, 2)[-2:] == (2, True)
-    assert rollout_config(TrainConfig(reference_until=0.0), 0, None).reference_weight == 0.0
-    never = TrainConfig(steps=10, own_predictions_from=1.0)
+    assert rollout_config(TrainConfig(gradient_checkpointing=True), 0, 2)[-2:] == (2, True)
+    assert rollout_config(TrainConfig(aux_loss_until=0.0), 0, None).reference_weight == 0.0
+    never = TrainConfig(steps=10, teacher_forcing_until=1.0)
     assert not any(rollout_config(never, step, None).own_predictions for step in range(10))
 
 
 def test_the_average_forgets_its_start_and_then_grows_long() -> None:
     config = TrainConfig(steps=1000, averaging=0.1)
-    assert averaging_decay(config, 0) == pytest.approx(0.1)
-    assert averaging_decay(config, 10) == pytest.approx(11 / 20)
-    assert averaging_decay(config, 999) == pytest.approx(0.99)
-    assert averaging_decay(TrainConfig(steps=1, averaging=0.0), 500) == pytest.approx(0.5)
+    assert ema_decay(config, 0) == pytest.approx(0.1)
+    assert ema_decay(config, 10) == pytest.approx(11 / 20)
+    assert ema_decay(config, 999) == pytest.approx(0.99)
+    assert ema_decay(TrainConfig(steps=1, averaging=0.0), 500) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"steps": 0}, "steps is 0; train for at least one step"),
-        ({"smallest_rate": 1e-3}, r"smallest 0\.001, peak 0\.0002; expected 0 < smallest <= peak"),
-        ({"smallest_rate": 0.0}, "expected 0 < smallest <= peak"),
+        ({"min_learning_rate": 1e-3}, r"smallest 0\.001, peak 0\.0002; expected 0 < smallest <= peak"),
+        ({"min_learning_rate": 0.0}, "expected 0 < smallest <= peak"),
         ({"warm_up": 1.5}, r"warm_up is 1\.5, expected a share from 0 to 1"),
-        ({"reference_until": -0.5}, r"reference_until is -0\.5, expected a share from 0 to 1"),
-        ({"own_predictions_from": 2}, "own_predictions_from is 2, expected a share"),
+        ({"aux_loss_until": -0.5}, r"aux_loss_until is -0\.5, expected a share from 0 to 1"),
+        ({"teacher_forcing_until": 2}, "teacher_forcing_until is 2, expected a share"),
         ({"averaging": -1}, "averaging is -1, expected a share"),
     ],
 )
@@ -142,5 +144,38 @@ def test_settings_survive_json() -> None:
 
     from limpet.data import ClipConfig
 
-    config = TrainConfig(steps=7, clips=ClipConfig(size=65, max_gap=(1, 9), video_share=(0.25, 1.0)))
+    config = TrainConfig(steps=7, clips=ClipConfig(size=65, max_frame_gap=(1, 9), video_prob=(0.25, 1.0)))
     assert TrainConfig.from_json(json.loads(json.dumps(config.as_json()))) == config
+
+
+def test_a_full_shuffle_keeps_the_background_and_reaches_every_slot() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([id_permutation(10, 10, generator) for _ in range(300)])
+    assert drawn.dtype == torch.int64 and drawn.shape == (300, 11)
+    assert (drawn[:, 0] == 0).all()
+    assert (drawn.sort(dim=1).values == torch.arange(11)).all(), "every slot once"
+    assert all(len(drawn[:, k].unique()) == 10 for k in range(1, 11)), "every id can reach every slot"
+    again = id_permutation(10, 10, torch.Generator().manual_seed(0))
+    assert torch.equal(again, drawn[0])
+
+
+def test_a_narrow_shuffle_leaves_the_other_slots_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([id_permutation(10, 4, generator) for _ in range(100)])
+    assert torch.equal(drawn[:, 5:], torch.arange(5, 11).expand(100, -1))
+    assert all(len(drawn[:, k].unique()) == 4 for k in range(1, 5))
+
+
+def test_nothing_in_use_leaves_every_object_in_its_own_slot() -> None:
+    assert torch.equal(id_permutation(10, 0), torch.arange(11))
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"), [(0.0, 0), (0.29, 0), (0.3, 3), (0.4, 5), (0.59, 10), (0.6, 10), (1.0, 10)]
+)
+def test_the_slots_in_use_widen_from_the_objects_to_all(progress: float, expected: int) -> None:
+    assert id_shuffle_count(progress, fixed_until=0.3, all_from=0.6, objects=3, slots=10) == expected
+
+
+def test_by_default_all_slots_are_in_use_from_the_first_step() -> None:
+    assert id_shuffle_count(0.0, fixed_until=0.0, all_from=0.0, objects=2, slots=10) == 10

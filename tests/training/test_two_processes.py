@@ -36,7 +36,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     model = lively_model(seed=rank)  # the first process's weights must win
-    config = tiny_run(steps=4, own_predictions_from=0.5)
+    config = tiny_run(steps=4, teacher_forcing_until=0.5)
     stills = StillsFolder(folder / "stills")
     average = train(model, config, folder / "run", stills, [], device="cpu", processes=2, quiet=True)
     images = TrainingClips(config.clips, stills, rank=rank).batch(0).images

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from limpet.video.reader import open_video
+from limpet.video.open import open_video
 
 from .clips import make_clip
 

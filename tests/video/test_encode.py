@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from limpet.video.encode import PIECE_FRAMES, EncoderMissingError, H264Writer, defragment
-from limpet.video.reader import open_video
+from limpet.video.open import open_video
 
 from .clips import grey_of, picture
 

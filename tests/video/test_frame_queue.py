@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from limpet.video.base import Frame
 from limpet.video.frame_queue import FrameQueue, StreamAccount
+from limpet.video.video_reader import Frame
 
 WAIT = 20
 """Seconds after which a test fails that would hang otherwise."""

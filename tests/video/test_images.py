@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limpet.errors import VideoError
+from limpet.core.errors import VideoError
 from limpet.video.image_reader import IMAGE_SUFFIXES, natural_sort
-from limpet.video.reader import open_video
+from limpet.video.open import open_video
 
 from .clips import SIZE, grey_of, picture
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from limpet.video.base import Frame, VideoReader
+from limpet.video.open import open_video
 from limpet.video.opencv_reader import OpenCVReader
 from limpet.video.packet_index import PacketIndex
 from limpet.video.pyav_reader import PyAVReader
-from limpet.video.reader import open_video
+from limpet.video.video_reader import Frame, VideoReader
 
 from .clips import SIZE, damage_packet, make_clip
 from .test_cut_off import trimmed

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limpet.errors import VideoError
+from limpet.core.errors import VideoError
 from limpet.video import sources, stream
-from limpet.video.piped import PipeInput
 from limpet.video.pyav_reader import PyAVReader
-from limpet.video.sources import Camera, Pipe, camera_device, find_source
+from limpet.video.sources import Camera, Pipe, PipeInput, camera_device, find_source
 from limpet.video.stream import StreamReader
 
 from .clips import SIZE, damage_packet, make_clip

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from limpet.errors import WeightsError
+from limpet.core.errors import WeightsError
 from limpet.registry import entries, find
 from limpet.weights.convert import which_model
-from limpet.weights.identify import Likeness, Shapes, all_shapes, in_words, likenesses
+from limpet.weights.identify import ModelMatch, Shapes, all_shapes, in_words, match_models
 
 DEAOT_L = ("deaot-b", "deaot-l")
 SAME = "deaot-b or deaot-l (same tensors; they differ in memory only)"
@@ -30,42 +30,42 @@ def tensors_of(shapes: Shapes, without: str = "nothing") -> dict[str, Tensor]:
 def test_every_model_is_told_from_all_others(table: dict[str, Shapes]) -> None:
     assert list(table) == [entry.name for entry in entries()]
     for model, shapes in table.items():
-        best, second, *_ = likenesses(tensors_of(shapes), table)
+        best, second, *_ = match_models(tensors_of(shapes), table)
         assert model in best.models and best.share == 1 > second.share
         settings = {replace(find(name).config(), long_term_gap=None) for name in best.models}
         assert len(settings) == 1, f"{best.models} differ in more than memory and yet have the same tensors"
-    assert likenesses(tensors_of(table["deaot-l"]), table)[0].models == DEAOT_L
+    assert match_models(tensors_of(table["deaot-l"]), table)[0].models == DEAOT_L
 
 
 def test_words(table: dict[str, Shapes]) -> None:
-    assert in_words(likenesses(tensors_of(table["deaot-l"]), table)) == f"it is {SAME}"
+    assert in_words(match_models(tensors_of(table["deaot-l"]), table)) == f"it is {SAME}"
     part = tensors_of(table["deaot-l"], without="id_bank.patches.weight")
-    assert in_words(likenesses(part, table)) == f"it looks like {SAME}: 99 % of the tensors agree"
-    assert in_words(likenesses({"a": torch.ones(1)}, table)) == "it looks like none of limpet's models"
+    assert in_words(match_models(part, table)) == f"it looks like {SAME}: 99 % of the tensors agree"
+    assert in_words(match_models({"a": torch.ones(1)}, table)) == "it looks like none of limpet's models"
 
 
 def test_index_tables_may_be_absent(table: dict[str, Shapes]) -> None:
     part = tensors_of(table["swin-b-deaot-l"])
     assert not any(name.endswith("relative_position_index") for name in part)
     with_tables = part | {"encoder.layers.0.blocks.0.attn.relative_position_index": torch.ones(2)}
-    assert likenesses(part, table) == likenesses(with_tables, table)
-    assert likenesses(part, table)[0] == Likeness(("swin-b-deaot-l",), 1.0)
+    assert match_models(part, table) == match_models(with_tables, table)
+    assert match_models(part, table)[0] == ModelMatch(("swin-b-deaot-l",), 1.0)
 
 
 @pytest.mark.parametrize(("file", "model"), [("DeAOTL_PRE_YTB_DAV.pth", 1), ("deaotb.pth", 0)])
 def test_siblings_are_told_apart_by_the_official_name(file: str, model: int) -> None:
-    assert which_model(Path(file), [Likeness(DEAOT_L, 1.0)]) == DEAOT_L[model]
-    assert which_model(Path(file), [Likeness(("aot-t",), 1.0)]) == "aot-t", "tensors come before names"
+    assert which_model(Path(file), [ModelMatch(DEAOT_L, 1.0)]) == DEAOT_L[model]
+    assert which_model(Path(file), [ModelMatch(("aot-t",), 1.0)]) == "aot-t", "tensors come before names"
 
 
 @pytest.mark.parametrize("file", ["x.pth", "DeAOTLarge.pth"])
 def test_siblings_that_nothing_tells_apart(file: str) -> None:
     with pytest.raises(WeightsError, match=r"it is deaot-b or .*; say which with --model deaot-b or deaot-l"):
-        which_model(Path(file), [Likeness(DEAOT_L, 1.0)])
+        which_model(Path(file), [ModelMatch(DEAOT_L, 1.0)])
 
 
 def test_tensors_of_no_model() -> None:
     with pytest.raises(
         WeightsError, match=r"x: it looks like aot-t: 90 % .*; name the model with --model NAME"
     ):
-        which_model(Path("x"), [Likeness(("aot-t",), 0.9)])
+        which_model(Path("x"), [ModelMatch(("aot-t",), 0.9)])

@@ -13,11 +13,11 @@ from golden import golden_weights, manifest_of
 from networks import small_config
 from torch import Tensor
 
-from limpet.errors import WeightsError
+from limpet.core.errors import WeightsError
 from limpet.models import DeAOT, build_model
 from limpet.registry import find
-from limpet.weights.files import load_into
 from limpet.weights.official import family_of, from_official, our_name, read_official
+from limpet.weights.weights_file import load_into
 
 PRESETS = {
     "deaott": "deaot-t",

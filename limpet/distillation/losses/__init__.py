@@ -7,9 +7,8 @@ from limpet.distillation.losses.combined import (
     distillation_loss,
 )
 from limpet.distillation.losses.dist import dist_losses, inter_object_loss, intra_object_loss
-from limpet.distillation.losses.hints import HintLoss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
-from limpet.distillation.losses.pefd import ProjectorEnsembleLoss
+from limpet.distillation.losses.projections import HintLoss, ProjectorEnsembleLoss
 from limpet.distillation.losses.representation import representation_loss
 
 __all__ = [

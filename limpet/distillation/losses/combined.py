@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from limpet.core.errors import DataError
 from limpet.distillation.losses.cka import cka_loss
 from limpet.distillation.losses.dist import SLOTS, dist_losses, inter_object_loss, intra_object_loss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
-from limpet.errors import DataError
-from limpet.models.maps import AttentionMap
+from limpet.models.attention_map import AttentionMap
 
 LOGITS = ("dist", "inter", "intra", "kl", "none")
 ATTENTION = ("cka", "kl", "none")

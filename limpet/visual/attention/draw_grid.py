@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.visual.attention.attention_scene import Scene
 from limpet.visual.attention.brush import LIGHT, dot, line
 from limpet.visual.attention.panels import picture
-from limpet.visual.attention.scene import Scene
 from limpet.visual.attention.sheet import Caption
 
 Image = NDArray[np.uint8]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.visual.attention.attention_record import Floats
+from limpet.visual.attention.attention_scene import Scene, Subject
 from limpet.visual.attention.panels import colours_of, picture
-from limpet.visual.attention.scene import Scene, Subject
-from limpet.visual.attention.seen import Floats
 from limpet.visual.attention.sheet import Caption, resized
 from limpet.visual.attention.values import MAP_SHARE, attention_given, over_cells
 from limpet.visual.overlay import object_colour

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.visual.attention.attention_scene import Scene
 from limpet.visual.attention.brush import LIGHT, dot
 from limpet.visual.attention.panels import colours_of, dots_of_a_key, picture
-from limpet.visual.attention.scene import Scene
 from limpet.visual.attention.sheet import Caption
 from limpet.visual.attention.values import POINT_SHARE, attention_given, key_points
 from limpet.visual.overlay import object_colour

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.visual.attention.attention_record import Floats
+from limpet.visual.attention.attention_scene import Scene
 from limpet.visual.attention.brush import LIGHT, dot, star
 from limpet.visual.attention.panels import dots_of_a_key, picture
-from limpet.visual.attention.scene import Scene
-from limpet.visual.attention.seen import Floats
 from limpet.visual.attention.sheet import Caption
 from limpet.visual.attention.values import similarity, strongest_keys
 from limpet.visual.overlay import object_colour

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.visual.attention.attention_scene import Scene, View
 from limpet.visual.attention.brush import Colour
-from limpet.visual.attention.scene import Scene, View
 from limpet.visual.attention.sheet import Caption, Panel, compose, panel_size, resized
 from limpet.visual.overlay import draw_overlay, object_colour
 

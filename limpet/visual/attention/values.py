@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.visual.attention.seen import Floats, Seen
+from limpet.visual.attention.attention_record import Floats, Seen
 
 MAP_SHARE = 0.5
 """A map shows what gets more than this share of the largest attention (Fig. 8)."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from limpet.core.errors import DataError
 from limpet.distillation.losses import (
     DistillationLossConfig,
     cka_loss,
@@ -17,8 +18,7 @@ from limpet.distillation.losses import (
     kl_attention_loss,
     kl_logits_loss,
 )
-from limpet.errors import DataError
-from limpet.models.maps import AttentionMap
+from limpet.models.attention_map import AttentionMap
 
 B, S, M = 2, 4, 6
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from limpet.distillation.losses import dist_losses, inter_object_loss, intra_object_loss
 
 B, S, H, W = 2, 4, 5, 6
-NEVER = -1e10
+MASKED_LOGIT = -1e10
 
 
 def scores() -> Tensor:
     """(2, 4, 5, 6); the second element has two slots only."""
     found = 2 * torch.randn(B, S, H, W, dtype=torch.float64)
-    found[1, 2:] = NEVER
+    found[1, 2:] = MASKED_LOGIT
     return found
 
 

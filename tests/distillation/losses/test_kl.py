@@ -11,12 +11,12 @@ from torch import Tensor
 from limpet.distillation.losses import kl_attention_loss, kl_logits_loss
 
 B, S, H, W, M = 2, 4, 3, 5, 7
-NEVER = -1e10
+MASKED_LOGIT = -1e10
 
 
 def scores() -> Tensor:
     found = 2 * torch.randn(B, S, H, W, dtype=torch.float64)
-    found[1, 2:] = NEVER
+    found[1, 2:] = MASKED_LOGIT
     return found
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from limpet.visual.attention.attention_record import Seen
+from limpet.visual.attention.attention_scene import Scene, View
 from limpet.visual.attention.cells import CellGrid
-from limpet.visual.attention.scene import Scene, View
-from limpet.visual.attention.seen import Seen
 
 CELLS = CellGrid((5, 7))
 SIZE = (65, 97)

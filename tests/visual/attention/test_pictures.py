@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from limpet.visual.attention.attention_record import Seen
 from limpet.visual.attention.draw_grid import GROUPS, draw_grid
 from limpet.visual.attention.draw_map import draw_map
 from limpet.visual.attention.draw_points import draw_points
 from limpet.visual.attention.draw_query import STAR_COLOUR, draw_query
-from limpet.visual.attention.kinds import DRAW
-from limpet.visual.attention.seen import Seen
+from limpet.visual.attention.pictures import DRAW
 from limpet.visual.attention.sheet import WIDTH, panel_size
 from limpet.visual.overlay import object_colour
 

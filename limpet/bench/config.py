@@ -1,0 +1,127 @@
+"""What is to be measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from limpet.core.errors import ModelError
+from limpet.video.encode import MAX_SIDE
+
+TORCH, COMPILED = "torch", "torch-compiled"
+EXPORTED = ("onnx", "openvino", "litert")
+ENGINES = (TORCH, COMPILED, *EXPORTED)
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """One measurement.
+
+    model: a preset. weights: a file; None takes those that ship, or random ones, which take the same time.
+    engine: one of ENGINES. bundle: the folder of an exported tracker, which engines other than torch need.
+    device: of torch's engines, see ``limpet.load``. precision: "auto", "fp32" or "bf16".
+    size: (H, W) of the frames in pixels. max_size: limit on the shorter side of the network's image.
+    objects: how many are tracked. threads: of the engine and of OpenCV.
+    frames: steps that count, after ``warm_up`` that do not.
+    end_to_end: from a video file to masks on the disk, not the steps alone. overlay: the overlay video too.
+
+    Raises:
+        ModelError: what cannot be measured; says what can.
+    """
+
+    model: str = "deaot-t"
+    weights: Path | None = None
+    engine: str = TORCH
+    bundle: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    size: tuple[int, int] = (480, 854)
+    max_size: int = 480
+    objects: int = 3
+    threads: int = 2
+    frames: int = 20
+    warm_up: int = 4
+    end_to_end: bool = False
+    overlay: bool = False
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ModelError(
+                f"there is no engine {self.engine!r}; use {', '.join(ENGINES[:-1])} or {ENGINES[-1]}"
+            )
+        if self.precision not in PRECISIONS:
+            raise ModelError(f"precision is {self.precision!r}, expected auto, fp32 or bf16")
+        for name, least in (("threads", 1), ("objects", 1), ("frames", 2), ("warm_up", 0), ("max_size", 16)):
+            if getattr(self, name) < least:
+                option = name.replace("_", "-")
+                raise ModelError(f"--{option} is {getattr(self, name)}; expected {least} or more")
+        if self.objects > 255:
+            raise ModelError(f"--objects is {self.objects}; a mask holds at most 255")
+        if self.overlay and not self.end_to_end:
+            raise ModelError("--overlay is written from end to end only; add --end-to-end")
+        height, width = self.size
+        if self.end_to_end and (height % 2 or width % 2 or max(self.size) > MAX_SIDE):
+            raise ModelError(
+                f"no h264 video of {height}x{width} can be made; --end-to-end takes even sides up to {MAX_SIDE}"
+            )
+        self._check_bundle()
+
+    def _check_bundle(self) -> None:
+        if self.engine in EXPORTED and self.bundle is None:
+            raise ModelError(
+                f"the engine {self.engine} runs exported trackers; make one with limpet export, and name its folder "
+                f"with --bundle"
+            )
+        if self.bundle is not None and self.engine == COMPILED:
+            raise ModelError(f"the engine {self.engine} compiles a model, not a bundle; leave out --bundle")
+        if self.bundle is not None and self.device == "cuda":
+            raise ModelError("bundles are run on the processor; leave out --device")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``480x854`` -> (480, 854). Raises ModelError for anything else."""
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(size) < 16:
+        raise ModelError(
+            f"--size {text!r} is not understood; expected HEIGHTxWIDTH in pixels, such as 480x854"
+        )
+    return size
+
+
+def choose_model(name: str | None, weights: Path | None, bundle: Path | None, default: str) -> str:
+    """The model that is named, or that the bundle or the weights are of, or the ``default``.
+
+    Raises:
+        ModelError: two of them say different things. WeightsError: the file or the bundle is missing or damaged.
+    """
+    said = None
+    if bundle is not None:
+        from limpet.runtime.manifest import Manifest
+
+        said, where = Manifest.read(bundle).model, bundle
+    elif weights is not None:
+        from limpet.weights.weights_file import read_weights
+
+        said, where = read_weights(weights).model, weights
+    if said is not None and name not in (None, said):
+        raise ModelError(f"{where} is of {said}, not of {name}; name {said}, or no model")
+    return said or name or default
+
+
+def choose_engine(name: str | None, bundle: Path | None) -> str:
+    """The engine that is named, or that the bundle was made for, or torch.
+
+    Raises:
+        ModelError: the bundle is for another. WeightsError: it is missing or damaged.
+    """
+    if bundle is None:
+        return name or TORCH
+    from limpet.runtime.manifest import Manifest
+
+    backend = Manifest.read(bundle).backend
+    if name not in (None, backend):
+        raise ModelError(f"{bundle} was exported for {backend}, not for {name}; name {backend}, or no engine")
+    return backend

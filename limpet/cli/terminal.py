@@ -1,0 +1,168 @@
+"""What commands say: results on stdout, all else on stderr; where no terminal is, a sentence a line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+def say(text: str) -> None:
+    """A result, on stdout."""
+    _print(Console(), text)
+
+
+def note(text: str) -> None:
+    """What else to know; the command goes on."""
+    _print(Console(stderr=True), f"note: {text}", "yellow")
+
+
+def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
+    """The first lines as notes, and how many more there are; ``rest`` says where to find them."""
+    for line in lines[:most]:
+        note(line)
+    if len(lines) > most:
+        note(f"and {len(lines) - most} more, {rest}")
+
+
+def error(text: str) -> None:
+    """Why the command failed, and what to do."""
+    _print(Console(stderr=True), f"error: {text}", "red")
+
+
+def _print(console: Console, text: str, style: str = "") -> None:
+    # A terminal gets lines that end between words; elsewhere a path that is cut in two could not be copied.
+    soft = not console.is_terminal
+    # Messages hold brackets, colons and numbers that mean nothing.
+    console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=soft)
+
+
+class Speed(ProgressColumn):
+    """Frames per second of everything together."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} frames/s" if speed else "", style="progress.data.speed")
+
+
+class FrameProgress:
+    """A bar on stderr, to be used in ``with`` and called after each frame.
+
+    It shows from the first frame on and is gone in the end, so that nothing half-drawn stands above an error.
+    Without a terminal nothing is drawn: a log is for sentences.
+
+    Args:
+        what: what stands before the bar.
+
+    Attributes:
+        done: frames done so far.
+    """
+
+    def __init__(self, what: str = "") -> None:
+        self.done = 0
+        self._what = _short(what)
+        self._task: TaskID | None = None
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            Speed(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __call__(self, done: int, total: int | None, what: str | None = None) -> None:
+        """Show ``done`` of ``total`` frames (None: unknown), and from now on another description."""
+        self.done = done
+        self._what = self._what if what is None else _short(what)
+        total = max(done, total) if total else None
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._what, total=total)
+        self._bar.update(self._task, description=self._what, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._bar.stop()
+
+
+def _short(name: str, length: int = 20) -> str:
+    """What fits beside the bar in 80 columns; a name's end tells it from its neighbours."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
+class StopBetweenFrames:
+    """While this is open, a first Ctrl-C or SIGTERM waits for the frame at hand; a second one does not.
+
+    Before the first frame nothing is worth waiting for, and the first one stops at once. Either way it arrives
+    as a KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        self._between_frames_only = False
+        self._asked = False
+        self._earlier: dict[signal.Signals, Any] = {}
+
+    def frame_done(self) -> None:
+        """To be called after each frame. Raises KeyboardInterrupt when a signal came during the frame."""
+        if self._asked:
+            raise KeyboardInterrupt
+        self._between_frames_only = True
+
+    def waiting(self) -> None:
+        """To be called now and then while no frame is at hand. Raises KeyboardInterrupt when a signal came."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if _is_ours(number):
+                self._earlier[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._asked or not self._between_frames_only:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM, which `kill` and batch systems send, end a command the way Ctrl-C does."""
+    if _is_ours(signal.SIGTERM):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _is_ours(number: signal.Signals) -> bool:
+    """Signals are the main thread's; what a parent process chose to ignore (nohup) stays ignored."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread and signal.getsignal(number) is not signal.SIG_IGN

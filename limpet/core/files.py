@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from limpet.core.errors import OutputError
+
+_ADVICE = {
+    errno.ENOSPC: "no space left on the disk; free some, or choose another folder",
+    errno.EDQUOT: "your disk quota is used up; free some space, or choose another folder",
+    errno.EACCES: "no permission to write there; choose another folder or change its permissions",
+    errno.EPERM: "no permission to write there; choose another folder or change its permissions",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOENT: "the folder does not exist; create it first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
+    errno.EEXIST: "a part of the path is a file, not a folder; choose another path",
+    errno.EISDIR: "a folder has that name; choose another one",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``target``; what was written there becomes ``target`` on success.
+
+    The temporary name keeps the suffix, because encoders guess the format from it. When the body raises
+    (Ctrl-C too), the temporary file is removed and an earlier ``target`` stays as it was.
+
+    Raises:
+        OutputError: for any ``OSError`` on the way (no space, no permission ...): says what and where.
+    """
+    target = Path(target)
+    temporary = temporary_name(target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise output_error(error, target) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_name(target: Path) -> Path:
+    """A hidden, unused name in the same folder: ``report.json`` -> ``.report.1f0c9a77.tmp.json``."""
+    return target.with_name(f".{target.stem}.{secrets.token_hex(4)}.tmp{target.suffix}")
+
+
+def output_error(error: OSError, target: Path) -> OutputError:
+    """The ``OutputError`` that tells a person what went wrong at ``target`` and what to do."""
+    advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"cannot write {target}: {advice}")
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raises OutputError where a file is already there that may not be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; choose another --out or add --overwrite")

@@ -1,0 +1,63 @@
+"""More objects than the network has slots: groups of ten that share one pass of the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.errors import MaskError, ModelError
+
+
+def object_ids(mask: NDArray[np.uint8]) -> tuple[int, ...]:
+    """The ids in a mask, ascending, without background."""
+    return tuple(int(i) for i in np.unique(mask) if i != 0)
+
+
+def into_slots(mask: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
+    """Masks (..., H, W) of ids -> the same with slots: 1 for the first of ``ids``, and so on, 0 for all others."""
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = np.arange(1, len(ids) + 1)
+    slots: NDArray[np.uint8] = table[mask]
+    return slots
+
+
+def split_into_groups(ids: Sequence[int], slots: int) -> list[tuple[int, ...]]:
+    """Ids in order, ``slots`` a group."""
+    return [tuple(ids[i : i + slots]) for i in range(0, len(ids), slots)]
+
+
+def extend_groups(
+    groups: Sequence[tuple[int, ...]], new_ids: Iterable[int], slots: int
+) -> list[tuple[int, ...]]:
+    """Give new ids the free slots of the last group, then new groups; no id changes its slot."""
+    *full, last = groups
+    new = list(new_ids)
+    room = max(slots - len(last), 0)  # a group of another tracker may be larger than this one would make it
+    return [*full, (*last, *new[:room]), *split_into_groups(new[room:], slots)]
+
+
+def objects_per_pass(most: int, wished: int | None) -> int:
+    """How many objects share a pass of a network that holds ``most``. Raises ModelError for less than one."""
+    if wished is not None and wished < 1:
+        raise ModelError(f"{wished} objects at once are asked for; use 1 to {most}")
+    return most if wished is None else min(most, wished)
+
+
+def check_mask(mask: NDArray[np.uint8], size: tuple[int, int], allow_empty: bool = False) -> None:
+    """Raises MaskError unless the mask is uint8 (H, W) of the frame's size and holds an object."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.ndim != 2:
+        came = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise MaskError(
+            f"a mask is {came}; expected a numpy array uint8 (height, width) of object ids 0..255"
+        )
+    if mask.shape != size:
+        raise MaskError(
+            f"mask is {mask.shape[0]}x{mask.shape[1]} but the frame is {size[0]}x{size[1]}; "
+            f"resize it to the frame by nearest neighbour"
+        )
+    if not allow_empty and not mask.any():
+        raise MaskError(
+            "the mask holds no object: every pixel is background (0); draw each object with an id 1..255"
+        )

@@ -1,0 +1,148 @@
+"""Colour, blur and noise of whole frames on the training device, and the encoder's normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from limpet.data.layers import PhotometricParams
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def finish(images: torch.Tensor, plan: PhotometricParams) -> torch.Tensor:
+    """Blur, colour, gamma and noise as planned: (T, 3, H, W) in [0, 1] to the same."""
+    images = gaussian_blur(images, plan.blur)
+    images = change_colour(images, plan.colour).clamp_(0.0, 1.0)
+    if plan.gamma != 1.0:
+        images = images.clamp_(min=1e-4).pow_(plan.gamma)
+    if plan.noise:
+        images = (images + _noise(images, plan)).clamp_(0.0, 1.0)
+    return images
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """RGB (..., 3, H, W) in [0, 1] less the ImageNet mean, divided by its deviation."""
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
+    deviation = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
+    return (images - mean).div_(deviation)
+
+
+def denormalise(images: torch.Tensor) -> torch.Tensor:
+    """What ``normalise`` was given, (..., 3, H, W)."""
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
+    deviation = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
+    return images * deviation + mean
+
+
+def change_colour(images: torch.Tensor, colour: np.ndarray) -> torch.Tensor:
+    """Affine map of RGB for each frame: images (T, 3, H, W), colour (T, 3, 4)."""
+    frames, channels, height, width = images.shape
+    matrix = torch.from_numpy(np.array(colour, np.float32)).to(images.device)
+    flat = images.reshape(frames, channels, height * width)
+    return torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], flat).view(frames, channels, height, width)
+
+
+def gaussian_blur(images: torch.Tensor, deviations: np.ndarray) -> torch.Tensor:
+    """Blurs the frames whose deviation (pixels) is not 0; a new tensor if there is one."""
+    chosen = [t for t, deviation in enumerate(deviations) if deviation > 0]
+    if not chosen:
+        return images
+    images = images.clone()
+    for t in chosen:
+        deviation = float(deviations[t])
+        reach = max(int(np.ceil(2.5 * deviation)), 1)
+        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+        taps /= taps.sum()
+        images[t] = _along(_along(images[t], taps, 1), taps, 2)
+    return images
+
+
+def apply_motion_blur(images: torch.Tensor, smear: np.ndarray) -> torch.Tensor:
+    """Motion blur: each frame of (T, C, H, W) is averaged along its vector (x, y) in pixels."""
+    chosen = [t for t, length in enumerate(np.abs(smear).max(1)) if length >= 1.5]
+    if not chosen:
+        return images
+    images = images.clone()
+    for t in chosen:
+        taps = int(np.ceil(np.abs(smear[t]).max())) + 1
+        along = np.linspace(-0.5, 0.5, taps)
+        images[t] = _mean_of_shifts(
+            images[t], [(round(a * smear[t, 0]), round(a * smear[t, 1])) for a in along]
+        )
+    return images
+
+
+def _mean_of_shifts(image: torch.Tensor, shifts: list[tuple[int, int]]) -> torch.Tensor:
+    """Mean of copies of (C, H, W) moved by whole pixels, edges repeated: cheaper than a convolution."""
+    reach = max(max(abs(x), abs(y)) for x, y in shifts)
+    height, width = image.shape[-2:]
+    padded = F.pad(image[None], (reach, reach, reach, reach), mode="replicate")[0]
+    total = torch.zeros_like(image)
+    for x, y in shifts:
+        total += padded[:, reach - y : reach - y + height, reach - x : reach - x + width]
+    return total / len(shifts)
+
+
+def _along(image: torch.Tensor, taps: np.ndarray, axis: int) -> torch.Tensor:
+    """Correlates (C, H, W) with taps along axis 1 (rows) or 2 (columns), edges repeated."""
+    reach, length = len(taps) // 2, image.shape[axis]
+    padding = (reach, reach, 0, 0) if axis == 2 else (0, 0, reach, reach)
+    padded = F.pad(image[None], padding, mode="replicate")[0]
+    result = torch.zeros_like(image)
+    for offset, tap in enumerate(taps):
+        result.add_(padded.narrow(axis, offset, length), alpha=float(tap))
+    return result
+
+
+def _noise(images: torch.Tensor, plan: PhotometricParams) -> torch.Tensor:
+    generator = torch.Generator(device=images.device).manual_seed(plan.noise_seed)
+    return torch.randn(images.shape, generator=generator, device=images.device) * plan.noise
+
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Brightness, contrast, saturation, hue and tint by chance: float64 (4, 4) on (r, g, b, 1) in [0, 1]."""
+    spread = np.clip(rng.normal(0.0, 1.0, 3), -1.8, 1.8) * strength  # beyond that most pixels are clipped
+    brightness, contrast, saturation = np.exp(spread * np.array([0.16, 0.18, 0.3]))
+    hue = rng.normal(0.0, 0.12) * strength
+    tint = np.exp(rng.normal(0.0, 0.06, 3) * strength)
+    grey = np.outer(np.ones(3), LUMA)
+    linear = (np.eye(3) - grey) @ _turn_about_grey(hue) * saturation + grey
+    linear = np.diag(tint) @ linear * contrast * brightness
+    result = np.eye(4)
+    result[:3, :3] = linear
+    result[:3, 3] = (1.0 - contrast) * 0.45 * brightness
+    return result
+
+
+def random_photometric(rng: np.random.Generator, frames: int) -> PhotometricParams:
+    """PhotometricParams of a clip: strong colour change for all frames, a weak one for each, blur, gamma, noise."""
+    whole = random_colour(rng, 1.0) if rng.random() < 0.8 else np.eye(4)
+    if rng.random() < 0.04:
+        whole[:3, :3] = np.outer(np.ones(3), LUMA @ whole[:3, :3])  # a grey film
+    flicker = 0.12 if rng.random() < 0.7 else 0.35
+    colour = np.stack([random_colour(rng, flicker) @ whole for _ in range(frames)])
+    blur = np.zeros(frames)
+    if rng.random() < 0.12:
+        blur += rng.uniform(0.4, 1.6)
+    blur += np.where(rng.random(frames) < 0.08, rng.uniform(0.4, 1.8, frames), 0.0)
+    return PhotometricParams(
+        colour=colour[:, :3].astype(np.float32),
+        gamma=float(np.exp(rng.uniform(-0.4, 0.4))) if rng.random() < 0.2 else 1.0,
+        blur=blur.astype(np.float32),
+        noise=float(rng.uniform(0.008, 0.04)) if rng.random() < 0.12 else 0.0,
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def _turn_about_grey(angle: float) -> np.ndarray:
+    """Rotation (3, 3) about the grey axis by Rodrigues' formula."""
+    x = 1.0 / np.sqrt(3.0)
+    cross = np.array([[0, -x, x], [x, 0, -x], [-x, x, 0]])
+    result: np.ndarray = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    return result

@@ -1,0 +1,125 @@
+"""Renders a clip from its layers on the training device: warp, bend, cut and paste, motion blur."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from limpet.data.layers import Layer, RawClip
+from limpet.data.photometric import apply_motion_blur, change_colour
+
+
+def render(clip: RawClip, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames and ids of a clip, before its finish.
+
+    Returns:
+        images: float32 (T, 3, H, W) in [0, 1]. masks: int64 (T, H, W), ids of the clip.
+    """
+    scene = clip.layers[0]
+    images, masks = _render_scene(scene, clip.frames, device)
+    for layer in clip.layers[1:]:
+        _paste(layer, images, masks)
+    return images, masks
+
+
+def sampling_grid(layer: Layer, device: torch.device) -> torch.Tensor:
+    """Where each output pixel of the layer's window comes from: (T, h, w, 2) in [-1, 1] of its pictures.
+
+    The bend is looked up where the homography leads, so it belongs to the object and moves with it.
+    """
+    top, left, bottom, right = layer.window
+    height, width = layer.masks[0].shape
+    # pixels -> [-1, 1] with align_corners=True, folded into the homography
+    scale = np.array([[2 / max(width - 1, 1), 0, -1], [0, 2 / max(height - 1, 1), -1], [0, 0, 1.0]])
+    matrix = torch.from_numpy((scale @ layer.homography).astype(np.float32)).to(device)[
+        ..., None, None
+    ]  # (T, 3, 3, 1, 1)
+    x = torch.arange(left, right, device=device, dtype=torch.float32).view(1, 1, -1)
+    y = torch.arange(top, bottom, device=device, dtype=torch.float32).view(1, -1, 1)
+    u, v, w = ((m[:, 0] * x + (m[:, 1] * y + m[:, 2])) for m in matrix.unbind(1))  # each (T, h, w)
+    if np.abs(layer.homography[:, 2, :2]).max() > 1e-9:  # perspective
+        w = w.clamp_(min=1e-3)
+        u, v = u.div_(w), v.div_(w)
+    grid = torch.stack([u, v], -1)
+    if layer.bend is None:
+        return grid
+    unit = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=device)
+    field = torch.from_numpy(layer.bend).to(device) * unit.view(1, 2, 1, 1)
+    moved = F.grid_sample(field, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return grid + moved.permute(0, 2, 3, 1)
+
+
+def _render_scene(layer: Layer, frames: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    grid = sampling_grid(layer, device)
+    pixels = _pixels(layer.images, device)
+    ids = _pixels([mask[..., None] for mask in layer.masks], device) * 255.0
+    if layer.fill_holes:
+        pixels = fill_holes(pixels, ids)
+        ids = torch.zeros_like(ids)
+    images = _warp(pixels, grid, frames, "bilinear", "reflection")
+    masks = _warp(ids, grid, frames, "nearest", "reflection")
+    return apply_motion_blur(images, layer.smear), masks[:, 0].round().long()
+
+
+def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
+    """Puts a cut-out on top, in place. Its edge is soft in the image and at one half in the mask."""
+    top, left, bottom, right = layer.window
+    grid = sampling_grid(layer, images.device)
+    pixels = _pixels(layer.images, images.device)
+    if layer.colour is not None:
+        pixels = change_colour(pixels, np.broadcast_to(layer.colour, (len(pixels), 3, 4))).clamp_(0, 1)
+    alpha = _pixels([mask[..., None] for mask in layer.masks], images.device) * 255.0
+    sheet = torch.cat([pixels * alpha, alpha], 1)
+    shrink = _shrink_factor(layer)
+    if shrink > 1:  # bilinear sampling would skip pixels of a picture that is shrunk to less than half
+        height, width = sheet.shape[-2:]
+        sheet = F.interpolate(sheet, (max(height // shrink, 2), max(width // shrink, 2)), mode="area")
+    # colours are premultiplied, so that what surrounds the object in its own picture does not bleed in
+    sheet = _warp(sheet, grid, len(images), "bilinear", "zeros")
+    area = (slice(None), slice(top, bottom), slice(left, right))
+    masks[area].masked_fill_(sheet[:, 3] > 0.5, layer.label or 0)
+    sheet = apply_motion_blur(sheet, layer.smear)
+    under = images[:, :, top:bottom, left:right]
+    under.mul_(1.0 - sheet[:, 3:]).add_(sheet[:, :3])
+
+
+def _shrink_factor(layer: Layer) -> int:
+    scale = float(np.sqrt(np.abs(np.linalg.det(layer.homography[0, :2, :2]))))
+    return 1 << max(int(np.log2(max(scale, 1.0) / 0.9)), 0)
+
+
+def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
+    """uint8 (h, w, C), one or T -> float32 (1 or T, C, h, w) in [0, 1]; what travels is bytes."""
+    stack = np.stack(arrays)
+    return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float().mul_(1.0 / 255.0)
+
+
+def _warp(source: torch.Tensor, grid: torch.Tensor, frames: int, mode: str, padding: str) -> torch.Tensor:
+    if len(source) == 1:
+        source = source.expand(frames, -1, -1, -1)
+    return F.grid_sample(source, grid, mode=mode, padding_mode=padding, align_corners=True)
+
+
+def fill_holes(pixels: torch.Tensor, holes: torch.Tensor) -> torch.Tensor:
+    """Closes the holes (> 0) with what is around them: averages over ever larger cells, then back down.
+
+    The texture that averaging loses comes from the mirrored picture; a smooth patch would betray the hole.
+
+    Args:
+        pixels: (1, 3, H, W) in [0, 1]. holes: (1, 1, H, W).
+    """
+    known = (holes <= 0).float()
+    levels = [(pixels * known, known)]
+    while min(levels[-1][1].shape[-2:]) > 2:
+        colour, weight = levels[-1]
+        levels.append((F.avg_pool2d(colour, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)))
+    filled = levels[-1][0].sum((2, 3), keepdim=True) / levels[-1][1].sum((2, 3), keepdim=True).clamp(min=1e-6)
+    for colour, weight in reversed(levels):
+        up = F.interpolate(filled, weight.shape[-2:], mode="bilinear")
+        filled = torch.where(weight > 1e-4, colour / weight.clamp(min=1e-4), up)
+    smooth = F.interpolate(F.avg_pool2d(filled, 8, ceil_mode=True), pixels.shape[-2:], mode="bilinear")
+    texture = ((filled - smooth) * known).flip(3)
+    return torch.where(known > 0, pixels, (filled + texture).clamp(0, 1))

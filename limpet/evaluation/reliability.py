@@ -1,0 +1,122 @@
+"""Whether a confidence means what it says: fitting it to known quality, and measuring how well it fits.
+
+A confidence is calibrated when masks of confidence 0.7 have an IoU of 0.7 on average. It is useful when it tells bad
+masks from good ones. The first is measured by the expected calibration error, the second by the area under the ROC
+curve, which does not change when a calibration does.
+
+Legend: n masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from limpet.core.errors import DataError
+
+Numbers = NDArray[np.float64]
+BAD = 0.5
+"""A mask with a smaller IoU than this is a bad one."""
+_LEAST, _STEPS = 1e-9, 100
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The masks whose confidence lies between ``low`` and ``high``: how many, their mean confidence and mean IoU."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    iou: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How well confidences fit.
+
+    bins: those that hold a mask, from the least confident on.
+    error: expected calibration error, the mean distance of confidence and IoU over the bins, 0 is best.
+    detection: chance that a bad mask has a lower confidence than a good one, 0.5 is guessing, 1 is best; NaN where
+        all masks are bad or none is.
+    bad: share of the masks that are bad.
+    """
+
+    bins: tuple[Bin, ...]
+    error: float
+    detection: float
+    bad: float
+
+
+def fit_platt_scaling(log_odds: ArrayLike, quality: ArrayLike, weights: ArrayLike) -> tuple[float, float]:
+    """The slope and offset for which ``sigmoid(slope * log_odds + offset)`` is the mean of the quality.
+
+    Logistic regression with shares instead of yes and no, by Newton's method; a pure function, without chance.
+
+    Args:
+        log_odds: (n,) of the raw numbers. quality: (n,) 0..1. weights: (n,) how much each counts.
+
+    Raises:
+        DataError: there is nothing to learn from: too few masks, all alike, or bad raw numbers go with good masks.
+    """
+    x, y, w = (np.asarray(values, np.float64) for values in (log_odds, quality, weights))
+    if len(x) < 2 or np.ptp(x) < _LEAST or np.ptp(y) < _LEAST:
+        raise DataError(
+            f"{len(x)} masks are no ground for a calibration, since they are all alike; give more or harder video"
+        )
+    rows, line = np.stack([x, np.ones_like(x)], axis=1), np.array([1.0, 0.0])
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-rows @ line))
+        curvature = (rows * (w * p * (1 - p))[:, None]).T @ rows + _LEAST * np.eye(2)
+        change = np.linalg.solve(curvature, rows.T @ (w * (y - p)))
+        line += np.clip(change, -1, 1)
+        if np.abs(change).max() < _LEAST:
+            break
+    if line[0] <= 0:
+        raise DataError("masks that look worse are better on this video; it is no ground for a calibration")
+    return float(line[0]), float(line[1])
+
+
+def reliability(confidence: ArrayLike, iou: ArrayLike, bins: int = 10) -> Reliability:
+    """Compare confidences with what they stand for.
+
+    Args:
+        confidence: (n,) 0..1. iou: (n,) 0..1 of the same masks. bins: equal steps of confidence.
+
+    Raises:
+        DataError: there is no mask.
+    """
+    p, y = np.asarray(confidence, np.float64), np.asarray(iou, np.float64)
+    if not len(p):
+        raise DataError("there is no mask whose confidence could be compared")
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    found = [
+        Bin(k / bins, (k + 1) / bins, int(here.sum()), float(p[here].mean()), float(y[here].mean()))
+        for k in range(bins)
+        if (here := place == k).any()
+    ]
+    error = sum(each.count * abs(each.confidence - each.iou) for each in found) / len(p)
+    bad = y < BAD
+    return Reliability(tuple(found), float(error), detection(p, bad), float(bad.mean()))
+
+
+def detection(confidence: ArrayLike, bad: ArrayLike) -> float:
+    """Area under the ROC curve: the chance that a bad mask has less confidence than a good one, ties being half."""
+    p, b = np.asarray(confidence, np.float64), np.asarray(bad, bool)
+    if b.all() or not b.any():
+        return float("nan")
+    _, place, counts = np.unique(p, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    good, many = (~b).sum(), len(p)
+    below = ranks[~b].sum() - good * (good + 1) / 2
+    return float(below / (good * (many - good)))
+
+
+def balanced(groups: Sequence[str]) -> Numbers:
+    """Weights (n,) with which every group counts the same, however many masks it has; their sum is n."""
+    _, place, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    result: Numbers = (len(groups) / len(counts) / counts)[place]
+    return result

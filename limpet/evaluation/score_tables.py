@@ -1,0 +1,163 @@
+"""Scores as a table on the screen, as CSV and as JSON; each file says how it came about.
+
+Tables and CSV show per cent, JSON keeps [0, 1] and every frame's value. Files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from limpet.core.files import atomic_path
+from limpet.evaluation.metrics import MeasureStats
+from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
+
+COLUMNS = ("J&F", "J mean", "J recall", "J decay", "F mean", "F recall", "F decay")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("limpet")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def machine() -> str:
+    """Processor, number of cores and system in words."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").split("\n")
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where numbers come from, so that somebody else can get them again.
+
+    ``command`` is what was typed; ``weights`` the sha256 of the weights file, None when existing masks were
+    scored.
+    """
+
+    command: str
+    dataset: str
+    model: str | None = None
+    weights: str | None = None
+    device: str | None = None
+    frames_per_second: float | None = None
+    version: str = field(default_factory=_version)
+    date: str = field(default_factory=_now)
+    machine: str = field(default_factory=machine)
+
+
+def results_table(scores: Scores, title: str | None = None) -> Table:
+    """A rich table for 80 columns: sequences, below each its objects when it has several, and the mean."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("sequence", no_wrap=True)
+    for column in ("object", "frames", *COLUMNS):
+        bold = "bold" if column == "J&F" else None
+        table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True, style=bold)
+    for name, objects in scores.by_sequence().items():
+        count = str(len(scores.frames[name]))
+        single = str(objects[0].object_id) if len(objects) == 1 else f"all {len(objects)}"
+        table.add_row(name, single, count, *_texts(summarise(objects)))
+        if len(objects) > 1:
+            for scored in objects:
+                table.add_row("", str(scored.object_id), "", *_texts(scored), style="dim")
+    table.add_section()
+    total = sum(len(names) for names in scores.frames.values())
+    table.add_row("mean", f"all {len(scores.objects)}", str(total), *_texts(scores.summary), style="bold")
+    return table
+
+
+def write_csv(scores: Scores, folder: Path) -> tuple[Path, Path]:
+    """Write FOLDER/per_sequence.csv and FOLDER/per_object.csv, in per cent; the last row is the mean of all.
+
+    Raises:
+        OutputError: when they cannot be written.
+    """
+    sequences, objects = folder / "per_sequence.csv", folder / "per_object.csv"
+    groups = scores.by_sequence()
+    head = ["sequence", "objects", "frames", *COLUMNS]
+    rows: list[list[Any]] = [
+        [name, len(group), len(scores.frames[name]), *_cells(summarise(group))]
+        for name, group in groups.items()
+    ]
+    total = sum(len(names) for names in scores.frames.values())
+    _write_rows(sequences, head, [*rows, ["mean", len(scores.objects), total, *_cells(scores.summary)]])
+    head = ["sequence", "object", "frames", *COLUMNS]
+    rows = [[o.sequence, o.object_id, len(o.region), *_cells(o)] for o in scores.objects]
+    _write_rows(objects, head, [*rows, ["mean", "", total, *_cells(scores.summary)]])
+    return sequences, objects
+
+
+def write_json(scores: Scores, path: Path, receipt: Receipt) -> None:
+    """Write the receipt, the means in [0, 1] and every frame's J and F.
+
+    Raises:
+        OutputError: when it cannot be written.
+    """
+    content = {
+        "receipt": asdict(receipt),
+        "mean": _as_json(scores.summary),
+        "sequences": {
+            name: {
+                "frames": scores.frames[name],
+                "mean": _as_json(summarise(group)),
+                "objects": {
+                    str(o.object_id): {**_as_json(o), "J_by_frame": o.region, "F_by_frame": o.boundary}
+                    for o in group
+                },
+            }
+            for name, group in scores.by_sequence().items()
+        },
+        "notes": scores.notes,
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_rows(path: Path, head: list[str], rows: Iterable[list[Any]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
+
+
+def _values(scored: ObjectScores | Summary) -> tuple[float, ...]:
+    """In the order of COLUMNS."""
+    return (scored.j_and_f, *_three(scored.j), *_three(scored.f))
+
+
+def _three(course: MeasureStats) -> tuple[float, float, float]:
+    return (course.mean, course.recall, course.decay)
+
+
+def _texts(scored: ObjectScores | Summary) -> list[str]:
+    return [f"{100 * value:.1f}" for value in _values(scored)]
+
+
+def _cells(scored: ObjectScores | Summary) -> list[str]:
+    return [f"{100 * value:.4f}" for value in _values(scored)]
+
+
+def _as_json(scored: ObjectScores | Summary) -> dict[str, Any]:
+    return {"J&F": scored.j_and_f, "J": asdict(scored.j), "F": asdict(scored.f)}

@@ -1,0 +1,116 @@
+"""An edit in the making: changes pile up in a draft and count all at once when it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.masks import decode_mask, encode_mask
+from limpet.project.folder import Folder
+from limpet.project.project_file import Edit
+from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table, write_page
+
+Mask = NDArray[np.uint8]
+_OPEN_PAGES = 2
+
+
+class Draft:
+    """A changed copy of the current snapshot.
+
+    Masks and full pages go to the disk at once, under names that nothing refers to yet; what is in memory stays
+    small however many frames an edit has.
+
+    Attributes:
+        snapshot: objects, key frames and locks as they will be; assign changed copies. Its pages are filled in
+            by ``commit``.
+        number: of the edit.
+
+    Raises:
+        ProjectError: on making one, when the project is open for reading only.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        folder.check_writable()
+        self._folder = folder
+        self.snapshot: Snapshot = folder.snapshot
+        self.number = folder.head.following
+        self._table = Table(folder.pages, folder.snapshot.pages)
+        self._open: dict[int, Page] = {}
+
+    def entry(self, frame: int) -> Entry | None:
+        """What is known of a frame, changes of this draft included."""
+        page = self._open.get(frame // PAGE)
+        return page.get(frame) if page is not None else self._table.entry(frame)
+
+    def mask(self, frame: int) -> Mask | None:
+        """The mask of a frame, uint8 (H, W), or None."""
+        entry = self.entry(frame)
+        return None if entry is None else decode_mask(self._folder.masks.get(entry.mask))
+
+    def mask_or_empty(self, frame: int) -> Mask:
+        """The mask of a frame, all background where there is none."""
+        mask = self.mask(frame)
+        return np.zeros(self._folder.head.video.size, np.uint8) if mask is None else mask
+
+    def put(self, frame: int, mask: Mask, written: Mapping[int, float]) -> None:
+        """Set a frame's mask.
+
+        Args:
+            mask: uint8 (H, W).
+            written: object -> confidence 0..1 of those that this edit wrote, out of sight or not.
+        """
+        before = self.entry(frame)
+        objects = {} if before is None else dict(before.objects)
+        # An id can come to pixels that another object left.
+        seen = dict.fromkeys(
+            (int(i) for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)) if i), 0.0
+        )
+        objects = {i: (self.number, sure) for i, sure in seen.items() if i not in objects} | objects
+        objects |= {i: (self.number, float(sure)) for i, sure in written.items()}
+        self._page(frame)[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
+
+    def drop(self, frame: int, object_id: int) -> None:
+        """Take an object out of a frame: its pixels become background; without any object the frame is empty.
+
+        A locked frame keeps a mask even then: it was accepted as showing nothing.
+        """
+        entry = self.entry(frame)
+        if entry is None or object_id not in entry.objects:
+            return
+        objects = {i: value for i, value in entry.objects.items() if i != object_id}
+        page = self._page(frame)
+        if not objects and not self.snapshot.is_locked(frame):
+            del page[frame]
+            return
+        mask = self.mask_or_empty(frame)
+        mask[mask == object_id] = 0
+        page[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
+
+    def commit(self, kind: str, what: str, complete: bool = True) -> None:
+        """Make everything so far count as one edit; a draft that goes on can be committed again.
+
+        Raises:
+            ProjectError, OutputError: nothing was changed.
+        """
+        for number in list(self._open):
+            self._close(number)
+        self.snapshot = replace(self.snapshot, pages=dict(self._table.pages))
+        self._folder.commit(self.snapshot, Edit(self.number, kind, what, complete))
+
+    def _page(self, frame: int) -> Page:
+        number = frame // PAGE
+        if number not in self._open:
+            while len(self._open) >= _OPEN_PAGES:
+                self._close(next(iter(self._open)))
+            self._open[number] = dict(self._table.page(number))
+        return self._open[number]
+
+    def _close(self, number: int) -> None:
+        page = self._open.pop(number)
+        if page:
+            self._table.pages[number] = self._folder.pages.put(write_page(page))
+        else:
+            self._table.pages.pop(number, None)

@@ -1,0 +1,130 @@
+"""``project.json``: which video, which edits there were, and how many of them count. One small file, replaced whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from limpet.core.errors import ProjectError
+from limpet.project.video_reference import VideoReference
+
+FORMAT = "limpet-project"
+VERSION = 1
+"""Raised when an older limpet could not read the folder; it then opens it for reading only, if at all."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One step of the history.
+
+    number: unique and rising in the life of a project; its snapshot is ``history/<number>.json``.
+    kind: "add", "remove", "correct", "lock", "unlock" or "propagate".
+    what: a sentence for people.
+    complete: False while a propagation runs, and when it was stopped: the frames that were done are there.
+    """
+
+    number: int
+    kind: str
+    what: str
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Head:
+    """The content of ``project.json``.
+
+    edits: oldest first; those after ``position`` are undone and wait for a redo.
+    base: number of the snapshot before the first edit; 0 is the empty one.
+    following: number of the next edit.
+    unknown: what else the file holds, kept as it is.
+    version: of the layout, as the file says.
+    """
+
+    video: VideoReference
+    edits: tuple[Edit, ...] = ()
+    position: int = 0
+    base: int = 0
+    following: int = 1
+    unknown: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    @property
+    def current(self) -> int:
+        """Number of the snapshot that counts."""
+        return self.edits[self.position - 1].number if self.position else self.base
+
+    def with_edit(self, edit: Edit) -> Head:
+        """After ``edit``: undone edits are gone; an edit of the same number (still running) is replaced."""
+        kept = [old for old in self.edits[: self.position] if old.number != edit.number]
+        return replace(
+            self, edits=(*kept, edit), position=len(kept) + 1, following=max(self.following, edit.number + 1)
+        )
+
+
+_KNOWN = ("format", "version", "video", "base", "position", "next", "edits")
+
+
+def write_head(head: Head) -> str:
+    """As JSON, an edit a line."""
+    facts = {
+        "format": FORMAT,
+        "version": head.version,
+        "video": head.video.as_json(),
+        "base": head.base,
+        "position": head.position,
+        "next": head.following,
+        **head.unknown,
+    }
+    edits = ",\n".join("  " + json.dumps(_edit_json(edit), ensure_ascii=False) for edit in head.edits)
+    text = json.dumps(facts, indent=1, ensure_ascii=False).removesuffix("\n}")
+    return f'{text},\n "edits": [\n{edits}\n ]\n}}\n' if edits else f'{text},\n "edits": []\n}}\n'
+
+
+def read_head(text: str) -> Head:
+    """What ``write_head`` wrote, also by a newer limpet as far as it can be understood.
+
+    Raises:
+        ValueError: it is no JSON of this kind; says what is wrong.
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f'it lacks "format": "{FORMAT}"')
+    try:
+        edits = tuple(
+            Edit(int(e["number"]), str(e["kind"]), str(e["what"]), bool(e.get("complete", True)))
+            for e in content["edits"]
+        )
+        head = Head(
+            VideoReference.from_json(content["video"]), edits, int(content["position"]),
+            int(content["base"]), int(content["next"]),
+            {key: value for key, value in content.items() if key not in _KNOWN}, int(content["version"]),
+        )  # fmt: skip
+    except KeyError as error:
+        raise ValueError(f"it lacks the entry {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"unexpected content ({error})") from error
+    _check(head)
+    return head
+
+
+def check_version(head: Head) -> None:
+    """Raises ProjectError when a newer limpet made the folder."""
+    if head.version > VERSION:
+        raise ProjectError(
+            f"the project was made by a newer limpet (layout {head.version}, this one knows {VERSION}); "
+            f"update limpet to edit it"
+        )
+
+
+def _check(head: Head) -> None:
+    if not 0 <= head.position <= len(head.edits):
+        raise ValueError(f"position is {head.position}, but there are {len(head.edits)} edits")
+    numbers = [head.base, *(edit.number for edit in head.edits), head.following]
+    if numbers != sorted(set(numbers)) or head.base < 0:
+        raise ValueError(f"the numbers of base, edits and next do not rise: {numbers}")
+
+
+def _edit_json(edit: Edit) -> dict[str, Any]:
+    content: dict[str, Any] = {"number": edit.number, "kind": edit.kind, "what": edit.what}
+    return content if edit.complete else content | {"complete": False}

@@ -1,0 +1,147 @@
+"""Reading a project: masks, statuses, history. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.masks import decode_mask
+from limpet.project.folder import Folder
+from limpet.project.key_frames import Keys, Status
+from limpet.project.project_file import Edit
+from limpet.project.snapshot import PAGE
+from limpet.video.video_reader import VideoReader
+
+Mask = NDArray[np.uint8]
+
+
+class ProjectView:
+    """A project as it is; see ``Project``, which adds the edits."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a project; nothing is written, and the video need not be there.
+
+        What is wrong with the folder is in ``problems``; then it can be read, but not changed.
+
+        Raises:
+            ProjectError: there is no project, or nothing of it can be read.
+        """
+        return cls(Folder.open(Path(folder)))
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._folder.path
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was found wrong on opening; not empty means: for reading only."""
+        return tuple(self._folder.problems)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the frames in pixels."""
+        return self._folder.head.video.size
+
+    @property
+    def frame_count(self) -> int | None:
+        """Frames of the video; an estimate of the file until its end was read once. None if unknown."""
+        return self._folder.head.video.frames
+
+    @property
+    def objects(self) -> dict[int, str]:
+        """Ids in ascending order, with their names (may be empty)."""
+        return dict(sorted(self._folder.snapshot.objects.items()))
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The history, oldest first; the first ``position`` of them count, the rest are undone."""
+        return self._folder.head.edits
+
+    @property
+    def position(self) -> int:
+        """How many edits count."""
+        return self._folder.head.position
+
+    def mask(self, frame: int) -> Mask | None:
+        """The mask of a frame, uint8 (H, W), or None if there is none. Raises ProjectError if it is damaged."""
+        data = self.mask_bytes(frame)
+        return None if data is None else decode_mask(data)
+
+    def mask_bytes(self, frame: int) -> bytes | None:
+        """The same as an indexed PNG, exactly as stored; undo brings exactly these bytes back."""
+        entry = self._folder.table.entry(frame)
+        return None if entry is None else self._folder.masks.get(entry.mask)
+
+    def confidence(self, frame: int) -> dict[int, float]:
+        """For each object that is known in the frame, 0..1; 1 where its mask was given."""
+        entry = self._folder.table.entry(frame)
+        return {} if entry is None else {i: sure for i, (_, sure) in sorted(entry.objects.items())}
+
+    def status(self, frame: int) -> Status:
+        """See ``limpet.project.key_frames.Keys.status``; "unreadable" when its page is damaged."""
+        return self._status(self._keys(), frame)
+
+    def statuses(self) -> Iterator[tuple[int, Status]]:
+        """Every frame with its status, ascending; only as far as masks go if the video's length is not known."""
+        keys = self._keys()
+        for frame in range(max(self.frame_count or 0, self._masked())):
+            yield frame, self._status(keys, frame)
+
+    def key_frames(self, object_id: int | None = None) -> tuple[int, ...]:
+        """Frames where a person gave the mask of an object (of any if None). Locked frames are not listed."""
+        given = self._folder.snapshot.given
+        return tuple(sorted(f for f, ids in given.items() if object_id is None or object_id in ids))
+
+    def open_video(self) -> VideoReader:
+        """The project's video, to be closed after use.
+
+        Raises:
+            VideoError: it is missing, or another one than it was.
+        """
+        return self._folder.head.video.open(self.path)
+
+    def missing(self) -> list[str]:
+        """Files of masks that the current state refers to and that are not there, as sentences."""
+        masks = self._folder.masks
+        return [
+            f"the mask of frame {frame} is missing ({masks.path(entry.mask)})"
+            for frame, entry in self._folder.table.entries()
+            if not masks.has(entry.mask)
+        ]
+
+    def differences(self, other: ProjectView) -> Iterator[tuple[int, str]]:
+        """Frames that are not the same in another project, ascending, with what differs: "mask" or "status"."""
+        mine, theirs = self._keys(), other._keys()
+        length = max(self.frame_count or 0, self._masked(), other.frame_count or 0, other._masked())
+        for frame in range(length):
+            one, two = self._folder.table.entry(frame), other._folder.table.entry(frame)
+            if (one and one.mask) != (two and two.mask):
+                yield frame, "mask"
+            elif self._status(mine, frame) != other._status(theirs, frame):
+                yield frame, "status"
+
+    def _keys(self) -> Keys:
+        return Keys(self._folder.snapshot, self._folder.table.entry)
+
+    def _status(self, keys: Keys, frame: int) -> Status:
+        return "unreadable" if frame // PAGE in self._folder.table.broken else keys.status(frame)
+
+    def _masked(self) -> int:
+        """One more than the last frame that has a mask."""
+        table = self._folder.table
+        whole = [number for number in table.pages if number not in table.broken]
+        return 1 + max(table.page(max(whole)), default=-1) if whole else 0
+
+
+def names_of(ids: Sequence[int]) -> str:
+    """``object 3`` or ``objects 1, 3``."""
+    return f"object{'s' if len(ids) != 1 else ''} {', '.join(map(str, ids))}"

@@ -1,0 +1,278 @@
+"""Following objects from key frames into the frames around them: forwards, backwards, and between two key frames."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from limpet.core.errors import LimpetError
+from limpet.core.files import atomic_path, output_error
+from limpet.core.masks import decode_mask, encode_mask
+from limpet.project.draft import Draft
+from limpet.project.folder import Folder
+from limpet.project.frame_access import FrameAccess
+from limpet.project.key_frames import Keys
+from limpet.project.merge_passes import Predicted, choose, compose
+from limpet.project.passes import Pass, TrackerLike
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stretch of a propagation.
+
+    start: the key frame it begins at. objects: ids to follow; all others keep their pixels.
+    stop: the last frame, included; before ``start`` it means backwards; None means to the end of the video.
+    other: for a job between two key frames the later one; ``start`` is the earlier one, ``stop`` lies before ``other``.
+    limits: object -> the key frame at which it ends, not included; objects that are missing go to ``stop``.
+    """
+
+    start: int
+    stop: int | None
+    objects: tuple[int, ...]
+    other: int | None = None
+    limits: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def backwards(self) -> bool:
+        """Whether it goes towards the first frame."""
+        return self.stop is not None and self.stop < self.start
+
+    def total(self, frames: int | None) -> int | None:
+        """Steps of the tracker; None when the video's length is not known."""
+        stop = frames - 1 if self.stop is None and frames is not None else self.stop
+        if stop is None:
+            return None
+        return abs(stop - self.start) * (1 if self.other is None else 2)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step of the tracker was made in ``frame``; ``written``: a mask came of it."""
+
+    frame: int
+    decoded: bool
+    written: bool
+
+
+def run(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) -> Iterator[Done]:
+    """Do a job; masks go into ``draft``. ``scratch`` is an empty folder for a pass that waits for the other."""
+    return (
+        _one_way(job, draft, keys, passes)
+        if job.other is None
+        else _between(job, draft, keys, passes, scratch)
+    )
+
+
+def one_way(
+    keys: Keys, start: int, backwards: bool, objects: tuple[int, ...], stop: int | None = None
+) -> Job:
+    """From ``start``; without ``stop`` each object goes up to its next key frame."""
+    if stop is not None:
+        return Job(start, stop, objects)
+    nearest = keys.before if backwards else keys.after
+    limits = {i: limit for i in objects if (limit := nearest(start, i)) is not None}
+    onward = -1 if backwards else 1
+    if len(limits) < len(objects):
+        return Job(start, 0 if backwards else None, objects, limits=tuple(limits.items()))
+    farthest = max(limits.values(), key=lambda limit: limit * onward)
+    return Job(start, farthest - onward, objects, limits=tuple(limits.items()))
+
+
+def all_jobs(keys: Keys, draft: Draft, ids: tuple[int, ...], frames: int | None) -> list[Job]:
+    """What is empty or stale behind the first key frame of each object; ``frames``: of the video, if counted.
+
+    Objects with the same key frames share a job.
+    """
+    wanted: dict[tuple[int, int | None], list[int]] = {}
+    for object_id in ids:
+        own = keys.of(object_id)
+        for left, right in zip(own, [*own[1:], None], strict=True):
+            end = right if right is not None else frames
+            if end is None or any(_lacks(draft, keys, f, object_id) for f in range(left + 1, end)):
+                wanted.setdefault((left, right), []).append(object_id)
+    return [
+        Job(left, None if right is None else right - 1, tuple(objects), right)
+        for (left, right), objects in sorted(wanted.items(), key=lambda item: (item[0][0], item[0][1] or -1))
+    ]
+
+
+def _lacks(draft: Draft, keys: Keys, frame: int, object_id: int) -> bool:
+    if object_id in keys.at(frame):
+        return False
+    entry = draft.entry(frame)
+    return entry is None or object_id not in entry.objects or keys.is_stale(frame, object_id)
+
+
+def _one_way(job: Job, draft: Draft, keys: Keys, passes: Pass) -> Iterator[Done]:
+    limits, onward = dict(job.limits), -1 if job.backwards else 1
+    for predicted in passes.run(job.start, job.stop, job.objects):
+        frame = predicted.frame
+        active = [
+            (i, predicted)
+            for i in job.objects
+            if i not in keys.at(frame) and (i not in limits or (limits[i] - frame) * onward > 0)
+        ]
+        sure = {i: predicted.sure(i) for i, _ in active}
+        yield _write(draft, keys, predicted, active, sure, predicted)
+
+
+def _between(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) -> Iterator[Done]:
+    left, right = job.start, job.other
+    assert right is not None
+    confidence = np.zeros((right - left, len(job.objects)), np.float32)
+    decoded = np.zeros(right - left, bool)
+    for predicted in passes.run(left, right - 1, job.objects, beyond=[right]):
+        with atomic_path(scratch / f"{predicted.frame}.png") as temporary:
+            temporary.write_bytes(encode_mask(predicted.labels))
+        confidence[predicted.frame - left] = [predicted.sure(i) for i in job.objects]
+        decoded[predicted.frame - left] = predicted.decoded
+        yield Done(predicted.frame, predicted.decoded, written=False)
+    for backwards in passes.run(right, left + 1, job.objects, beyond=[left]):
+        row = backwards.frame - left
+        path = scratch / f"{backwards.frame}.png"
+        sure_forwards = dict(zip(job.objects, confidence[row].tolist(), strict=True))
+        forwards = Predicted(
+            backwards.frame, decode_mask(path.read_bytes()), sure_forwards, bool(decoded[row])
+        )
+        path.unlink()
+        yield _merge(job, draft, keys, forwards, backwards)
+
+
+def _merge(job: Job, draft: Draft, keys: Keys, forwards: Predicted, backwards: Predicted) -> Done:
+    frame = forwards.frame
+    free = [i for i in job.objects if i not in keys.at(frame)]
+    before = {i: _within(job, keys.before(frame, i)) for i in free}
+    after = {i: _within(job, keys.after(frame, i)) for i in free}
+    chosen, sure = choose(forwards, backwards, before, after)
+    nearer = forwards if 2 * frame <= job.start + (job.other or 0) else backwards
+    return _write(draft, keys, forwards, chosen, sure, nearer)
+
+
+def _within(job: Job, key: int | None) -> int | None:
+    return key if key is not None and job.start <= key <= (job.other or 0) else None
+
+
+def _write(
+    draft: Draft,
+    keys: Keys,
+    seen: Predicted,
+    chosen: list[tuple[int, Predicted]],
+    sure: dict[int, float],
+    filler: Predicted,
+) -> Done:
+    if not chosen:
+        return Done(seen.frame, seen.decoded, written=False)
+    present = draft.mask_or_empty(seen.frame)
+    draft.put(seen.frame, compose(present, chosen, keys.at(seen.frame), filler.labels), sure)
+    return Done(seen.frame, seen.decoded, written=True)
+
+
+SAVE_SECONDS = 30.0
+"""What a crash costs at most: so often the frames that are done are committed."""
+SCRATCH = ".pass-"
+
+OnFrame = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a propagation did.
+
+    steps: of the tracker. frames: how many were written; those that are locked or given stay as they are.
+    undecoded: frames without a picture, which repeat the mask beside them.
+    """
+
+    steps: int
+    frames: int
+    undecoded: tuple[int, ...]
+
+
+def run_jobs(
+    folder: Folder,
+    tracker: TrackerLike,
+    plan: Callable[[Draft], list[Job]],
+    what: str,
+    on_frame: OnFrame | None,
+) -> Outcome:
+    """Do all jobs of ``plan`` as one edit; without a frame that is written there is none.
+
+    While it runs, what is done is committed every ``SAVE_SECONDS``, and once more when it is stopped.
+    """
+    draft = Draft(folder)
+    jobs = plan(draft)
+    name = getattr(tracker, "name", "")
+    what = f"{what} with {name}" if name else what
+    with folder.head.video.open(folder.path) as reader:
+        frames = FrameAccess(reader)
+        keys = Keys(draft.snapshot, draft.entry)
+        running = _Running(draft, what, on_frame, _total(jobs, folder))
+        passes = Pass(tracker, frames, keys, draft.mask_or_empty)
+        try:
+            for job in jobs:
+                running.do(job, keys, passes, folder.path)
+        except BaseException as reason:
+            running.stopped(reason)
+            raise
+        running.finish()
+    if frames.counted is not None:
+        folder.set_video(replace(folder.head.video, frames=frames.counted, exact=True))
+    return Outcome(running.steps, running.written, tuple(sorted(running.undecoded)))
+
+
+class _Running:
+    """Counts, commits and reports while jobs run."""
+
+    def __init__(self, draft: Draft, what: str, on_frame: OnFrame | None, total: int | None) -> None:
+        self._draft, self._what, self._on_frame, self._total = draft, what, on_frame, total
+        self._saved = time.monotonic()
+        self.steps = 0
+        self.written = 0
+        self.undecoded: set[int] = set()
+
+    def do(self, job: Job, keys: Keys, passes: Pass, folder: Path) -> None:
+        try:
+            scratch = tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise output_error(error, folder) from error
+        with scratch as name:
+            for done in run(job, self._draft, keys, passes, Path(name)):
+                self._count(done)
+
+    def _count(self, done: Done) -> None:
+        self.steps += 1
+        self.written += done.written
+        if not done.decoded:
+            self.undecoded.add(done.frame)
+        if self.written and time.monotonic() - self._saved > SAVE_SECONDS:
+            self._commit(complete=False)
+        if self._on_frame is not None:
+            self._on_frame(self.steps, self._total)
+
+    def finish(self) -> None:
+        if self.written:
+            self._commit(complete=True)
+
+    def stopped(self, reason: BaseException) -> None:
+        """Keep what is done; never hide why it stopped."""
+        if not self.written:
+            return
+        try:
+            self._commit(complete=False)
+        except LimpetError as error:
+            reason.add_note(f"what was done since the last save is lost: {error}")
+        else:
+            reason.add_note(f"{self.written} frames are kept as one edit; go on with propagate, or undo it")
+
+    def _commit(self, complete: bool) -> None:
+        self._draft.commit("propagate", self._what, complete)
+        self._saved = time.monotonic()
+
+
+def _total(jobs: list[Job], folder: Folder) -> int | None:
+    totals = [job.total(folder.head.video.frames) for job in jobs]
+    return sum(total for total in totals if total is not None) if None not in totals else None

@@ -1,0 +1,113 @@
+"""The video of a project: named by a path from the folder, known again by its length and first bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limpet.core.errors import VideoError
+from limpet.video.image_reader import ImageReader, folder_images, pattern_images
+from limpet.video.open import open_video
+from limpet.video.video_reader import VideoReader
+
+ESTIMATE_MARGIN = 2
+"""The length that a video file states may be wrong by this many frames: durations are rounded."""
+_HEAD_BYTES = 1 << 20
+_GIVE_IT = "if it is elsewhere, say where: limpet project video {folder} VIDEO"
+
+
+@dataclass(frozen=True)
+class VideoReference:
+    """Where the video is and how it is known again.
+
+    path: from the project folder, with forward slashes; absolute only where no such path exists (other drive).
+    nbytes: of the file, or of all images together.
+    sha256_head: of the first MiB; for images of their names and the first one's first MiB.
+    size: (H, W) in pixels. frames: how many; ``exact`` says whether that was counted or estimated.
+    """
+
+    path: str
+    nbytes: int
+    sha256_head: str
+    size: tuple[int, int]
+    frames: int | None
+    exact: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For project.json."""
+        return {
+            "path": self.path, "bytes": self.nbytes, "sha256_head": self.sha256_head,
+            "size": list(self.size), "frames": self.frames, "frames_exact": self.exact,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> VideoReference:
+        """Raises KeyError, TypeError or ValueError for what ``as_json`` never writes."""
+        height, width = content["size"]
+        frames = content["frames"]
+        return cls(
+            str(content["path"]), int(content["bytes"]), str(content["sha256_head"]),
+            (int(height), int(width)), None if frames is None else int(frames), bool(content["frames_exact"]),
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, video: str | Path, folder: Path) -> VideoReference:
+        """Describe a video for a project in ``folder``. Raises VideoError when it cannot be read."""
+        with open_video(video) as reader:
+            size, frames, exact = reader.size, reader.frame_count, isinstance(reader, ImageReader)
+        nbytes, digest = fingerprint(Path(video))
+        return cls(_path_from(folder, Path(video)), nbytes, digest, size, frames, exact)
+
+    def located(self, folder: Path) -> Path:
+        """Where the video should be."""
+        return Path(os.path.normpath(folder.resolve() / self.path))
+
+    def open(self, folder: Path) -> VideoReader:
+        """A reader of the very video that the project was made with.
+
+        Raises:
+            VideoError: it is missing, or another one than it was.
+        """
+        path = self.located(folder)
+        advice = _GIVE_IT.format(folder=folder)
+        try:
+            reader = open_video(path)
+            nbytes, digest = fingerprint(path)
+        except (VideoError, OSError) as error:
+            raise VideoError(f"the video of the project cannot be read: {error}; {advice}") from error
+        if (nbytes, digest) != (self.nbytes, self.sha256_head):
+            reader.close()
+            length = f"{nbytes} bytes, it had {self.nbytes}" if nbytes != self.nbytes else "other content"
+            raise VideoError(
+                f"{path} is not the video the project was made with ({length}), so its masks would not fit; {advice}"
+            )
+        return reader
+
+
+def image_files(path: Path) -> list[Path]:
+    """The images that ``path`` names (a folder or a pattern), or the one file that it is."""
+    if path.is_file():
+        return [path]
+    return folder_images(path) if path.is_dir() else pattern_images(path)
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Bytes in all, and a sha256 that tells one video from another without reading all of it."""
+    files = image_files(path)
+    digest = hashlib.sha256()
+    if not path.is_file():
+        digest.update("\n".join(file.name for file in files).encode())
+    with files[0].open("rb") as file:
+        digest.update(file.read(_HEAD_BYTES))
+    return sum(file.stat().st_size for file in files), digest.hexdigest()
+
+
+def _path_from(folder: Path, video: Path) -> str:
+    video = video.parent.resolve() / video.name  # a link to the video stays one
+    try:
+        return Path(os.path.relpath(video, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return video.as_posix()

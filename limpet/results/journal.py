@@ -1,0 +1,156 @@
+"""A journal: facts written down one line at a time, so that a process killed at any moment loses at most the last line.
+
+A line is the CRC-32 of its text in eight hex digits, a space, and the text: JSON, an object with one key, the kind.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from limpet.core.errors import OutputError
+from limpet.core.files import output_error
+from limpet.video.encode import Written
+
+
+@dataclass(frozen=True)
+class Line:
+    """kind and facts: as given to ``append``. end: bytes of the file up to the end of this line."""
+
+    kind: str
+    facts: dict[str, Any]
+    end: int
+
+
+class Journal:
+    """A file that only grows. Every line is with the operating system when ``append`` returns.
+
+    That outlives the process, not a loss of power. What is not whole is noticed by its check sum.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Add a line of plain data.
+
+        Raises:
+            OutputError: it cannot be written; then nothing of it is left in the file.
+        """
+        line = line_of(kind, facts)
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                before = file.tell()
+                if file.write(line) != len(line):
+                    os.truncate(self.path, before)
+                    raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise output_error(error, self.path) from error
+
+    def read(self) -> list[Line]:
+        """All whole lines. A last line that is torn was being written when the process ended, and is left out.
+
+        Raises:
+            OutputError: any other line is damaged, or the file cannot be read.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutputError(f"cannot read {self.path}: {error.strerror}") from error
+        lines: list[Line] = []
+        end = 0
+        raws = content.splitlines(keepends=True)
+        for number, raw in enumerate(raws, start=1):
+            end += len(raw)
+            line = _parse(raw, end)
+            if line is None and number < len(raws):
+                raise OutputError(
+                    f"line {number} of {self.path} is damaged: its check sum does not fit; pass --overwrite to "
+                    "start again from the first frame"
+                )
+            if line is not None:
+                lines.append(line)
+        return lines
+
+    def cut(self, end: int) -> None:
+        """Forget what comes after the first ``end`` bytes.
+
+        Raises:
+            OutputError: when that fails.
+        """
+        try:
+            if self.path.exists():
+                os.truncate(self.path, end)
+        except OSError as error:
+            raise output_error(error, self.path) from error
+
+
+def line_of(kind: str, facts: Mapping[str, Any]) -> bytes:
+    """The line that ``append`` adds."""
+    text = json.dumps({kind: facts}, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _parse(raw: bytes, end: int) -> Line | None:
+    check, _, text = raw.rstrip(b"\n").partition(b" ")
+    if not raw.endswith(b"\n") or check != b"%08x" % zlib.crc32(text):
+        return None
+    ((kind, facts),) = json.loads(text).items()
+    return Line(kind, facts, end)
+
+
+ROW = "row"
+"""Kind of its line in the journal."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One frame that is done.
+
+    index, time, decoded: of the frame, time in seconds.
+    areas: pixels of each object that is seen. confidence: 0..1 of each object.
+    mask_crc32: of the bytes of its PNG.
+    still: JPEG of the frame with overlay, if the report keeps it.
+    overlay: how much of the overlay video lies in whole pieces after this frame; None without overlay.
+    failures, notices: sentences that came with this frame.
+    """
+
+    index: int
+    time: float
+    decoded: bool
+    areas: Mapping[int, int]
+    confidence: Mapping[int, float]
+    mask_crc32: int
+    still: bytes | None
+    overlay: Written | None
+    failures: tuple[str, ...]
+    notices: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data. JSON keeps every float to the last bit."""
+        return asdict(self) | {"still": self.still and base64.b64encode(self.still).decode("ascii")}
+
+    @staticmethod
+    def from_dict(facts: Mapping[str, Any]) -> Row:
+        """From what ``as_dict`` gave, after JSON made strings of all keys."""
+        return Row(
+            facts["index"],
+            facts["time"],
+            facts["decoded"],
+            {int(number): area for number, area in facts["areas"].items()},
+            {int(number): value for number, value in facts["confidence"].items()},
+            facts["mask_crc32"],
+            base64.b64decode(facts["still"]) if facts["still"] else None,
+            Written(**facts["overlay"]) if facts["overlay"] else None,
+            tuple(facts["failures"]),
+            tuple(facts["notices"]),
+        )

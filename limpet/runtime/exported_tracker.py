@@ -1,0 +1,309 @@
+"""An exported tracker, with the interface of ``limpet.Tracker`` but without torch.
+
+tracker     = load_exported("deaot-t-onnx")
+state       = tracker.start(frame, mask)
+mask, state = tracker.step(frame, state)
+state       = tracker.add(frame, mask, state)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.calibration import Calibration
+from limpet.core.errors import MaskError, ModelError, VideoError
+from limpet.core.groups import check_mask, into_slots, object_ids
+from limpet.core.sizes import STRIDE, SizeRule, check_frame, resize_frame
+from limpet.runtime.engine import Engine, EngineOptions, open_engine
+from limpet.runtime.exported_state import Places, with_reference
+from limpet.runtime.manifest import Manifest
+
+MIN_SIDE = 2 * STRIDE
+"""Of what the network sees, in pixels, where the size was left open (limpet/export/dynamic_shapes.py)."""
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+Mask = NDArray[np.uint8]  # (H, W) of ids
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedState:
+    """All that an exported tracker knows after frame ``frame_index``. It never changes.
+
+    values: the graphs' state by name, as the engine holds it.
+    object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
+    mask: (H, W) uint8, ids of the last frame. confidence: how sure the network is of each object in it, 0..1.
+    references: indices of the frames in the reference places.
+    manifest: of the bundle that made it. nbytes: of all values and the mask.
+    """
+
+    values: Mapping[str, Any] = field(repr=False)
+    object_ids: tuple[int, ...]
+    frame_index: int
+    mask: Mask = field(repr=False)
+    confidence: dict[int, float]
+    references: tuple[int, ...]
+    manifest: Manifest = field(repr=False)
+    nbytes: int
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(H, W) of the frames."""
+        height, width = self.mask.shape
+        return height, width
+
+    def mask_array(self) -> Mask:
+        """A copy of ``mask``."""
+        return self.mask.copy()
+
+
+class ExportedTracker:
+    """Follows objects with a bundle's graphs. It holds no state: several videos can share one tracker.
+
+    Args:
+        manifest: of the bundle. engine: that runs it.
+        folder: of the bundle, for messages.
+
+    Attributes:
+        name: of the model.
+        calibration: makes confidences of soft IoUs; None leaves them as they are.
+        resumable: False: states are not written to a disk.
+    """
+
+    resumable = False
+
+    def __init__(self, manifest: Manifest, engine: Engine, folder: str = "the bundle") -> None:
+        self.manifest, self.engine, self.name = manifest, engine, manifest.model
+        self._folder = folder
+        text = manifest.calibration
+        self.calibration = None if text is None else Calibration.from_text(text, folder)
+        self._sizes = SizeRule(manifest.max_short, manifest.max_long, manifest.align_corners)
+        self._places = Places(manifest.references, manifest.ring)
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights that were exported."""
+        return self.manifest.weights_sha256
+
+    def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
+        """That frames of (H, W) with so many objects can be followed.
+
+        Raises:
+            VideoError: the bundle was made for frames of another size, or they are tiny. MaskError: for fewer objects.
+        """
+        self.network_size(frame_size)
+        self._check_count(object_ids)
+
+    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        """As of ``Tracker.facts``; ``device`` says which runtime computes."""
+        manifest = self.manifest
+        return {
+            "model": manifest.model,
+            "weights_sha256": manifest.weights_sha256,
+            "precision": self.engine.precision,
+            "network_size": list(self.network_size(frame_size)),
+            "augmentation": None,
+            "calibration": self.calibration and [self.calibration.slope, self.calibration.offset],
+            "memory": f"{manifest.references} references, {manifest.ring} in a ring",
+            "memory_gap": manifest.gap if manifest.ring else None,
+            "memory_most": manifest.references + manifest.ring,
+            "memory_budget_mb": None,
+            "device": self.engine.runtime,
+            "bundle": {
+                "backend": manifest.backend,
+                "precision": manifest.precision,
+                "limpet": manifest.limpet,
+            },
+        }
+
+    def network_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of what the network sees of frames of (H, W). Raises VideoError for a size it cannot take."""
+        self._check_size(frame_size)
+        size = self.manifest.network_size or self._sizes.network_size(*frame_size)
+        if self.manifest.network_size is None and min(size) < MIN_SIDE:
+            raise VideoError(
+                f"the frames are {frame_size[0]}x{frame_size[1]}, which the network would see at {size[0]}x{size[1]}; "
+                f"a bundle for any size needs {MIN_SIDE} each way: enlarge them, or export with --size"
+            )
+        return size
+
+    def start(self, frame: Image, mask: Mask) -> ExportedState:
+        """Begin with a frame whose masks are known.
+
+        Args:
+            frame: uint8 (H, W, 3) RGB.
+            mask: uint8 (H, W) of object ids 1..255, kept as given; 0 is background.
+
+        Raises:
+            VideoError: wrong shape or dtype, or a size that the bundle was not made for.
+            MaskError: wrong shape or dtype, another size, no object, or more than the bundle has slots for.
+        """
+        check_frame(frame)
+        check_mask(mask, frame.shape[:2])
+        ids = object_ids(mask)
+        self.check_video(frame.shape[:2], ids)
+        values = self._begin(frame, mask, ids)
+        nbytes = mask.nbytes + sum(self.engine.as_array(value).nbytes for value in values.values())
+        return ExportedState(
+            values, ids, 0, mask.copy(), dict.fromkeys(ids, 1.0), (0,), self.manifest, nbytes
+        )
+
+    def step(self, frame: Image, state: ExportedState) -> tuple[Mask, ExportedState]:
+        """Follow all objects into the next frame.
+
+        Returns:
+            uint8 (H, W) of ids at the frame's size, and the state after the frame.
+
+        Raises:
+            VideoError: wrong shape or dtype, or another size than the first frame.
+            ModelError: the state is of another bundle.
+        """
+        self._check(frame, state)
+        found = self.engine.step({"image": self._image(frame), **state.values})
+        slots = self.engine.as_array(found.pop("mask"))[0]
+        sure = self.engine.as_array(found.pop("sure"))[0]
+        found.pop("scores")
+        mask = np.array([0, *state.object_ids], np.uint8)[slots]
+        after = replace(
+            state,
+            values={**state.values, **found},
+            frame_index=state.frame_index + 1,
+            mask=mask,
+            confidence=self._confidences(state.object_ids, sure),
+        )
+        return mask.copy(), after
+
+    def add(self, frame: Image, mask: Mask, state: ExportedState) -> ExportedState:
+        """Add objects, or correct some, in the frame of the last step; the frame becomes a reference for all.
+
+        It takes the next free reference place. Where all are taken it takes the last one, and the reference there is
+        forgotten: with a single place that is the first frame.
+
+        Args:
+            frame: the frame of the last ``step`` (or ``start``), uint8 (H, W, 3).
+            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; one that is gets this mask
+                instead of the predicted one. Pixels of 0 leave the prediction as it is.
+
+        Raises:
+            VideoError, MaskError, ModelError: as for ``start`` and ``step``.
+        """
+        self._check(frame, state)
+        check_mask(mask, state.frame_size)
+        given = object_ids(mask)
+        ids = (*state.object_ids, *(i for i in given if i not in state.object_ids))
+        self._check_count(ids)
+        merged = np.where(mask > 0, mask, np.where(np.isin(state.mask, given), 0, state.mask)).astype(
+            np.uint8
+        )
+        fresh, values = self._arrays(self._begin(frame, merged, ids)), self._arrays(state.values)
+        place, references = self._places.choose(state.references, state.frame_index)
+        newest = bool(self._places.ring) and int(values["since"][0]) == 0
+        in_ring = newest and state.frame_index not in state.references
+        return replace(
+            state,
+            values=with_reference(values, fresh, self._places, place, in_ring),
+            object_ids=ids,
+            mask=merged,
+            confidence=state.confidence | dict.fromkeys(given, 1.0),
+            references=references,
+        )
+
+    def _begin(self, frame: Image, mask: Mask, ids: Sequence[int]) -> dict[str, Any]:
+        return self.engine.begin({"image": self._image(frame), "mask": into_slots(mask, ids)[np.newaxis]})
+
+    def _image(self, frame: Image) -> NDArray[np.float32]:
+        size = self.network_size(frame.shape[:2])
+        return normalised_image(frame, size, self.manifest.mean, self.manifest.deviation)
+
+    def _arrays(self, values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        return {name: self.engine.as_array(value) for name, value in values.items()}
+
+    def _confidences(self, ids: Sequence[int], sure: NDArray[np.float32]) -> dict[int, float]:
+        found = {i: float(sure[slot]) for slot, i in enumerate(ids, start=1)}
+        return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
+
+    def _check(self, frame: Image, state: ExportedState) -> None:
+        check_frame(frame)
+        if state.manifest != self.manifest:
+            raise ModelError(
+                f"the state is of another bundle ({state.manifest.model}, {state.manifest.backend} "
+                f"{state.manifest.precision}) than {self._folder}; step it with the tracker that made it"
+            )
+        if frame.shape[:2] != state.frame_size:
+            raise VideoError(
+                f"the frame is {frame.shape[0]}x{frame.shape[1]} but the first was "
+                f"{state.frame_size[0]}x{state.frame_size[1]}; start again from a frame of the new size"
+            )
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        made_for = self.manifest.frame_size
+        if made_for is not None and tuple(size) != made_for:
+            raise VideoError(
+                f"the frames are {size[0]}x{size[1]} but {self._folder} was exported for {made_for[0]}x{made_for[1]}; "
+                f"make one for them with: limpet export {self.manifest.model} --to {self.manifest.backend} "
+                f"--size {size[0]}x{size[1]}"
+            )
+
+    def _check_count(self, ids: Collection[int]) -> None:
+        most = self.manifest.objects
+        if len(ids) > most:
+            raise MaskError(
+                f"there are {len(ids)} objects but {self._folder} was exported for {most} at most; draw fewer, export "
+                f"it with --objects {len(ids)} (a model has 10 slots), or track without a bundle, which knows no limit"
+            )
+
+
+def load_exported(
+    folder: Path | str, *, runtime: str | None = None, precision: str = "auto", threads: int | None = None
+) -> ExportedTracker:
+    """A tracker from the bundle that ``limpet export`` made.
+
+    Args:
+        folder: of the bundle.
+        runtime: the backend that it must have been made for; None takes any.
+        precision: "auto" computes as it was exported; OpenVINO can also take "fp32" or "bf16".
+        threads: of the processor; None leaves it to the runtime.
+
+    Raises:
+        WeightsError: no bundle, of another version, or damaged. MissingExtraError: its runtime is not installed.
+        ModelError: it is of another backend, or cannot be computed in this precision.
+    """
+    options = EngineOptions(precision, threads)
+    manifest = Manifest.read(Path(folder))
+    if runtime is not None and runtime != manifest.backend:
+        raise ModelError(
+            f"{folder} is a bundle for {manifest.backend}, not for {runtime}; leave the runtime out, or make one with: "
+            f"limpet export {manifest.model} --to {runtime} --size {_size_option(manifest)}"
+        )
+    return ExportedTracker(manifest, open_engine(manifest, Path(folder), options), str(folder))
+
+
+def _size_option(manifest: Manifest) -> str:
+    return "any" if manifest.frame_size is None else "x".join(map(str, manifest.frame_size))
+
+
+def normalised_image(
+    frame: NDArray[np.uint8],
+    size: tuple[int, int],
+    mean: tuple[float, float, float],
+    deviation: tuple[float, float, float],
+) -> NDArray[np.float32]:
+    """Frame (H, W, 3) RGB 0..255 -> (1, 3, h, w) float32 of the network's size.
+
+    Args:
+        mean, deviation: of RGB in 0..1.
+    """
+    image = np.empty((1, 3, *size), np.float32)
+    pixels = resize_frame(frame, size)
+    means, deviations = (np.array(three, np.float32) * np.float32(255) for three in (mean, deviation))
+    for channel in range(3):
+        plane = image[0, channel]
+        cv2.extractChannel(pixels, channel, plane)
+        plane -= means[channel]
+        plane /= deviations[channel]
+    return image

@@ -1,0 +1,63 @@
+"""LiteRT on the processor, with XNNPACK. Values are numpy arrays: its interpreter copies them in and out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from limpet.core.errors import WeightsError
+from limpet.runtime.engine import EngineOptions, refuse_precision
+from limpet.runtime.manifest import GraphSpec, Manifest
+
+
+def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> LitertEngine:
+    """Raises WeightsError where LiteRT refuses the file, ModelError for a precision that the bundle has not."""
+    refuse_precision(manifest, options)
+    return LitertEngine(manifest, folder, options.threads)
+
+
+class LitertEngine:
+    """Both graphs in one interpreter. Without a number of threads it takes all processors."""
+
+    def __init__(self, manifest: Manifest, folder: Path, threads: int | None) -> None:
+        self.runtime = f"ai-edge-litert {version('ai-edge-litert')}"
+        self.precision = manifest.precision
+        path = folder / manifest.begin.file
+        try:
+            interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
+            self._begin = _Graph(interpreter, manifest.begin)
+            self._step = _Graph(interpreter, manifest.step)
+        except (ValueError, RuntimeError) as error:
+            raise WeightsError(f"{self.runtime} cannot read {path}: {error}; export it again") from error
+
+    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """As of ``Engine``."""
+        return self._begin(feeds)
+
+    def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """As of ``Engine``."""
+        return self._step(feeds)
+
+    def as_array(self, value: Any) -> NDArray[Any]:
+        """As of ``Engine``."""
+        return np.asarray(value)
+
+
+class _Graph:
+    """One signature. Within the file names have ``_`` for dots."""
+
+    def __init__(self, interpreter: Interpreter, spec: GraphSpec) -> None:
+        self._run = interpreter.get_signature_runner(spec.entry)
+        self._inputs = {each.name.replace(".", "_"): each.name for each in spec.inputs}
+        self._outputs = {each.name: each.name.replace(".", "_") for each in spec.outputs}
+
+    def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        found = self._run(**{inner: feeds[name] for inner, name in self._inputs.items()})
+        return {name: found[inner] for name, inner in self._outputs.items()}

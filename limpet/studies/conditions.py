@@ -1,0 +1,213 @@
+"""What all arms of a study share: teacher, start, data, scale, and how they are scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from limpet.core.errors import DataError
+from limpet.data import DavisFolder, StillsFolder, VideoFolder, YoutubeFolder, video_folder
+from limpet.distillation.config import DistillationRecord
+from limpet.evaluation.davis import Dataset, load_davis
+from limpet.models import Model
+from limpet.registry import find
+from limpet.studies.scale import Scale
+from limpet.studies.study import Arm
+from limpet.tracking.tracker import Tracker
+from limpet.training.setup import build_training_model
+from limpet.weights.weights_file import load_into, read_weights, sha256
+from limpet.weights.zoo import find_weights
+
+START = "deaot-t"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every student begins with: a whole network's weights, or an ImageNet encoder."""
+
+    weights: Path | None
+    encoder: Path | None
+
+    @classmethod
+    def of(cls, weights: Path | None, encoder: Path | None) -> Start:
+        """The bundled weights where neither is given. Raises DataError where both are."""
+        if weights is not None and encoder is not None:
+            raise DataError(
+                "give --from or --encoder, not both: a whole network's weights hold an encoder already"
+            )
+        if weights is None and encoder is None:
+            weights = find_weights(START, None)
+        return cls(weights, encoder)
+
+    def student(self, name: str, seed: int) -> Model:
+        """A student; what the start does not hold is drawn by ``seed``.
+
+        More layers, and offset networks at rest, are added where the start has none. Of a start of another family
+        only the encoder is taken.
+
+        Raises:
+            ModelError, WeightsError: no such preset, or the start does not fit.
+        """
+        if self.weights is None:
+            return build_training_model(name, self.encoder, None, seed)
+        config, content = find(name).config(), read_weights(self.weights)
+        if isinstance(config, type(find(content.model).config())):
+            return build_training_model(name, None, self.weights, seed)
+        model = build_training_model(name, None, None, seed)
+        prefix = "encoder."
+        encoder = {k.removeprefix(prefix): v for k, v in content.tensors.items() if k.startswith(prefix)}
+        load_into(model.encoder, encoder, f"the encoder in {self.weights}")
+        return model
+
+    def as_json(self) -> dict[str, str]:
+        """Which file it is, by its hash."""
+        kind, path = ("weights", self.weights) if self.weights is not None else ("encoder", self.encoder)
+        assert path is not None
+        return {kind: sha256(path)}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The conditions of a study.
+
+    teacher: ready for inference on ``device``; None where there are no weights of it (``no_teacher`` says why).
+    stills, videos: what clips are made of. judge: what students are scored on, None scores nothing.
+    data: what the user called the three, for the record.
+    """
+
+    scale: Scale
+    teacher: Tracker | None
+    start: Start
+    stills: StillsFolder | None
+    videos: Sequence[VideoFolder]
+    judge: Dataset | None
+    data: dict[str, str]
+    device: str = "auto"
+    no_teacher: str = ""
+
+    def recipe(self, arm: Arm, seed: int) -> dict[str, Any]:
+        """Everything that a run's result depends on, as plain data: equal recipes give equal students."""
+        assert self.teacher is not None
+        layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
+        maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.lesson.maps)
+        lesson = replace(arm.lesson, maps=maps)
+        settings = DistillationRecord(
+            self.teacher.name, self.teacher.weights_sha256, arm.student, lesson=lesson
+        )
+        stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
+        what = {
+            "distillation": settings.as_json(),
+            "start": self.start.as_json(),
+            "seed": seed,
+            "stages": stages,
+        }
+        return _plain(what | self.scoring())
+
+    def scoring(self) -> dict[str, Any]:
+        """The data and how they are scored."""
+        return {"data": self.data, "max_size": self.scale.max_size, "stride": self.scale.stride}
+
+    def obstacle(self, arm: Arm) -> str | None:
+        """Why the arm cannot be run with this teacher, or None."""
+        student = find(arm.student).config()
+        if self.teacher is None:
+            return self.no_teacher
+        teacher = self.teacher
+        if not isinstance(teacher.config, type(student)):
+            return (
+                f"it wants teacher and student of one family, and {teacher.name} teaches no {arm.student}; "
+                f"name another with --teacher and --teacher-weights"
+            )
+        layers = teacher.config.layers
+        for _, theirs in arm.lesson.pairs:
+            if not -layers <= theirs.layer < layers:
+                return (
+                    f"it wants map {theirs.layer + 1} of the teacher, and {teacher.name} has {layers} layers"
+                )
+        return None
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    """As it comes back from a file: tuples are lists."""
+    found: dict[str, Any] = json.loads(json.dumps(value))
+    return found
+
+
+DAVIS_TRAIN, DAVIS_VAL = "2017/train", "2017/val"
+DAVIS_TIMES = 5
+"""How often DAVIS's 60 videos count beside the 3,471 of YouTube-VOS, as in the official recipe."""
+
+
+Split = tuple[Path, str]
+"""The root of a folder in DAVIS layout, and one of its lists."""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What clips are made of, what is scored, and how the user called it."""
+
+    stills: StillsFolder | None
+    videos: tuple[VideoFolder, ...]
+    judge: Dataset | None
+    named: dict[str, str]
+
+    @property
+    def skipped(self) -> list[str]:
+        """One line for everything that cannot be used, each once."""
+        folders = [folder for folder in (self.stills, *self.videos) if folder is not None]
+        return list(dict.fromkeys(line for folder in folders for line in folder.skipped))
+
+
+def small_data(stills: Path | None, videos: Sequence[Split], score: Split | None) -> StudyData:
+    """Photos and videos in DAVIS layout.
+
+    Args:
+        videos: root and split of each. score: root and split; None scores nothing.
+
+    Raises:
+        DataError: nothing was named, or what was named is not there.
+    """
+    if stills is None and not videos:
+        raise DataError("there is nothing to learn from; give --stills DIR, --videos ROOT:SPLIT, or both")
+    named = {"stills": str(stills)} if stills else {}
+    if videos:
+        named["videos"] = " ".join(map(_text, videos))
+    return StudyData(
+        StillsFolder(stills) if stills else None,
+        tuple(video_folder(*split) for split in videos),
+        load_davis(*score) if score else None,
+        named | ({"score": _text(score)} if score else {}),
+    )
+
+
+def paper_data(
+    stills: Path | None, davis: Path | None, youtube: Path | None, score: Split | None
+) -> StudyData:
+    """The published recipe's: photos, then DAVIS-2017 and YouTube-VOS in their own layouts.
+
+    Args:
+        score: root and split; None scores nothing.
+
+    Raises:
+        DataError: one of the three is missing, or is not what it should be.
+    """
+    roots = {"stills": stills, "davis": davis, "youtube": youtube}
+    missing = [f"--{name}" for name, root in roots.items() if root is None]
+    if stills is None or davis is None or youtube is None:
+        raise DataError(
+            f"the paper's recipe wants --stills, --davis and --youtube; {' and '.join(missing)} missing"
+        )
+    few = DavisFolder(davis, DAVIS_TRAIN)
+    return StudyData(
+        StillsFolder(stills),
+        (*[few] * DAVIS_TIMES, YoutubeFolder(youtube)),
+        load_davis(*score) if score else None,
+        {name: str(root) for name, root in roots.items()} | ({"score": _text(score)} if score else {}),
+    )
+
+
+def _text(split: Split) -> str:
+    return f"{split[0]}:{split[1]}"

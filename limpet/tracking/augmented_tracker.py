@@ -1,0 +1,187 @@
+"""Test-time augmentation: one tracker looks at every frame in several ways, mirrored and at other scales.
+
+Each view is followed by itself, as the official evaluator does it: it goes on from its own masks, in a state of its
+own. What the user gets is the id with the largest mean of the views' probabilities; that merged mask is not fed back.
+Only where a person gives masks do all views learn the same: the merged mask with what was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limpet.core.errors import ModelError
+from limpet.core.groups import check_mask
+from limpet.core.sizes import STRIDE, check_frame
+from limpet.models.base import Model
+from limpet.state import TrackerState
+from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states
+from limpet.tracking.processing import probabilities
+from limpet.tracking.tracker import Tracker
+
+LARGEST_SCALE = 4.0  # time and memory grow with its square and more
+MAX_SHORT = 624  # the official limit of the shorter side, before scaling, where there are several scales
+
+Frame = TypeVar("Frame", NDArray[np.uint8], Tensor)
+
+
+class View(NamedTuple):
+    """One way to look at the frames: at ``scale`` times the network's usual size, ``mirrored`` left to right."""
+
+    scale: float
+    mirrored: bool
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which views there are.
+
+    flip: each scale is also seen mirrored.
+    scales: factors of the network's image; 1 is what a plain tracker sees.
+
+    Raises:
+        ModelError: no scale, one given twice, or one outside 0 to ``LARGEST_SCALE``.
+    """
+
+    flip: bool = False
+    scales: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if not self.scales:
+            raise ModelError("no scale is given; expected at least one, for instance 1.0")
+        for scale in self.scales:
+            if not 0 < scale <= LARGEST_SCALE:
+                raise ModelError(f"scale {scale:g} is not above 0 and at most {LARGEST_SCALE:g}")
+            if self.scales.count(scale) > 1:
+                raise ModelError(f"scale {scale:g} is given twice; each makes a view of its own")
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Each scale in turn, as it is and then mirrored."""
+        sides = (False, True) if self.flip else (False,)
+        return tuple(View(scale, mirrored) for scale in self.scales for mirrored in sides)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a tracker without augmentation would do the same."""
+        return not self.flip and self.scales == (1.0,)
+
+    def __str__(self) -> str:
+        """``flip, scales 1 1.3``."""
+        scales = "" if self.scales == (1.0,) else "scales " + " ".join(f"{scale:g}" for scale in self.scales)
+        return ", ".join(filter(None, ("flip" if self.flip else "", scales)))
+
+
+class AugmentedTracker(Tracker):
+    """A tracker with several views; everything that takes a ``Tracker`` takes it too.
+
+    Its states hold one state a view. ``confidence`` of an object is the mean over the views, so that an object
+    that a view has lost counts as less sure. A byte budget holds for all views together.
+
+    Args:
+        model: as for ``Tracker``, like the options not named here.
+        augmentation: which views there are.
+        max_size: limit on the shorter side of the network's image before it is scaled, in pixels. With several
+            scales it is 624 at most, as in the official evaluator.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        device: torch.device | str = "cpu",
+        *,
+        augmentation: Augmentation,
+        max_size: int | None = 480,
+        name: str = "",
+        **options: Any,
+    ) -> None:
+        if len(augmentation.scales) > 1:
+            max_size = MAX_SHORT if max_size is None else min(max_size, MAX_SHORT)
+        name = f"{name} ({augmentation})" if name and not augmentation.is_plain else name
+        super().__init__(model, device, max_size=max_size, name=name, **options)
+        self.augmentation = augmentation
+
+    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        """As ``Tracker.facts``, with the views."""
+        return super().facts(frame_size) | {"augmentation": str(self.augmentation)}
+
+    @torch.inference_mode()
+    def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:
+        """As ``Tracker.start``. Raises ModelError too when a scale leaves less than 16 pixels of the frame."""
+        check_frame(frame)
+        check_mask(mask, frame.shape[:2])
+        sizes = [self._view_size(view.scale, frame.shape[:2]) for view in self.augmentation.views]
+        begun = []
+        for view, size in zip(self.augmentation.views, sizes, strict=True):
+            state, offered = self._begin(_turned(frame, view.mirrored), _turned(mask, view.mirrored), size)
+            begun.append(PendingMemory(replace(state, mirrored=view.mirrored), offered))
+        return self._together(begun, self._on_device(mask))
+
+    @torch.inference_mode()
+    def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
+        """As ``Tracker.step``; the mask is merged from all views."""
+        self._check(frame, state)
+        followed, total = [], torch.zeros(())
+        for view in state.views:
+            after, scores = self._follow(_turned(frame, view.mirrored), view)
+            planes = probabilities(scores, state.frame_size, self.config.align_corners)
+            total = _turned(planes, view.mirrored) + total.to(planes.device)
+            followed.append(after)
+        ids = torch.tensor([0, *state.object_ids], dtype=torch.uint8, device=total.device)
+        merged = self._together(followed, ids[total.argmax(dim=0)])  # of the sum as of the mean
+        return merged.mask_array(), merged
+
+    @torch.inference_mode()
+    def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
+        """As ``Tracker.add``; pixels of 0 leave the merged prediction as it is, in every view."""
+        self._check(frame, state)
+        check_mask(mask, state.frame_size)
+        extended = []
+        for view in state.views:
+            known = replace(view, mask=_turned(state.mask, view.mirrored))
+            extended.append(self._extend(_turned(frame, view.mirrored), _turned(mask, view.mirrored), known))
+        first = extended[0].state
+        return self._together(extended, _turned(first.mask, first.mirrored).clone())
+
+    def _together(self, unsettled: Sequence[PendingMemory], labels: Tensor) -> TrackerState:
+        """The state of all views; ``labels`` (H, W) is the merged mask."""
+        views = apply_policy_to_states(unsettled, self.memory, more_bytes=labels.nbytes)
+        first = views[0]
+        sure = {i: sum(view.confidence[i] for view in views) / len(views) for i in first.object_ids}
+        return TrackerState((), first.frame_index, labels, first.network_size, sure, views=tuple(views))
+
+    def _view_size(self, scale: float, frame_size: tuple[int, int]) -> tuple[int, int]:
+        """Of the network's image. Raises ModelError when the scale leaves too little."""
+        plain = self.sizes.network_size(*frame_size)
+        if scale * min(plain) < STRIDE:
+            raise ModelError(
+                f"scale {scale:g} leaves {scale * plain[0]:.0f}x{scale * plain[1]:.0f} pixels of the "
+                f"{plain[0]}x{plain[1]} that the network would see; it needs {STRIDE}: take a larger scale"
+            )
+        return replace(self.sizes, scale=scale).network_size(*frame_size)
+
+    def _check(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
+        expected = [view.mirrored for view in self.augmentation.views]
+        if [view.mirrored for view in state.views] != expected:
+            raise ModelError(
+                f"the state has {len(state.views)} views, {sum(v.mirrored for v in state.views)} of them mirrored, "
+                f"but the tracker has {len(expected)} and {sum(expected)}; step it with the flip and scales that "
+                f"made it"
+            )
+        for view in state.views:
+            super()._check(frame, view)
+
+
+def _turned(picture: Frame, mirrored: bool) -> Frame:
+    """A frame (H, W, 3), a mask (H, W) or planes (C, H, W), mirrored left to right if so."""
+    if not mirrored:
+        return picture
+    if isinstance(picture, Tensor):
+        return picture.flip(-1)
+    return picture[:, ::-1]

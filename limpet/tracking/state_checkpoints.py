@@ -1,0 +1,194 @@
+"""Tracker states on the disk, from which a killed run goes on. Written about once a second, at little cost.
+
+A frame in the long-term memory never changes, so that each goes into a file of its own, once. What is written again and
+again is the short-term memory and the mask. The journal says which files make a state, with their check sums; a state
+counts once that line is there.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from limpet.core.errors import LimpetError, OutputError
+from limpet.core.files import atomic_path, output_error
+from limpet.results.journal import Journal, Line
+from limpet.state import GroupState, LayerMemory, Memory, TrackerState
+from limpet.tensor_files import read_tensors
+
+STATE = "state"
+"""Kind of the journal's lines about states."""
+INTERVAL = 0.5
+"""Seconds of work between two states."""
+LARGEST_SHARE = 0.05
+"""Of all time, what writing states may take; where it would be more, they are written less often.
+
+What counts is time of the processor: on a busy machine everything waits, which is no reason to lose more.
+"""
+_GENERATIONS = 2
+
+Parts = dict[str, Memory]
+
+
+class Checkpoints:
+    """Writes states into a work folder while frames go by.
+
+    Args:
+        folder: the work folder.
+        journal: of the run.
+        clock: seconds. processor: seconds that this process has computed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._folder, self._journal, self._clock, self._processor = folder, journal, clock, processor
+        self._saved_at, self._took = clock(), 0.0
+        self._waiting: tuple[int, TrackerState] | None = None
+        self._sums: list[dict[str, int]] = []
+
+    def offer(self, index: int, state: TrackerState) -> None:
+        """The state after the frame ``index``, whose results are written: save it if it is time.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._waiting = index, state
+        if self._clock() - self._saved_at >= max(INTERVAL, self._took / LARGEST_SHARE):
+            self.flush()
+
+    def flush(self) -> None:
+        """Save the state that was offered last, unless it is saved.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._waiting is None:
+            return
+        begin = self._processor()
+        sums = self._save(*self._waiting)
+        self._journal.append(STATE, {"index": self._waiting[0], "files": sums})
+        self._waiting = None
+        self._sums = [*self._sums, sums][-_GENERATIONS:]
+        self._remove_old()
+        self._saved_at = self._clock()
+        self._took = self._processor() - begin
+
+    def _save(self, index: int, state: TrackerState) -> dict[str, int]:
+        short, parts = _apart(state)
+        known = self._sums[-1] if self._sums else {}
+        sums: dict[str, int] = {}
+        for name, memory in parts.items():
+            sums[name] = known[name] if name in known else self._write_part(name, memory)
+        name = f"state-{index:05d}.safetensors"
+        short.save(self._folder / name)
+        return sums | {name: zlib.crc32((self._folder / name).read_bytes())}
+
+    def _write_part(self, name: str, memory: Memory) -> int:
+        tensors = {
+            f"{layer}.{kind}": tensor.cpu().contiguous().clone()
+            for layer, pair in enumerate(memory)
+            for kind, tensor in zip(("key", "value"), pair, strict=True)
+        }
+        content = save(tensors)
+        with atomic_path(self._folder / name) as temporary:
+            temporary.write_bytes(content)
+        return zlib.crc32(content)
+
+    def _remove_old(self) -> None:
+        needed = {name for sums in self._sums for name in sums}
+        try:
+            for path in self._folder.glob("*.safetensors"):
+                if path.name not in needed:
+                    path.unlink()
+        except OSError as error:
+            raise output_error(error, self._folder) from error
+
+
+def latest(folder: Path, lines: Sequence[Line]) -> tuple[Line, TrackerState] | None:
+    """The newest whole state of a journal, on the CPU, and its line; None where there is none yet.
+
+    Raises:
+        OutputError: there are states, but none is whole.
+    """
+    complaint: LimpetError | None = None
+    for line in reversed([line for line in lines if line.kind == STATE][-_GENERATIONS:]):
+        try:
+            return line, _load(folder, line.facts["index"], line.facts["files"])
+        except LimpetError as error:
+            complaint = complaint or error
+    if complaint is not None:
+        raise OutputError(
+            f"the state to go on from is damaged: {complaint}; pass --overwrite to start again from the first frame"
+        )
+    return None
+
+
+def _load(folder: Path, index: int, sums: dict[str, int]) -> TrackerState:
+    for name, expected in sums.items():
+        found: int | None = None
+        with suppress(OSError):
+            found = zlib.crc32((folder / name).read_bytes())
+        if found != expected:
+            what = "is not there" if found is None else "has another check sum than when it was written"
+            raise LimpetError(f"{folder / name} {what}")
+    state = TrackerState.load(folder / f"state-{index:05d}.safetensors")
+    parts = {name: _read_part(folder / name) for name in sums if name.startswith("memory-")}
+    return _together(state, parts).clone()  # to memory that is aligned as torch's own is: some kernels mind
+
+
+def _read_part(path: Path) -> Memory:
+    _, tensors = read_tensors(path)
+    layers = range(len(tensors) // 2)
+    return tuple(LayerMemory(tensors[f"{layer}.key"], tensors[f"{layer}.value"]) for layer in layers)
+
+
+def _apart(state: TrackerState, prefix: str = "") -> tuple[TrackerState, Parts]:
+    """A state without long-term memory, and that memory frame by frame under the names of files."""
+    parts: Parts = {}
+    groups: list[GroupState] = []
+    for number, group in enumerate(state.groups):
+        tokens = group.short_term[0].key.shape[1]
+        for place, name in enumerate(_names(prefix, number, group)):
+            window = slice(place * tokens, (place + 1) * tokens)
+            parts[name] = tuple(
+                LayerMemory(key[:, window], value[:, window]) for key, value in group.long_term
+            )
+        empty = tuple(LayerMemory(key[:, :0], value[:, :0]) for key, value in group.long_term)
+        groups.append(replace(group, long_term=empty))
+    views = []
+    for number, view in enumerate(state.views):
+        short, more = _apart(view, f"{prefix}view{number}-")
+        views.append(short)
+        parts |= more
+    return replace(state, groups=tuple(groups), views=tuple(views)), parts
+
+
+def _together(state: TrackerState, parts: Parts, prefix: str = "") -> TrackerState:
+    """The state that ``_apart`` took apart."""
+    groups = []
+    for number, group in enumerate(state.groups):
+        frames = [parts[name] for name in _names(prefix, number, group)]
+        joined = tuple(
+            LayerMemory(*(torch.cat([layer[kind] for layer in layers], dim=1) for kind in (0, 1)))
+            for layers in zip(*frames, strict=True)
+        )
+        groups.append(replace(group, long_term=joined))
+    views = [_together(view, parts, f"{prefix}view{n}-") for n, view in enumerate(state.views)]
+    return replace(state, groups=tuple(groups), views=tuple(views))
+
+
+def _names(prefix: str, number: int, group: GroupState) -> list[str]:
+    """The files of a group's long-term memory, in its order."""
+    return [f"memory-{prefix}{number}-{frame.index:05d}.safetensors" for frame in group.frames]

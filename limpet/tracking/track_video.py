@@ -1,0 +1,201 @@
+"""``limpet.track``: a whole video from its first mask to a folder of results, one frame in memory at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limpet.core.errors import MaskError, OutputError
+from limpet.core.groups import check_mask, object_ids
+from limpet.core.masks import read_mask
+from limpet.core.tracker_protocol import AnyTracker, Mask
+from limpet.results.moments import in_words
+from limpet.results.result_folder import ResultFolder
+from limpet.results.run_folder import WorkFolder, complete_report
+from limpet.tracking.run_settings import check_can_go_on, check_same, settings_of
+from limpet.tracking.session import Limit, OnFrame, Session
+from limpet.video.frame_queue import OnWait, StreamAccount
+from limpet.video.image_reader import ImageReader
+from limpet.video.open import open_source
+from limpet.video.sources import Source
+from limpet.video.video_reader import VideoReader
+
+_CUT_OFF = ("the video ends after", "reading stopped after")  # how readers say that more should have come
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """What ``track`` did.
+
+    folder: where the masks, the overlay and the report are.
+    frames: how many frames were written, and frames_per_second of reading, tracking and writing together.
+    object_ids: all ids that were followed.
+    failures: frames that could not be decoded, one sentence each; notices: what else to know.
+    problems: those of both that leave a part undone: the video was cut off, a mask came for no frame.
+    begun_at: how many frames an earlier run, which was resumed, had done.
+    was_complete: whether there was nothing left to resume, so that nothing was done.
+    look_first: where a person should look first, a sentence each, the worst first; see docs/confidence.md.
+    stream: of a stream, what was dropped and how late results were.
+    """
+
+    folder: Path
+    frames: int
+    frames_per_second: float
+    object_ids: tuple[int, ...]
+    failures: tuple[str, ...]
+    notices: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    begun_at: int = 0
+    was_complete: bool = False
+    look_first: tuple[str, ...] = ()
+    stream: StreamAccount | None = None
+
+
+def default_tracker() -> AnyTracker[Any]:
+    """What ``limpet.load`` gives without arguments. It brings torch along, which not every tracker needs."""
+    from limpet.tracking.load import load
+
+    return load()
+
+
+def track(
+    video: str | Path | Source,
+    mask: str | Path | Mask,
+    out: str | Path,
+    *,
+    tracker: AnyTracker[Any] | Callable[[], AnyTracker[Any]] = default_tracker,
+    add: Mapping[int, str | Path | Mask] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    resize_mask: bool = False,
+    overlay: bool = True,
+    live: str | None = None,
+    max_frames: int | None = None,
+    max_seconds: float | None = None,
+    on_frame: OnFrame | None = None,
+    on_wait: OnWait | None = None,
+) -> TrackResult:
+    """Follow the objects of a mask through a video.
+
+    Args:
+        video: a file, a folder of images or a numbered pattern; or a stream (docs/streams.md): ``camera:0``, an
+            address such as ``rtsp://…``, ``-`` for standard input, a named pipe.
+        mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept.
+        out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
+        tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one; it is called once
+            the input is known to be good. The default loads the default model.
+        add: masks at later frames, by index: new ids are new objects, known ids are corrected.
+        overwrite: replace an earlier result in ``out``.
+        resume: go on with a run in ``out`` that was stopped or killed; the result is the same, byte for byte, as
+            that of a run in one go. Where ``out`` is empty or absent, begin; where it is complete, do nothing.
+        resize_mask: fit masks of another size to the frames instead of refusing them.
+        overlay: write overlay.mp4.
+        live: of a stream, "drop" (the newest frame wins) or "block" (all are tracked, the source waits). The default is
+            drop for cameras and for addresses that send at their own pace. A live source has no end of its own: a
+            KeyboardInterrupt after the first frame ends it, and the result is complete.
+        max_frames, max_seconds: end after so many frames, or before the first frame later than that.
+        on_frame: called after each frame with the frames done and, if known, the frames to come in all.
+        on_wait: called now and then while no frame of a stream comes, so that it can raise a KeyboardInterrupt.
+
+    Raises:
+        VideoError, MaskError, OutputError, WeightsError: each says what to do. What was written stays valid.
+    """
+    if overwrite and resume:
+        raise OutputError("pass --overwrite to start again or --resume to go on, not both")
+    limit = Limit(max_frames, max_seconds)
+    with open_source(video, live, on_wait) as reader:
+        if resume:
+            check_can_go_on(reader)
+        first_mask = _mask(mask, reader.size, resize_mask)
+        later = _later_masks(add or {}, reader, resize_mask)
+        results = ResultFolder(
+            out,
+            overwrite=overwrite,
+            resume=resume,
+            size=reader.size,
+            frame_rate=reader.frame_rate,
+            object_ids=object_ids(first_mask),
+            overlay=overlay,
+        )
+        ready = tracker() if callable(tracker) else tracker
+        ready.check_video(
+            reader.size, {i for each in (first_mask, *later.values()) for i in object_ids(each)}
+        )
+        if resume and not ready.resumable:
+            raise OutputError(
+                "a run with an exported tracker writes down nothing to go on from; leave out --resume, and pass "
+                "--overwrite to start again"
+            )
+        settings = settings_of(reader, {**later, 0: first_mask}, ready, overlay) | asdict(limit)
+        results.report.info.update(settings, calibrated=ready.calibration is not None)
+        earlier = complete_report(results.path) if resume else None
+        if earlier is not None:
+            return _was_complete(results.path, earlier, settings)
+        session = Session(reader, results, ready, settings)
+        begin = time.perf_counter()
+        with results:
+            if resume:
+                session.resume()
+            ids = session.work(first_mask, later, limit, on_frame)
+            unused = _unused(later, results)
+            results.notices.extend(unused)
+        seconds = time.perf_counter() - begin
+    problems = [line for line in results.failures if line.startswith(_CUT_OFF)] + unused
+    return TrackResult(
+        results.path,
+        results.frames_written,
+        (results.frames_written - session.begun_at) / seconds,
+        ids,
+        tuple(results.failures),
+        tuple(results.notices),
+        tuple(problems),
+        session.begun_at,
+        look_first=tuple(in_words(moment) for moment in results.report.look_first()),
+        stream=reader.account,
+    )
+
+
+def _was_complete(folder: Path, report: Mapping[str, Any], settings: Mapping[str, Any]) -> TrackResult:
+    """The result of a run that ended before; what it left in a hurry is removed."""
+    check_same({**report, **report["info"]}, settings, folder)
+    WorkFolder(folder).remove()
+    ids = tuple(item["id"] for item in report["objects"])
+    failures, notices = tuple(report["failures"]), tuple(report["notices"])
+    frames = int(report["frames"])
+    return TrackResult(folder, frames, 0.0, ids, failures, notices, begun_at=frames, was_complete=True)
+
+
+def _mask(given: str | Path | Mask, size: tuple[int, int], resize_mask: bool) -> Mask:
+    if not isinstance(given, np.ndarray):
+        return read_mask(given, size, resize_mask=resize_mask)
+    check_mask(given, size)
+    return given
+
+
+def _later_masks(
+    add: Mapping[int, str | Path | Mask], reader: VideoReader, resize_mask: bool
+) -> dict[int, Mask]:
+    found: dict[int, Mask] = {}
+    for index, given in add.items():
+        # The length of a video file is an estimate: only at its end is it known which masks came for no frame.
+        known = reader.frame_count if isinstance(reader, ImageReader) else None
+        if index < 0 or (known is not None and index >= known):
+            frames = f"{known} frames, 0 to {known - 1}" if known else "frames from 0 on"
+            raise MaskError(f"a mask is given for frame {index}, but {reader.name} has {frames}")
+        try:
+            found[index] = _mask(given, reader.size, resize_mask)
+        except MaskError as error:
+            raise MaskError(f"for frame {index}: {error}") from error
+    return found
+
+
+def _unused(later: Mapping[int, Mask], results: ResultFolder) -> list[str]:
+    count = results.frames_written
+    reasons = dict.fromkeys(results.report.undecoded, "that frame could not be decoded")
+    reasons |= {index: f"the video has {count} frames, 0 to {count - 1}" for index in later if index >= count}
+    return [f"the mask for frame {i} was not used: {reasons[i]}" for i in sorted(later) if i in reasons]

@@ -1,0 +1,234 @@
+"""``limpet visualise``: a clip is tracked as ever, and what the model looks at is drawn beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.errors import MaskError, ModelError, VideoError
+from limpet.core.groups import object_ids
+from limpet.core.masks import read_mask
+from limpet.models.attention_map import MapKind
+from limpet.results.gallery import Gallery
+from limpet.state import TrackerState
+from limpet.tracking.session import follow
+from limpet.tracking.step_attention import look
+from limpet.tracking.tracker import Tracker
+from limpet.video.open import open_video
+from limpet.video.video_reader import Frame, VideoReader
+from limpet.visual.attention.attention_scene import Scene, View
+from limpet.visual.attention.pictures import DRAW
+from limpet.visual.attention.sheet import panel_size, resized
+
+Mask = NDArray[np.uint8]
+OnFrame = Callable[[int, int | None, int], None]
+"""Takes the frames done, the frames to come in all if that is known, and the frames drawn."""
+
+
+@dataclass(frozen=True)
+class VisualiseResult:
+    """What was made.
+
+    folder: where. kinds: those that were drawn. pictures: PNG files. frames: of the clip that were drawn.
+    notices: what else to know. problems: those that leave a part of the wish undone.
+    """
+
+    folder: Path
+    kinds: tuple[str, ...]
+    pictures: int
+    frames: int
+    notices: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def visualise(
+    video: str | Path,
+    mask: str | Path,
+    out: str | Path,
+    *,
+    tracker: Callable[[], Tracker],
+    wish: VisualiseConfig | None = None,
+    resize_mask: bool = False,
+    overwrite: bool = False,
+    on_frame: OnFrame | None = None,
+) -> VisualiseResult:
+    """Track a clip, and draw what the model looks at.
+
+    Args:
+        video, mask, resize_mask: as for ``limpet.track``.
+        out: folder for KIND/00010.png, KIND.mp4 and visualise.json.
+        tracker: makes one; called once the input is known to be good.
+        wish: what to draw; all kinds unless told otherwise.
+        overwrite: replace what an earlier call left in ``out``.
+        on_frame: called after each frame.
+
+    Raises:
+        VideoError, MaskError, ModelError, OutputError, WeightsError: each says what to do. What was drawn stays.
+    """
+    wish = wish or VisualiseConfig()
+    with open_video(video) as reader:
+        first_mask = read_mask(mask, reader.size, resize_mask=resize_mask)
+        _check(wish, reader.size, object_ids(first_mask))
+        gallery = Gallery(
+            out, tuple(DRAW), frame_rate=reader.frame_rate, movies=wish.movies, overwrite=overwrite
+        )
+        work = _Work(reader, tracker(), wish, gallery)
+        gallery.describe(work.facts())
+        with gallery:
+            work.run(first_mask, on_frame)
+        return work.result()
+
+
+class _Work:
+    """From the first frame to the last that is drawn."""
+
+    def __init__(
+        self, reader: VideoReader, tracker: Tracker, wish: VisualiseConfig, gallery: Gallery
+    ) -> None:
+        self._reader, self._tracker, self._wish, self._gallery = reader, tracker, wish, gallery
+        self._key_panels = 1 if wish.kind == "self" or tracker.memory.gap is None else 2
+        self._kinds = wish.what
+        self._views: dict[int, View] = {}
+        self._drawn: list[int] = []
+        self._last = 0
+
+    def facts(self) -> dict[str, Any]:
+        """For visualise.json."""
+        tracker = self._tracker
+        about = {"source": self._reader.name, "model": tracker.name, "weights_sha256": tracker.weights_sha256}
+        return about | asdict(self._wish)
+
+    def run(self, first_mask: Mask, on_frame: OnFrame | None) -> None:
+        before: TrackerState | None = None
+        for frame, labels, state in follow(self._reader, first_mask, self._tracker):
+            if frame.image is not None:
+                now = View(frame.index, frame.image, labels)
+                if before is not None and self._wish.needs(frame.index):
+                    self._draw(frame, now, before)
+                self._keep(now, state)
+                before = state
+            self._last = frame.index
+            if on_frame is not None:
+                on_frame(frame.index + 1, self._reader.frame_count, len(self._drawn))
+            if self._wish.ends(frame.index):
+                return
+
+    def result(self) -> VisualiseResult:
+        wish, gallery = self._wish, self._gallery
+        missed = sorted(set(wish.frames or ()) - set(self._drawn))
+        problems = [self._why_missed(index) for index in missed]
+        if not self._drawn and not problems:
+            problems.append(
+                f"nothing was drawn: {self._reader.name} has {self._count()}, of which none was chosen"
+            )
+        notices = (*self._reader.failures, *gallery.notices)
+        return VisualiseResult(
+            gallery.path, self._kinds, gallery.pictures, len(self._drawn), notices, tuple(problems)
+        )
+
+    def _draw(self, frame: Frame, now: View, before: TrackerState) -> None:
+        scene = self._scene(now, before)
+        if "grid" in self._kinds and all(seen.points is None for seen in scene.seen):
+            self._leave_out_grid()
+        for kind in self._kinds:
+            picture = DRAW[kind](scene)
+            if picture is not None:
+                still = self._wish.is_still(frame.index)
+                self._gallery.add(kind, frame.index, frame.time, picture, still=still)
+        self._drawn.append(frame.index)
+
+    def _scene(self, now: View, before: TrackerState) -> Scene:
+        wish = self._wish
+        seen = look(self._tracker, now.image, before, wish.layer, wish.kind)
+        ids = before.object_ids if wish.object_id is None else (wish.object_id,)
+        views = {before.frame_index + 1: now} if wish.kind == "self" else self._views
+        return Scene(now, seen, views, ids, self._key_panels, self._about(), wish.query)
+
+    def _keep(self, view: View, state: TrackerState) -> None:
+        """Keep the frames that are in a memory, no larger than they are drawn."""
+        size = panel_size(view.mask.shape[:2], 1 + self._key_panels)
+        small = View(view.index, resized(view.image, size), resized(view.mask, size, nearest=True))
+        held = {stored.index for group in state.groups for stored in group.frames}
+        self._views = {index: self._views.get(index, small) for index in held}
+
+    def _leave_out_grid(self) -> None:
+        name = self._tracker.name or "the model"
+        reason = f"{name} reads every cell, and has no deformed grid to draw; models that do: *-deformable"
+        self._kinds = tuple(kind for kind in self._kinds if kind != "grid")
+        if not self._kinds:
+            raise ModelError(reason)
+        self._gallery.notices.append(reason)
+
+    def _about(self) -> str:
+        layers, kind = self._tracker.config.layers, self._wish.kind
+        layer = f", layer {self._wish.layer % layers} of 0 to {layers - 1}" if layers > 1 else ""
+        return f"{self._tracker.name}{layer}, {kind} attention"
+
+    def _why_missed(self, index: int) -> str:
+        why = "it could not be decoded" if index <= self._last else f"{self._reader.name} has {self._count()}"
+        return f"frame {index} was not drawn: {why}"
+
+    def _count(self) -> str:
+        return f"{self._last + 1} frames, 0 to {self._last}"
+
+
+def _check(wish: VisualiseConfig, size: tuple[int, int], ids: Sequence[int]) -> None:
+    if wish.object_id is not None and wish.object_id not in ids:
+        raise MaskError(f"the mask holds no object {wish.object_id}; it has {', '.join(map(str, ids))}")
+    if wish.query is not None:
+        x, y = wish.query
+        if not (0 <= x < size[1] and 0 <= y < size[0]):
+            raise VideoError(
+                f"the query {x:g},{y:g} lies outside the frame, which is {size[1]} wide and {size[0]} high"
+            )
+
+
+@dataclass(frozen=True)
+class VisualiseConfig:
+    """What to draw.
+
+    what: kinds of pictures, keys of DRAW.
+    layer: counted from 0; -1 is the last. kind: of the attention, "long-term" or "self".
+    object_id: one object; None draws all of the mask (and one of them for a query).
+    query: (x, y) in pixels of the frame; None chooses the place of the object that reads its key points most.
+    frames: which to keep as PNG; None takes every ``every``-th.
+    movies: also a video of each kind.
+    """
+
+    what: tuple[str, ...] = tuple(DRAW)
+    layer: int = -1
+    kind: MapKind = "long-term"
+    object_id: int | None = None
+    query: tuple[float, float] | None = None
+    frames: tuple[int, ...] | None = None
+    every: int = 10
+    movies: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.what if name not in DRAW]
+        if unknown or not self.what:
+            raise ModelError(f"there is no picture {', '.join(unknown)!r}; choose from {', '.join(DRAW)}")
+        if self.frames is not None and any(index < 1 for index in self.frames):
+            raise VideoError(
+                f"frame {min(self.frames)} cannot be drawn: the masks of frame 0 are given, and the model looks "
+                f"for them from frame 1 on"
+            )
+        if self.every < 1:
+            raise VideoError(f"every {self.every} frames cannot be; expected 1 or more")
+
+    def is_still(self, index: int) -> bool:
+        """Whether a frame is to be kept as PNG."""
+        return index in self.frames if self.frames is not None else index % self.every == 0
+
+    def needs(self, index: int) -> bool:
+        """Whether anything is drawn of a frame."""
+        return index > 0 and (self.movies or self.is_still(index))
+
+    def ends(self, index: int) -> bool:
+        """Whether nothing is drawn of any frame after this one."""
+        return not self.movies and self.frames is not None and index >= max(self.frames, default=0)

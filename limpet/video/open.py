@@ -1,0 +1,90 @@
+"""Opening whatever a person calls a video: a file, a folder of images, or a numbered pattern."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limpet.core.errors import VideoError
+from limpet.video.image_reader import IMAGE_SUFFIXES, ImageReader, folder_images, pattern_images
+from limpet.video.sources import Source, find_source
+from limpet.video.video_reader import Frame, VideoReader
+
+if TYPE_CHECKING:
+    from limpet.video.frame_queue import OnWait
+
+__all__ = ["Frame", "VideoReader", "open_source", "open_video"]
+
+
+def open_video(source: str | Path) -> VideoReader:
+    """Open a video for streaming; nothing but the frame at hand is held in memory.
+
+    Args:
+        source: a video file (mp4, mov, mkv, webm, gif and what else FFmpeg reads), a folder of images (all
+            of one size, in natural order of their names), or a pattern for such images: ``frame_%05d.jpg``
+            or ``frame_*.png``. A name that exists is taken literally.
+
+    Returns:
+        A reader to use in ``with`` and ``for``: frames are uint8 (H, W, 3) RGB, turned as they are shown,
+        each with its time in seconds. A frame that cannot be decoded comes with ``image=None``; what a file
+        that was cut off still holds is delivered. Both are told in ``reader.failures``.
+
+    Raises:
+        VideoError: for a missing or unreadable file, one that is no video or holds no frame, an empty
+            folder, a pattern that matches nothing, or images of differing sizes.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return ImageReader(path, folder_images(path))
+        if path.is_file():
+            return _open_file(path)
+    except PermissionError as error:
+        raise VideoError(f"no permission to read {path}; change its permissions or copy it") from error
+    if "%" in path.name or glob.has_magic(str(path)):
+        return ImageReader(path, pattern_images(path))
+    raise VideoError(
+        f"there is no {path}; expected a video file, a folder of images, or a pattern such as frame_%05d.jpg"
+    )
+
+
+def open_source(
+    named: str | Path | Source, mode: str | None = None, on_wait: OnWait | None = None
+) -> VideoReader:
+    """Open whatever ``open_video`` opens, or a stream.
+
+    Args:
+        named: also ``camera:0``, an address such as ``rtsp://…``, ``-`` for standard input, or a named pipe.
+        mode: of a stream, "drop" or "block"; see ``StreamReader``.
+        on_wait: called now and then while no frame of a stream comes; what it raises ends the waiting.
+
+    Raises:
+        VideoError: it cannot be read; or a mode is given for what is no stream.
+    """
+    source = named if isinstance(named, Source) else find_source(named)
+    if source is None:
+        if mode is not None:
+            raise VideoError(
+                f"{named} is no stream, and all of its frames are read; {mode} is for cameras, addresses and pipes"
+            )
+        return open_video(str(named))
+    try:
+        from limpet.video.stream import StreamReader
+    except ImportError as error:
+        raise VideoError("streams are read with PyAV, which is not installed: pip install av") from error
+    return StreamReader(source, mode, on_wait)
+
+
+def _open_file(path: Path) -> VideoReader:
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes); copy or download it again")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageReader(path, [path])
+    try:
+        from limpet.video.pyav_reader import PyAVReader
+    except ImportError:  # PyAV has no wheel everywhere
+        from limpet.video.opencv_reader import OpenCVReader
+
+        return OpenCVReader(path)
+    return PyAVReader(path)

@@ -1,0 +1,133 @@
+"""What every source of frames gives: ``Frame`` and the reader's interface."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limpet.core.errors import VideoError
+
+if TYPE_CHECKING:
+    from limpet.video.frame_queue import StreamAccount
+
+
+ASSUMED_RATE = Fraction(24)
+"""Frames per second where the source does not say (folders of images)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        index: position in the video, from 0; frames that cannot be decoded have an index too.
+        image: uint8 (H, W, 3), RGB, turned the way it is shown; None when the frame could not be decoded
+            (it is in the reader's ``failures``; a tracker repeats the previous mask for it).
+        time: seconds since the first frame, from the video's own time stamps.
+    """
+
+    index: int
+    image: NDArray[np.uint8] | None
+    time: float
+
+
+class VideoReader(ABC):
+    """A source of frames: a context manager that can be iterated, from the start each time.
+
+    One frame is held at a time. As many frames come out as went into the video, in the order shown. Only one
+    iteration runs at a time: beginning another one ends it.
+
+    Attributes:
+        name: the file's or folder's own name.
+        size: (H, W) in pixels, as shown (rotation applied). Pixels are not stretched to be square.
+        frame_rate: average frames per second, or None when the source does not say.
+        frame_count: how many frames to expect: an estimate for a progress bar, or None.
+        failures: one sentence for each frame that could not be decoded, or was damaged, among those of the
+            latest iteration; the same list throughout, growing while frames are read.
+        live: a source without an end of its own, so that stopping it is how it ends.
+        account: of a stream, what was dropped and how late results were; None for what waits to be read.
+    """
+
+    live: bool = False
+    account: StreamAccount | None = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.size: tuple[int, int] = (0, 0)
+        self.frame_rate: Fraction | None = None
+        self.frame_count: int | None = None
+        self.failures: list[str] = []
+        self._running: Generator[Frame, None, None] | None = None
+
+    @abstractmethod
+    def _frames(self) -> Generator[Frame, None, None]:
+        """Yield every frame from the first one; release the source when closed."""
+
+    def _frames_from(self, index: int) -> Generator[Frame, None, None]:
+        """Yield the frames from ``index`` on. A reader that can begin anywhere has its own way to."""
+        frames = self._frames()
+        try:
+            for frame in frames:
+                if frame.index >= index:
+                    yield frame
+                else:
+                    self.failures.clear()
+        finally:
+            frames.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._begin(self._frames())
+
+    def frames_from(self, index: int) -> Iterator[Frame]:
+        """The frames from ``index`` on: the very ones (index, image, time) that iterating from the start gives.
+
+        Where the source allows it they come without reading all that is before. ``failures`` tells of these
+        frames only. A video that ends before ``index`` gives none.
+
+        Raises:
+            ValueError: ``index`` is negative.
+        """
+        if index < 0:
+            raise ValueError(f"frames are counted from 0 on, got {index}")
+        return self._begin(self._frames_from(index) if index else self._frames())
+
+    def _begin(self, frames: Generator[Frame, None, None]) -> Iterator[Frame]:
+        self.close()
+        self.failures.clear()
+        self._running = frames
+        return frames
+
+    def close(self) -> None:
+        """Release the file. Iterating again opens it again."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def not_a_video(path: Path) -> VideoError:
+    """The error for a file that no demuxer opens; an MP4 without its index gets its own sentence."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide"):
+        return VideoError(
+            f"{path} is an MP4/MOV whose index (the moov atom) is missing or damaged, so no frame can be "
+            "found: the recording or download was cut off; copy it again, or repair it (untrunc does that)"
+        )
+    return VideoError(f"{path} is not a video that can be read; expected mp4, mov, mkv, webm or gif")

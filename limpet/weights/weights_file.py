@@ -1,0 +1,246 @@
+"""limpet's own weights files: safetensors whose header says which model they are for and where they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from limpet.core.errors import WeightsError
+from limpet.core.files import atomic_path
+from limpet.tensor_files import read_tensors
+
+FORMAT = "limpet-weights-1"
+ENCODER = "encoder."  # how a model's weights name those of its encoder
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file's content: the model's name, its tensors, and free facts (origin, licence, command)."""
+
+    model: str
+    tensors: dict[str, Tensor]
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float16) -> str:
+    """Write tensors as ``dtype`` (integers as they are); returns the file's sha256.
+
+    Raises:
+        WeightsError: a value is NaN, infinite or beyond the range of ``dtype``; nothing is written.
+        OutputError: the file cannot be written.
+    """
+    tensors = {
+        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().clone()
+        for name, tensor in weights.tensors.items()
+    }
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(
+            f"{path} is not written: values of {', '.join(broken[:3])}{', …' if len(broken) > 3 else ''} are NaN, "
+            f"infinite or too large for {str(dtype).removeprefix('torch.')}"
+        )
+    header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
+    with atomic_path(path) as temporary:
+        # save_file would wrap a full disk in an error of its own
+        temporary.write_bytes(_in_order(save(tensors, header)))
+    return sha256(path)
+
+
+def write_facts(path: Path, facts: Mapping[str, str], out: Path) -> str:
+    """Write ``path`` again as ``out`` with these facts added to its own; returns the new sha256.
+
+    No byte of a tensor changes: what the model does stays the same, though the file's hash is another.
+
+    Raises:
+        WeightsError: ``path`` is missing, damaged, or not one of ours. OutputError: ``out`` cannot be written.
+    """
+    known = read_weights(path).facts
+    data = path.read_bytes()
+    start, header = _header(data)
+    header["__metadata__"]["facts"] = json.dumps(known | dict(facts))
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(_with_header(header, data[start:]))
+    return sha256(out)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a limpet weights file; tensors come back in float32.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not one of ours.
+    """
+    header, tensors = _read(path)
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is a safetensors file but not of limpet; convert official checkpoints with: "
+            f"limpet weights convert FILE.pth --model NAME"
+        )
+    return Weights(header["model"], tensors, json.loads(header["facts"]))
+
+
+def read_encoder(path: Path) -> dict[str, Tensor]:
+    """Tensors of an image encoder (torchvision's names) from any safetensors file, in float32.
+
+    Of a whole model's weights the encoder is taken. The counters of ordinary batch norms are left out: frozen norms
+    have no use for them.
+    """
+    tensors = _read(path)[1]
+    within = {
+        name.removeprefix(ENCODER): tensor for name, tensor in tensors.items() if name.startswith(ENCODER)
+    }
+    return {
+        name: tensor
+        for name, tensor in (within or tensors).items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Load every tensor into ``model``, or none.
+
+    Raises:
+        WeightsError: names or shapes do not fit; the message lists them.
+    """
+    fit = compare(model.state_dict(), tensors)
+    if not fit:
+        raise WeightsError(f"{what} does not fit the model: {fit.summary()}; is it made for another model?")
+    model.load_state_dict(dict(tensors))
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with its header's facts sorted: equal weights then have equal hashes."""
+    start, header = _header(data)
+    return _with_header(header, data[start:])
+
+
+def _header(data: bytes) -> tuple[int, dict[str, Any]]:
+    """Where the tensors of a safetensors file begin, and its header."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    return start, json.loads(data[8:start])
+
+
+def _with_header(header: dict[str, Any], tensors: bytes) -> bytes:
+    header = header | {"__metadata__": dict(sorted(header["__metadata__"].items()))}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + tensors
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    header, tensors = read_stored(path)
+    return header, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def read_stored(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors of any safetensors file, in the types that were stored.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file at {path}")
+    try:
+        return read_tensors(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated: copy or download it again"
+        ) from error
+
+
+Shape = tuple[int, ...]
+FEW = 3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How given tensors differ from the expected ones; all empty where they fit.
+
+    missing: names that were expected and not given, as ``parts`` lists them.
+    unexpected: the reverse.
+    reshaped: name -> (the given shape, the expected one).
+    counts: how many names are missing, unexpected and of another shape.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: Mapping[str, tuple[Shape, Shape]]
+    counts: tuple[int, int, int]
+
+    def __bool__(self) -> bool:
+        return not any(self.counts)
+
+    def summary(self) -> str:
+        """One line with the first names of each kind."""
+        kinds = ("missing", "unexpected", "of another shape")
+        lists = (self.missing, self.unexpected, tuple(self._shapes()))
+        return "; ".join(
+            f"{count} {kind} ({', '.join(names[:FEW])}{', …' if len(names) > FEW else ''})"
+            for count, kind, names in zip(self.counts, kinds, lists, strict=True)
+            if count
+        )
+
+    def lines(self) -> list[str]:
+        """Everything that does not fit, a part or tensor a line."""
+        return [
+            *(f"missing: {name}" for name in self.missing),
+            *(f"unexpected: {name}" for name in self.unexpected),
+            *(f"of another shape: {text}" for text in self._shapes()),
+        ]
+
+    def _shapes(self) -> Iterable[str]:
+        for name, (given, expected) in self.reshaped.items():
+            yield f"{name} is {given}, expected {expected}"
+
+
+def compare(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Fit:
+    """How the tensors of a file differ from a model's; only names and shapes count, so either may be on "meta"."""
+    missing = [name for name in expected if name not in given]
+    unexpected = [name for name in given if name not in expected]
+    both = [name for name in given if name in expected]
+    reshaped = {
+        name: (tuple(given[name].shape), tuple(expected[name].shape))
+        for name in both
+        if given[name].shape != expected[name].shape
+    }
+    return Fit(
+        tuple(parts(missing, both)),
+        tuple(parts(unexpected, both)),
+        reshaped,
+        (len(missing), len(unexpected), len(reshaped)),
+    )
+
+
+def parts(names: Collection[str], others: Iterable[str]) -> list[str]:
+    """``names`` as short as they can be told from ``others``: ``layers.1.* (43)`` where no other begins so.
+
+    Nothing is left out: a part stands for all of its names, whose number is in brackets.
+    """
+    taken = {prefix for other in others for prefix in _prefixes(other)}
+    sizes: dict[str, list[str]] = {}
+    for name in names:
+        part = next((prefix for prefix in _prefixes(name) if prefix not in taken), name)
+        sizes.setdefault(part, []).append(name)
+    return [
+        found[0] if len(found) == 1 else f"{part}.* ({len(found)} tensors)" for part, found in sizes.items()
+    ]
+
+
+def _prefixes(name: str) -> list[str]:
+    """``a.b.c`` -> ``a``, ``a.b``, ``a.b.c``."""
+    words = name.split(".")
+    return [".".join(words[:count]) for count in range(1, len(words) + 1)]

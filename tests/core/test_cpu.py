@@ -1,0 +1,36 @@
+"""The setting that keeps freed memory must be harmless, wherever and however often it is called."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from limpet.core.cpu import keep_freed_memory
+
+
+def test_it_says_whether_it_took_effect_and_can_be_repeated() -> None:
+    first, second = keep_freed_memory(), keep_freed_memory()
+    assert isinstance(first, bool) and first == second
+    ones = torch.ones(1 << 20)
+    del ones
+    assert torch.ones(1 << 20).sum() == 1 << 20, "memory that is used again starts afresh"
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a library was opened")
+
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert keep_freed_memory() is False
+
+
+def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise OSError("libc.so.6: cannot open shared object file")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr("ctypes.CDLL", absent)
+    assert keep_freed_memory() is False

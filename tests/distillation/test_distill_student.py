@@ -1,0 +1,130 @@
+"""Whole distillations of a few steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from networks import NARROW, lively_model, small_config, small_tracker
+from training.tiny import make_stills, tiny_run
+
+from limpet.core.errors import DataError
+from limpet.data import StillsFolder
+from limpet.distillation.config import FILE, DistillationRecord
+from limpet.distillation.distill_student import distill
+from limpet.distillation.losses import DistillationLossConfig
+from limpet.distillation.objective import DistillationConfig
+from limpet.models import DeAOTConfig, Model
+from limpet.models.deformable import DeformableConfig
+
+SETTINGS = DistillationRecord(teacher="deaot-l", teacher_sha256="a" * 64, student="deaot-t-deformable")
+WITHOUT_ATTENTION = DistillationConfig(loss=DistillationLossConfig(attention="none"))
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> StillsFolder:
+    return make_stills(tmp_path / "stills")
+
+
+def student() -> Model:
+    return lively_model(DeAOTConfig(propagation=replace(NARROW, deformable=DeformableConfig())), seed=2)
+
+
+def start(
+    folder: Path, stills: StillsFolder, settings: DistillationRecord = SETTINGS, **changes: Any
+) -> Model:
+    teacher = small_tracker(layers=2, gap=5)
+    options = {name: changes.pop(name) for name in ("resume", "score") if name in changes}
+    return distill(
+        student(),
+        teacher,
+        settings,
+        tiny_run(**changes),
+        folder,
+        stills,
+        (),
+        device="cpu",
+        quiet=True,
+        **options,
+    )
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_learns_logs_every_term_and_draws_its_curves(tmp_path: Path, stills: StillsFolder) -> None:
+    before, average = student(), start(tmp_path / "run", stills)
+    rows = log_of(tmp_path / "run")
+    assert [row["step"] for row in rows] == list(range(6))
+    assert {"loss", "inter", "intra", "attention_cka", "labels"} <= set(rows[0])
+    assert (tmp_path / "run" / "curves.png").is_file()
+    moved = [name for name, p in average.named_parameters() if not torch.equal(p, before.get_parameter(name))]
+    assert any(name.startswith("decoder.") for name in moved)
+
+
+def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path: Path, stills: StillsFolder) -> None:
+    whole = start(tmp_path / "whole", stills)
+    calls = []
+
+    def stop(model: Model) -> float:
+        calls.append(model)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "halved", stills, score=stop, score_every=4)
+    halved = start(tmp_path / "halved", stills, resume=True)
+    for name, parameter in whole.named_parameters():
+        assert torch.equal(parameter, halved.get_parameter(name)), name
+
+
+def test_cached_labels_need_no_teacher_pass(
+    tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limpet.distillation.objective.teach", None)
+    settings = replace(SETTINGS, source="cached", lesson=WITHOUT_ATTENTION)
+    start(tmp_path / "run", stills, settings)
+    assert {"loss", "inter", "intra", "labels"} <= set(log_of(tmp_path / "run")[0])
+
+
+def test_cached_labels_have_no_attention() -> None:
+    with pytest.raises(DataError, match="use --attention none, or --labels online"):
+        replace(SETTINGS, source="cached")
+    with pytest.raises(DataError, match="expected online or cached"):
+        replace(SETTINGS, source="both")  # type: ignore[arg-type]
+
+
+def test_a_changed_setting_is_told_when_resuming(tmp_path: Path, stills: StillsFolder) -> None:
+    start(tmp_path / "run", stills, steps=3)
+    other = replace(
+        SETTINGS, teacher_sha256="b" * 64, lesson=DistillationConfig(loss=DistillationLossConfig(balance=2.0))
+    )
+    with pytest.raises(
+        DataError, match=r"lesson\.loss\.balance was 1\.5, is now 2\.0; teacher_sha256 was a+"
+    ):
+        start(tmp_path / "run", stills, other, resume=True)
+    assert json.loads((tmp_path / "run" / FILE).read_text())["lesson"]["loss"]["balance"] == 1.5
+
+
+def test_clips_have_no_more_objects_than_the_teacher_holds(tmp_path: Path, stills: StillsFolder) -> None:
+    teacher = small_tracker()
+    narrow = lively_model(replace(small_config(), max_objects=1))
+    teacher.model.config, teacher.config = narrow.config, narrow.config
+    teacher.model = narrow.eval()
+    settings = replace(SETTINGS, lesson=WITHOUT_ATTENTION)
+    average = distill(
+        student(),
+        teacher,
+        settings,
+        tiny_run(steps=2),
+        tmp_path / "run",
+        stills,
+        (),
+        device="cpu",
+        quiet=True,
+    )
+    assert all(parameter.isfinite().all() for parameter in average.parameters())

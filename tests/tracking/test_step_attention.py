@@ -1,0 +1,123 @@
+"""Looking at attention: what the step read, and nothing of the step changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from networks import NARROW, frames, lively_model, mask_of, same_state, small_config, small_tracker
+
+from limpet.core.errors import ModelError
+from limpet.models import AOTConfig
+from limpet.models.deformable import DeformableConfig, OffsetNetwork
+from limpet.tracking.step_attention import look
+from limpet.tracking.tracker import Tracker
+
+
+def deformable_tracker(gap: int | None = None) -> Tracker:
+    """Its offsets are not at rest."""
+    config = small_config(gap=gap)
+    model = lively_model(replace(config, propagation=replace(NARROW, deformable=DeformableConfig())))
+    for module in model.modules():
+        if isinstance(module, OffsetNetwork):
+            torch.nn.init.normal_(module.offsets.bias, std=0.5)  # type: ignore[arg-type]
+    return Tracker(model, precision="fp32")
+
+
+@pytest.mark.parametrize("kind", ["long-term", "self"])
+@pytest.mark.parametrize("deformable", [False, True])
+def test_masks_are_the_same_with_and_without_looking(deformable: bool, kind: str) -> None:
+    tracker = deformable_tracker(gap=1) if deformable else small_tracker(gap=1)
+    first, *rest = frames(3)
+    plain = looked = tracker.start(first, mask_of(1, 2))
+    for frame in rest:
+        look(tracker, frame, looked, kind=kind)  # type: ignore[arg-type]
+        one, plain = tracker.step(frame, plain)
+        other, looked = tracker.step(frame, looked)
+        assert one.tobytes() == other.tobytes()
+    assert same_state(plain, looked)
+
+
+def test_nothing_is_retained() -> None:
+    tracker = small_tracker()
+    first, second = frames(2)
+    state = tracker.start(first, mask_of(1))
+    before = {name: set(vars(module)) for name, module in tracker.model.named_modules()}
+    look(tracker, second, state)
+    assert before == {name: set(vars(module)) for name, module in tracker.model.named_modules()}
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in tracker.model.modules())
+
+
+def test_keys_lie_in_the_remembered_frames_the_newest_first() -> None:
+    tracker = small_tracker(layers=2, gap=2)
+    first, *rest = frames(6)
+    state = tracker.start(first, mask_of(1, 2))
+    for frame in rest[:-1]:
+        _, state = tracker.step(frame, state)
+    (seen,) = look(tracker, rest[-1], state, layer=0)
+    assert seen.object_ids == (1, 2) and seen.key_frames == (4, 2, 0)
+    height, width = seen.cells.size
+    assert seen.weights.shape == (height * width, 3, height * width)
+    assert np.allclose(seen.weights.sum(axis=(1, 2)), 1, atol=1e-5)
+    assert seen.points is None and np.array_equal(seen.places[0], seen.cells.middles())
+
+
+def test_a_frame_that_looks_at_itself() -> None:
+    tracker = small_tracker()
+    first, second = frames(2)
+    (seen,) = look(tracker, second, tracker.start(first, mask_of(3)), kind="self")
+    assert seen.key_frames == (1,) and seen.weights.shape[1] == 1
+
+
+def test_the_weights_are_those_of_the_step() -> None:
+    """The first frame once more: its queries are the keys that are remembered, of which the map is a softmax."""
+    tracker = small_tracker()
+    (first,) = frames(1)
+    state = tracker.start(first, mask_of(1))
+    (seen,) = look(tracker, first, state)
+    key = state.groups[0].long_term[0].key[0]
+    expected = torch.softmax(key @ key.T / key.shape[1] ** 0.5, dim=-1)
+    assert np.allclose(seen.weights[:, 0], expected.numpy(), atol=1e-5)
+
+
+def test_a_deformable_model_tells_where_it_read() -> None:
+    tracker = deformable_tracker()
+    first, second = frames(2)
+    (seen,) = look(tracker, second, tracker.start(first, mask_of(1)))
+    assert seen.points is not None
+    count = len(seen.points)
+    assert seen.places.shape == (4, count, 2) and seen.weights.shape[1:] == (1, count)
+    assert (seen.places >= 0).all() and (seen.places <= np.array(seen.cells.size) - 1).all()
+    assert np.abs(seen.places - seen.points).max() > 0.1
+
+
+def test_each_group_of_objects_has_its_own() -> None:
+    tracker = small_tracker()
+    first, second = frames(2)
+    ids = tuple(range(1, 13))
+    seen = look(tracker, second, tracker.start(first, mask_of(*ids)))
+    assert [each.object_ids for each in seen] == [ids[:10], ids[10:]]
+
+
+def test_what_is_not_there_is_told() -> None:
+    tracker = small_tracker()
+    first, second = frames(2)
+    state = tracker.start(first, mask_of(1))
+    with pytest.raises(ModelError, match="no layer 3"):
+        look(tracker, second, state, layer=3)
+    with pytest.raises(ModelError, match="no 'short-term' attention map; it has long-term and self"):
+        look(tracker, second, state, kind="short-term")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="one view"):
+        look(tracker, second, replace(state, views=(state,)))
+
+
+def test_aot_has_the_long_term_map_alone() -> None:
+    tracker = Tracker(lively_model(AOTConfig()), precision="fp32")
+    first, second = frames(2)
+    state = tracker.start(first, mask_of(1))
+    (seen,) = look(tracker, second, state)
+    assert np.allclose(seen.weights.sum(axis=(1, 2)), 1, atol=1e-5)
+    with pytest.raises(ModelError, match="it has long-term"):
+        look(tracker, second, state, kind="self")
