@@ -93,7 +93,9 @@ def distill_command(
             help="How attention maps are compared.  [default: cka; none with cached labels]",
         ),
     ] = None,
-    balance: Annotated[float, typer.Option(metavar="X", help="Lambda: weight of the attention maps.")] = 1.5,
+    attention_weight: Annotated[
+        float, typer.Option(metavar="X", help="Lambda: weight of the attention maps.")
+    ] = 1.5,
     temperature: Annotated[float, typer.Option(metavar="X", help="Of --logits kl.")] = 1.0,
     label_weight: Annotated[
         float,
@@ -163,7 +165,7 @@ def distill_command(
     if threads:
         torch.set_num_threads(threads)
     attention = attention or ("none" if labels == "cached" else "cka")
-    lesson = distillation_config(logits, attention, balance, temperature, label_weight, maps or [])
+    lesson = distillation_config(logits, attention, attention_weight, temperature, label_weight, maps or [])
     training = training_config(student, options)
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
     settings = DistillationRecord(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
@@ -243,13 +245,18 @@ def label(
 
 
 def distillation_config(
-    logits: str, attention: str, balance: float, temperature: float, label_weight: float, maps: list[str]
+    logits: str,
+    attention: str,
+    attention_weight: float,
+    temperature: float,
+    label_weight: float,
+    maps: list[str],
 ) -> DistillationConfig:
     """What the student is compared in, from the options. Raises DataError."""
     from limpet.distillation.losses import DistillationLossConfig
     from limpet.distillation.objective import DistillationConfig
 
-    loss = DistillationLossConfig(logits, attention, balance, temperature)
+    loss = DistillationLossConfig(logits, attention, attention_weight, temperature)
     pairs = [map_pair(text) for text in maps]
     if pairs:
         return DistillationConfig(loss, label_weight, tuple(pairs))

@@ -172,3 +172,24 @@ def _check_alone(runtime: str | None) -> None:
 def _was_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+RENAMED_OPTIONS = {
+    "--balance": "--attention-weight",
+    "--checkpointing": "--gradient-checkpointing",
+    "--crowd-share": "--crowd-prob",
+    "--elsewhere-share": "--reference-augment-prob",
+    "--encoder-rate": "--encoder-lr-ratio",
+    "--identity-learns": "--train-id-bank-throughout",
+    "--max-gap": "--max-frame-gap",
+    "--mistake-share": "--mask-corruption-prob",
+    "--own-predictions-from": "--teacher-forcing-until",
+    "--pictures-gb": "--image-cache-gb",
+    "--reference-until": "--aux-loss-until",
+    "--rider-share": "--attached-object-prob",
+    "--slots-all-from": "--id-shuffle-full",
+    "--slots-fixed-until": "--id-shuffle-start",
+    "--smallest-rate": "--min-learning-rate",
+    "--video-share": "--video-prob",
+}
+"""Options of earlier versions, as the commands in weights files name them, and what they are called now."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from data.conftest import draw_mask, save_pair
 
+from limpet.cli.options import RENAMED_OPTIONS
+
 PLACES = {
     "--stills": "STILLS",
     "--video": "DAVIS:2017/train",
@@ -48,6 +50,7 @@ def of_a_file(command: str, stand_in: Path, run: Path) -> list[str]:
     words, result = shlex.split(command.split(" (")[0])[1:], []
     while words:
         word = words.pop(0)
+        word = RENAMED_OPTIONS.get(word, word)
         if word in DROPPED:
             del words[: DROPPED[word]]
         elif word in PLACES:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from video.clips import SIZE, picture
 
 from limpet.core.errors import OutputError
 from limpet.core.masks import read_mask, write_mask
@@ -18,8 +19,6 @@ from limpet.results.journal import ROW
 from limpet.results.result_folder import ResultFolder
 from limpet.video.open import open_video
 from limpet.video.video_reader import Frame
-
-from .clips import SIZE, picture
 
 RATE = Fraction(25)
 OURS = {"masks", "overlay.mp4", "report.json", "report.html", "report.png"}

@@ -41,7 +41,7 @@ def inputs() -> tuple[Tensor, Tensor, list[int]]:
     )
 
 
-def objects_per_pass(listed: list[list[int]] | None) -> Tensor | None:
+def slots_tensor(listed: list[list[int]] | None) -> Tensor | None:
     return None if listed is None else torch.tensor([[0, *row] for row in listed])
 
 
@@ -67,7 +67,7 @@ def test_loss_and_gradients(reference: tuple[Model, dict[str, Any], dict[str, An
     settings = rollout_config(TrainConfig(steps=facts["total_steps"]), STEPS[case], gap)
     images, masks, counts = inputs()
     model.zero_grad()
-    result = rollout(model, images, masks, counts, settings, objects_per_pass(expected["id_slots"]))
+    result = rollout(model, images, masks, counts, settings, slots_tensor(expected["id_slots"]))
     result.loss.backward()
 
     rough = 1e-3 if settings.own_predictions else 1e-5
