@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import limpet
-
 SECONDS = 10
 
 
 def commit() -> str | None:
     """The commit of the checkout that limpet runs from, with "+ changes" where files differ; None outside of git."""
-    folder = Path(limpet.__file__).resolve().parents[1]
+    folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return None
     head = _git(folder, "rev-parse", "--short=10", "HEAD")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 from limpet.results.filmstrip import Still
 from limpet.results.moments import LOST, in_words
-from limpet.results.timeline import object_timeline
-from limpet.visual.style import STYLE
 
 _MOST_NOTES = 50
+WIDTH, HEIGHT = 1000, 120
+_MOST_POINTS = 500
+"""More points than this do not show in 1000 units of width; longer videos are summed up in bins."""
 
 
 def render_page(report: dict[str, Any], stills: Sequence[Still]) -> str:
@@ -157,3 +159,128 @@ def _events(events: Sequence[dict[str, Any]]) -> str:
         else:
             lines[-1] += f"; back at {moment}"
     return f'<ul class="events">{_items(lines)}</ul>' if lines else ""
+
+
+def object_timeline(item: dict[str, Any], report: dict[str, Any]) -> str:
+    """Draw one entry of ``report["objects"]``: area filled, confidence as a line, lost and unsure spans shaded.
+
+    Horizontal: all frames of the result; vertical: area as a share of the object's largest area, confidence
+    from 0 to 1. Colours come from CSS variables of the page and ``--object``.
+    """
+    frames, start = report["frames"], report["first_frame"]
+    offset = item["first_frame"] - start
+    largest = max(item["area"], default=0) or 1
+    area = reduce_points([value / largest for value in item["area"]], max)
+    confidence = reduce_points(item["confidence"], min)
+    lost = "".join(
+        _shade(first - start, last - start, frames, kind)
+        for kind in ("unsure", "lost")
+        for first, last in item[kind]
+    )
+    absent = _shade(0, offset - 1, frames, "absent") if offset else ""
+    threshold = _y(report["lost_rule"]["confidence_below"])
+    return (
+        f'<svg class="timeline" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="Area and confidence of object {item["id"]} over {frames} frames">{absent}'
+        f'<line class="grid" x1="0" x2="{WIDTH}" y1="{threshold}" y2="{threshold}"/>'
+        f'<path class="area" d="{_area_path(area, offset, frames)}"/>{lost}'
+        f'<path class="confidence" d="{_line_path(confidence, offset, frames)}"/></svg>'
+    )
+
+
+def reduce_points(values: Sequence[float | None], pick: Any) -> list[tuple[float, float | None]]:
+    """(place, value) pairs, at most ``_MOST_POINTS``: of each bin the most telling value (min or max)."""
+    step = max(1, math.ceil(len(values) / _MOST_POINTS))
+    points: list[tuple[float, float | None]] = []
+    for begin in range(0, len(values), step):
+        known = [value for value in values[begin : begin + step] if value is not None]
+        middle = begin + (min(step, len(values) - begin) - 1) / 2
+        points.append((middle, pick(known) if known else None))
+    return points
+
+
+def _x(row: float, frames: int) -> float:
+    """A frame is a column of its own; its point lies in the middle."""
+    return round((row + 0.5) / max(frames, 1) * WIDTH, 2)
+
+
+def _y(value: float) -> float:
+    return round(HEIGHT - 4 - value * (HEIGHT - 8), 2)
+
+
+def _shade(first: int, last: int, frames: int, kind: str) -> str:
+    left, right = first / frames * WIDTH, (last + 1) / frames * WIDTH
+    return f'<rect class="{kind}" x="{left:.2f}" width="{right - left:.2f}" y="0" height="{HEIGHT}"/>'
+
+
+def _area_path(points: list[tuple[float, float | None]], offset: int, frames: int) -> str:
+    if not points:
+        return ""
+    line = " ".join(f"L{_x(place + offset, frames)},{_y(value or 0)}" for place, value in points)
+    left, right = _x(points[0][0] + offset, frames), _x(points[-1][0] + offset, frames)
+    return f"M{left},{_y(0)} {line} L{right},{_y(0)} Z"
+
+
+def _line_path(points: list[tuple[float, float | None]], offset: int, frames: int) -> str:
+    """A line with gaps where the confidence is unknown."""
+    parts, pen_up = [], True
+    for place, value in points:
+        if value is None:
+            pen_up = True
+            continue
+        parts.append(f"{'M' if pen_up else 'L'}{_x(place + offset, frames)},{_y(value)}")
+        pen_up = False
+    return " ".join(parts)
+
+
+STYLE = """
+:root { color-scheme: light dark; --page: #f7f7f5; --card: #ffffff; --ink: #1c1e21; --soft: #62676e;
+  --rule: #e2e3e0; --lost: #c4392b; --good: #1f7a4d; --warn: #9a5b00; --accent: #0b6e75 }
+@media (prefers-color-scheme: dark) { :root { --page: #131517; --card: #1c1f22; --ink: #eceef0;
+  --soft: #a0a7ae;
+  --rule: #32373c; --lost: #ff7a6b; --good: #5cc490; --warn: #e8ac4b; --accent: #58c4cc } }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+  font-variant-numeric: tabular-nums }
+main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px }
+h1 { font-size: 1.6rem; line-height: 1.2; margin: 0; overflow-wrap: anywhere }
+h2 { font-size: 1.05rem; margin: 36px 0 12px }
+.badge { display: inline-block; margin: 10px 0 0; padding: 2px 10px; border-radius: 99px; font-size: .85rem;
+  font-weight: 600; border: 1.5px solid currentColor }
+.good { color: var(--good) } .warn { color: var(--warn) } .bad { color: var(--lost) }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px 24px;
+  margin: 22px 0 0;
+  padding: 18px 20px; background: var(--card); border: 1px solid var(--rule); border-radius: 12px }
+dt { color: var(--soft); font-size: .8rem } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(210px, 46%), 1fr)); gap: 12px }
+figure { margin: 0 } figure img { display: block; width: 100%; border-radius: 8px }
+figcaption { color: var(--soft); font-size: .8rem; margin-top: 4px }
+.object { background: var(--card); border: 1px solid var(--rule); border-radius: 12px;
+  padding: 14px 18px 10px;
+  margin-bottom: 12px }
+.object header { display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: baseline }
+.object h3 { margin: 0; font-size: 1rem } .object header span { color: var(--soft); font-size: .85rem }
+.swatch { display: inline-block; width: .8em; height: .8em; border-radius: 3px; background: var(--object);
+  margin-right: 7px; outline: 1px solid rgb(128 128 128 / .5) }
+.timeline { display: block; width: 100%; height: 110px; margin-top: 10px;
+  border-bottom: 1px solid var(--rule) }
+.timeline .area { fill: var(--object); fill-opacity: .4 }
+.timeline .confidence { fill: none; stroke: var(--ink); stroke-width: 1.8;
+  vector-effect: non-scaling-stroke;
+  stroke-linejoin: round }
+.timeline .lost, .key .lost { fill: var(--lost); fill-opacity: .28 }
+.timeline .unsure, .key .unsure { fill: var(--warn); fill-opacity: .22 }
+.timeline .absent { fill: var(--soft); fill-opacity: .12 }
+.timeline .grid { stroke: var(--soft); stroke-opacity: .6; stroke-dasharray: 3 5;
+  vector-effect: non-scaling-stroke }
+.axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .78rem;
+  margin-top: 3px }
+.look { margin: 0; padding: 12px 18px 12px 38px; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 12px }
+.look .why { color: var(--soft) }
+.events { margin: 8px 0 2px; padding: 0; list-style: none; font-size: .88rem }
+.key { color: var(--soft); font-size: .82rem; margin: 0 0 12px; display: flex; flex-wrap: wrap;
+  gap: 4px 20px }
+.key svg { width: 26px; height: 12px; vertical-align: -1px; margin-right: 6px }
+.notes li { overflow-wrap: anywhere } footer { color: var(--soft); font-size: .8rem; margin-top: 36px }
+"""
