@@ -61,4 +61,4 @@ def _clip(video: str | None, mask: Path | None) -> Iterator[tuple[Iterator[Image
         first = first_mask() if mask is None else read_mask(mask, reader.size)
         frames = (frame.image for frame in reader if frame.image is not None)
         yield frames, first, None if reader.frame_count is None else reader.frame_count - 1
-        notes(reader.failures, rest=f"see: limpet track {video}")
+        notes([str(failure) for failure in reader.failures], rest=f"see: limpet track {video}")

@@ -18,6 +18,7 @@ from typing import Any
 from limpet.core.errors import OutputError
 from limpet.core.files import output_error
 from limpet.video.encode import Written
+from limpet.video.video_reader import FailureKind, ReadFailure
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Row:
     mask_crc32: of the bytes of its PNG.
     still: JPEG of the frame with overlay, if the report keeps it.
     overlay: how much of the overlay video lies in whole pieces after this frame; None without overlay.
-    failures, notices: sentences that came with this frame.
+    failures, notices: what came with this frame.
     """
 
     index: int
@@ -132,7 +133,7 @@ class Row:
     mask_crc32: int
     still: bytes | None
     overlay: Written | None
-    failures: tuple[str, ...]
+    failures: tuple[ReadFailure, ...]
     notices: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,6 +152,12 @@ class Row:
             facts["mask_crc32"],
             base64.b64decode(facts["still"]) if facts["still"] else None,
             Written(**facts["overlay"]) if facts["overlay"] else None,
-            tuple(facts["failures"]),
+            tuple(_failure(failure) for failure in facts["failures"]),
             tuple(facts["notices"]),
         )
+
+
+def _failure(facts: Mapping[str, Any] | str) -> ReadFailure:
+    if isinstance(facts, str):  # earlier versions wrote sentences
+        return ReadFailure(FailureKind.MORE, None, facts)
+    return ReadFailure(FailureKind(facts["kind"]), facts["frame"], facts["detail"], facts["label"])

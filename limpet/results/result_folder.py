@@ -23,7 +23,7 @@ from limpet.results.overlay_video import OverlayFile
 from limpet.results.run_folder import WorkFolder, earlier_files, masks_from
 from limpet.results.video_report import Report, areas_of
 from limpet.video.encode import EncoderMissingError, Written
-from limpet.video.video_reader import Frame
+from limpet.video.video_reader import Frame, ReadFailure
 from limpet.visual.overlay import draw_overlay
 
 
@@ -83,12 +83,12 @@ class ResultFolder:
         self._earlier = earlier_files(self.path, overwrite, resume)
 
     @property
-    def failures(self) -> list[str]:
-        """Sentences for the report on what could not be done, e.g. set to the reader's own growing list."""
+    def failures(self) -> list[ReadFailure]:
+        """What could not be read, for the report; may be set to the reader's own growing list."""
         return self.report.failures
 
     @failures.setter
-    def failures(self, failures: list[str]) -> None:
+    def failures(self, failures: list[ReadFailure]) -> None:
         self.report.failures = failures
 
     @property

@@ -18,6 +18,7 @@ from limpet.core.files import atomic_path
 from limpet.results.filmstrip import Filmstrip
 from limpet.results.moments import moments, why
 from limpet.results.object_track import LostRule, ObjectTrack, Span
+from limpet.video.video_reader import ReadFailure
 from limpet.visual.overlay import object_colour
 
 SCHEMA_VERSION = 2
@@ -55,7 +56,7 @@ class Report:
         self.first_index = 0
         self.times = array("d")
         self.undecoded: list[int] = []
-        self.failures: list[str] = []
+        self.failures: list[ReadFailure] = []
         self.notices: list[str] = []
         self.strip = Filmstrip()
         self.complete = False
@@ -148,7 +149,7 @@ class Report:
             "look_first": self.look_first(),
             "times": [round(moment, 6) for moment in self.times],
             "undecoded_frames": self.undecoded,
-            "failures": list(self.failures),
+            "failures": [str(failure) for failure in self.failures],
             "notices": list(self.notices),
             "objects": [self._object(self.tracks[number]) for number in sorted(self.tracks)],
         }

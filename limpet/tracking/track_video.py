@@ -25,8 +25,6 @@ from limpet.video.open import open_source
 from limpet.video.sources import Source
 from limpet.video.video_reader import VideoReader
 
-_CUT_OFF = ("the video ends after", "reading stopped after")  # how readers say that more should have come
-
 
 @dataclass(frozen=True)
 class TrackResult:
@@ -145,13 +143,13 @@ def track(
             unused = _unused(later, results)
             results.notices.extend(unused)
         seconds = time.perf_counter() - begin
-    problems = [line for line in results.failures if line.startswith(_CUT_OFF)] + unused
+    problems = [str(failure) for failure in results.failures if failure.ends_video] + unused
     return TrackResult(
         results.path,
         results.frames_written,
         (results.frames_written - session.begun_at) / seconds,
         ids,
-        tuple(results.failures),
+        tuple(str(failure) for failure in results.failures),
         tuple(results.notices),
         tuple(problems),
         session.begun_at,

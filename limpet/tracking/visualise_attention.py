@@ -126,7 +126,7 @@ class _Work:
             problems.append(
                 f"nothing was drawn: {self._reader.name} has {self._count()}, of which none was chosen"
             )
-        notices = (*self._reader.failures, *gallery.notices)
+        notices = (*map(str, self._reader.failures), *gallery.notices)
         return VisualiseResult(
             gallery.path, self._kinds, gallery.pictures, len(self._drawn), notices, tuple(problems)
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from limpet.core.errors import VideoError
-from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader
+from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -51,7 +51,8 @@ class ImageReader(VideoReader):
         try:
             image = read_image(path)
         except _UNREADABLE as error:
-            self.failures.append(f"frame {index} ({path.name}) could not be read: {_reason(error)}")
+            detail = f"could not be read: {_reason(error)}"
+            self.failures.append(ReadFailure(FailureKind.UNREADABLE, index, detail, f"({path.name})"))
             return None
         if image.shape[:2] != self.size:
             raise _size_error(path, image.shape[:2], self.size, self._images[0])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import VideoError
-from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader, not_a_video
+from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader, not_a_video
 
 _ATTEMPTS = 32
 """Reads that may fail in a row before a video counts as finished: OpenCV tells no damage from the end."""
@@ -64,15 +64,14 @@ class OpenCVReader(VideoReader):
             if image is None:
                 break
             for _ in range(missed):
-                self.failures.append(f"frame {index} could not be decoded")
+                self.failures.append(ReadFailure(FailureKind.UNREADABLE, index, "could not be decoded"))
                 yield Frame(index, None, clock.guess())
                 index += 1
             yield Frame(index, image, clock.shown_at(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000))
             index += 1
         if self.frame_count and index < self.frame_count:
-            self.failures.append(
-                f"the video ends after {index} of {self.frame_count} frames: cut off or damaged"
-            )
+            detail = f"of {self.frame_count} frames: cut off or damaged"
+            self.failures.append(ReadFailure(FailureKind.CUT_OFF, index, detail))
 
     def _next(self, capture: cv2.VideoCapture, index: int) -> tuple[int, NDArray[np.uint8] | None]:
         left = (self.frame_count or index + 1) - index

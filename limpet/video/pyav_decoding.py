@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from limpet.core.errors import VideoError
 from limpet.video.orientation import Orientation, from_display_matrix
-from limpet.video.video_reader import ASSUMED_RATE, Frame, VideoReader
+from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader
 
 _BT709 = 1
 _CUT_OFF_FRAMES = 2
@@ -41,6 +41,10 @@ class FFmpegReader(VideoReader):
 
     def note_key_frame(self, pts: int, index: int) -> None:
         """A key frame was decoded; for readers that keep account of it."""
+
+    def why_stopped(self, error: FFmpegError) -> str:
+        """What to say of an error that ended the reading."""
+        return error.strerror or type(error).__name__
 
     def _learn(self, container: InputContainer, stream: VideoStream) -> None:
         """Take over what the headers say."""
@@ -68,7 +72,7 @@ class Decoding:
         reader: FFmpegReader,
         stream: VideoStream,
         first: int = 0,
-        failures: MutableSequence[str] | None = None,
+        failures: MutableSequence[ReadFailure] | None = None,
     ) -> None:
         self._reader, self._stream, self._first = reader, stream, first
         self._failures = reader.failures if failures is None else failures
@@ -133,11 +137,11 @@ class Decoding:
             self.first_pts = raw.pts
         time = self._seconds(raw.pts) if raw.pts is not None else self._last_time + self._step
         if raw.is_corrupt:
-            self._failures.append(f"frame {self._next} is damaged; shown as far as it could be decoded")
+            self._fail(FailureKind.DAMAGED, "is damaged; shown as far as it could be decoded")
         yield from self._frame(raw, time)
 
     def _lost(self, time: float) -> Iterator[Frame]:
-        self._failures.append(f"frame {self._next} could not be decoded: damaged data")
+        self._fail(FailureKind.UNREADABLE, "could not be decoded: damaged data")
         yield from self._frame(None, time)
 
     def _end(self) -> Iterator[Frame]:
@@ -147,13 +151,13 @@ class Decoding:
             if pts != self._cut_packet:
                 yield from self._lost(self._seconds(pts))
         if self._stopped_by is not None:
-            self._failures.append(f"reading stopped after {self._next} frames: {self._stopped_by.strerror}")
+            self._fail(FailureKind.STOPPED, self._reader.why_stopped(self._stopped_by))
         if self._is_cut_off():
             expected = self._reader.frame_count
-            self._failures.append(
-                f"the video ends after {self._next} of about {expected} frames: the file is cut off or "
-                "damaged"
-            )
+            self._fail(FailureKind.CUT_OFF, f"of about {expected} frames: the file is cut off or damaged")
+
+    def _fail(self, kind: FailureKind, detail: str) -> None:
+        self._failures.append(ReadFailure(kind, self._next, detail))
 
     def _is_cut_off(self) -> bool:
         """Whether packets are missing at the end.
@@ -190,10 +194,8 @@ class Decoding:
         if reader.orientation.transposed:
             expected = (expected[1], expected[0])
         if expected != (0, 0) and (raw.height, raw.width) != expected:
-            self._failures.append(
-                f"frame {self._next} is {raw.height}x{raw.width} in a video of "
-                f"{expected[0]}x{expected[1]}; resized"
-            )
+            found = f"{raw.height}x{raw.width} in a video of {expected[0]}x{expected[1]}"
+            self._fail(FailureKind.RESIZED, f"is {found}; resized")
             raw = raw.reformat(width=expected[1], height=expected[0])
         return reader.orientation.apply(_rgb(raw))
 

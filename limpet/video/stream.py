@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+from av.error import ExitError, FFmpegError
+
 from limpet.core.errors import VideoError
 from limpet.video.frame_queue import FrameQueue, OnWait, StreamAccount
 from limpet.video.pyav_decoding import Decoding, FFmpegReader, video_track
 from limpet.video.sources import PATIENCE, Source
-from limpet.video.video_reader import Frame
+from limpet.video.video_reader import FailureKind, Frame, ReadFailure
 
 MODES = ("drop", "block")
 _ROOM = {"drop": 1, "block": 2}
 _MOST_FAILURES = 1000
 """A stream may go on for days; from here on failures are only counted."""
-_GAVE_UP = "Immediate exit requested"  # what FFmpeg says when it has waited for PATIENCE
 
 
 class StreamReader(FFmpegReader):
@@ -50,7 +50,7 @@ class StreamReader(FFmpegReader):
         self.account: StreamAccount = StreamAccount(mode)
         self._source, self._on_wait = source, on_wait
         self._queue = FrameQueue(_ROOM[mode], drop=mode == "drop")
-        self._lines: deque[str] = deque()
+        self._news: deque[ReadFailure] = deque()
         self._begun = False
         self._more_failures = 0
         self._thread = threading.Thread(target=self._read, name=f"reading {self.name}", daemon=True)
@@ -61,6 +61,11 @@ class StreamReader(FFmpegReader):
         except BaseException:
             self._let_go()
             raise
+
+    def why_stopped(self, error: FFmpegError) -> str:
+        """FFmpeg asks itself to stop when it has waited for ``PATIENCE``."""
+        waited = f"nothing came for {PATIENCE:.0f} s"
+        return waited if isinstance(error, ExitError) else super().why_stopped(error)
 
     def close(self) -> None:
         """Let go of the source. A thread that waits for the network ends when that gives up, in ``PATIENCE``."""
@@ -87,7 +92,8 @@ class StreamReader(FFmpegReader):
         finally:
             self._let_go()
             if self._more_failures:
-                self.failures.append(f"and {self._more_failures} more failures of this kind")
+                detail = f"and {self._more_failures} more failures of this kind"
+                self.failures.append(ReadFailure(FailureKind.MORE, None, detail))
                 self._more_failures = 0
 
     def _read(self) -> None:
@@ -96,7 +102,7 @@ class StreamReader(FFmpegReader):
             with self._source.open() as container:
                 stream = video_track(container, self.name)
                 self._learn(container, stream)
-                for frame in Decoding(self, stream, failures=self._lines).frames(container):
+                for frame in Decoding(self, stream, failures=self._news).frames(container):
                     if not self._offer(frame):
                         break
         except BaseException as error:
@@ -116,12 +122,12 @@ class StreamReader(FFmpegReader):
         return self._queue.put(frame)
 
     def _tell(self) -> None:
-        while self._lines:
-            line = self._lines.popleft().replace(_GAVE_UP, f"nothing came for {PATIENCE:.0f} s")
+        while self._news:
+            failure = self._news.popleft()
             if self.account.mode == "drop":  # their own numbers are those of frames given
-                line = re.sub(r"^frame (\d+)", r"frame \1 of the source", line)
-            if len(self.failures) < _MOST_FAILURES or not line.startswith("frame "):
-                self.failures.append(line)
+                failure = failure.labelled("of the source")
+            if len(self.failures) < _MOST_FAILURES or not failure.is_of_one_frame:
+                self.failures.append(failure)
             else:
                 self._more_failures += 1
 

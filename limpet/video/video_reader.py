@@ -1,10 +1,11 @@
-"""What every source of frames gives: ``Frame`` and the reader's interface."""
+"""What every source of frames gives: frames, what could not be read of them, and the reader's interface."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,64 @@ class Frame:
     time: float
 
 
+class FailureKind(StrEnum):
+    """What can go wrong while a video is read."""
+
+    UNREADABLE = "unreadable"
+    """A frame that cannot be decoded."""
+    DAMAGED = "damaged"
+    """A frame that is shown as far as it could be decoded."""
+    RESIZED = "resized"
+    """A frame of another size than the video, which was fitted to it."""
+    CUT_OFF = "cut_off"
+    """The video ends before its end."""
+    STOPPED = "stopped"
+    """The source gave an error, and nothing after it could be read."""
+    MORE = "more"
+    """More failures than are worth listing."""
+
+
+@dataclass(frozen=True)
+class ReadFailure:
+    """One thing that could not be read as it should be. ``str`` makes a sentence of it.
+
+    Attributes:
+        kind: see FailureKind.
+        frame: index of the frame; for CUT_OFF and STOPPED how many frames came before; None for MORE.
+        detail: what is wrong, as the end of the sentence.
+        label: what to say after the frame's number, such as the name of an image.
+    """
+
+    kind: FailureKind
+    frame: int | None
+    detail: str
+    label: str = ""
+
+    @property
+    def ends_video(self) -> bool:
+        """Whether frames that should have come are missing at the end."""
+        return self.kind in (FailureKind.CUT_OFF, FailureKind.STOPPED)
+
+    @property
+    def is_of_one_frame(self) -> bool:
+        """Whether it says something of a single frame."""
+        return not self.ends_video and self.kind is not FailureKind.MORE
+
+    def labelled(self, label: str) -> ReadFailure:
+        """The same with a label, if it is of a single frame."""
+        return replace(self, label=label) if self.is_of_one_frame else self
+
+    def __str__(self) -> str:
+        if self.kind is FailureKind.CUT_OFF:
+            return f"the video ends after {self.frame} {self.detail}"
+        if self.kind is FailureKind.STOPPED:
+            return f"reading stopped after {self.frame} frames: {self.detail}"
+        if self.kind is FailureKind.MORE:
+            return self.detail
+        label = f" {self.label}" if self.label else ""
+        return f"frame {self.frame}{label} {self.detail}"
+
+
 class VideoReader(ABC):
     """A source of frames: a context manager that can be iterated, from the start each time.
 
@@ -50,8 +109,8 @@ class VideoReader(ABC):
         size: (H, W) in pixels, as shown (rotation applied). Pixels are not stretched to be square.
         frame_rate: average frames per second, or None when the source does not say.
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
-        failures: one sentence for each frame that could not be decoded, or was damaged, among those of the
-            latest iteration; the same list throughout, growing while frames are read.
+        failures: what could not be decoded, or was damaged, among the frames of the latest iteration; the same list
+            throughout, growing while frames are read.
         live: a source without an end of its own, so that stopping it is how it ends.
         account: of a stream, what was dropped and how late results were; None for what waits to be read.
     """
@@ -65,7 +124,7 @@ class VideoReader(ABC):
         self.size: tuple[int, int] = (0, 0)
         self.frame_rate: Fraction | None = None
         self.frame_count: int | None = None
-        self.failures: list[str] = []
+        self.failures: list[ReadFailure] = []
         self._running: Generator[Frame, None, None] | None = None
 
     @abstractmethod

@@ -15,10 +15,10 @@ from video.clips import SIZE, picture
 
 from limpet.core.errors import OutputError
 from limpet.core.masks import read_mask, write_mask
-from limpet.results.journal import ROW
+from limpet.results.journal import ROW, Row
 from limpet.results.result_folder import ResultFolder
 from limpet.video.open import open_video
-from limpet.video.video_reader import Frame
+from limpet.video.video_reader import FailureKind, Frame, ReadFailure
 
 RATE = Fraction(25)
 OURS = {"masks", "overlay.mp4", "report.json", "report.html", "report.png"}
@@ -120,7 +120,7 @@ def test_variable_times_reach_the_overlay(tmp_path: Path) -> None:
 def test_a_frame_without_picture_keeps_its_place(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with ResultFolder(out, size=SIZE, frame_rate=RATE) as result:
-        result.failures = ["frame 2 could not be decoded"]
+        result.failures = [ReadFailure(FailureKind.UNREADABLE, 2, "could not be decoded")]
         fill(result, 2)
         result.add(Frame(2, None, 2 / 25), mask_of(1), {7: 0.9})
         fill(result, 2, start=3)
@@ -269,8 +269,8 @@ def test_a_row_tells_of_what_had_come_when_its_frame_had(tmp_path: Path) -> None
     work = result.keep_journal({})
     with result:
         told = result.told_so_far()
-        result.failures.append("frame 1 is damaged")
+        result.failures.append(ReadFailure(FailureKind.DAMAGED, 1, "is damaged"))
         result.add(Frame(0, picture(0), 0.0), mask_of(0), {}, told)
         fill(result, 1, start=1)
-        rows = [line.facts["failures"] for line in work.read()[1] if line.kind == ROW]
-    assert rows == [[], ["frame 1 is damaged"]]
+        rows = [Row.from_dict(line.facts).failures for line in work.read()[1] if line.kind == ROW]
+    assert rows == [(), (ReadFailure(FailureKind.DAMAGED, 1, "is damaged"),)]

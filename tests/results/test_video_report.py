@@ -15,6 +15,7 @@ from PIL import Image
 from limpet.results.report_page import render_page
 from limpet.results.report_picture import draw_picture
 from limpet.results.video_report import Report
+from limpet.video.video_reader import FailureKind, ReadFailure
 
 SIZE = (20, 40)
 
@@ -183,7 +184,7 @@ def test_page_is_whole_and_needs_nothing_else() -> None:
 
 def test_names_are_escaped() -> None:
     report = example(source="<script>alert(1)</script>", model="<b>")
-    report.failures = ["<i>frame</i>"]
+    report.failures = [ReadFailure(FailureKind.MORE, None, "<i>frame</i>")]
     html = render_page(report.as_dict(), [])
     assert "<script>" not in html and "<b>" not in html and "<i>frame" not in html
     Page().feed(html)

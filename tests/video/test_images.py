@@ -105,7 +105,7 @@ def test_an_unreadable_image_leaves_a_hole(tmp_path: Path) -> None:
     with open_video(tmp_path) as video:
         frames = list(video)
         assert [frame.image is None for frame in frames] == [False, True, True, False]
-        assert [failure.split(" could")[0] for failure in video.failures] == [
+        assert [str(failure).split(" could")[0] for failure in video.failures] == [
             "frame 1 (1.jpg)",
             "frame 2 (2.jpg)",
         ]
