@@ -58,5 +58,5 @@ def test_a_device_that_is_not_there_is_named() -> None:
         limpet.load("deaot-t", device="meta")
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(ModelError, match="device is cuda, but torch finds no GPU here; use --device cpu"):
+    with pytest.raises(ModelError, match="device is cuda, but torch finds no GPU here; pass device='cpu'"):
         limpet.load("deaot-t", device="cuda")

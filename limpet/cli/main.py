@@ -106,7 +106,7 @@ def main() -> None:
 def _sentence(problem: Exception) -> str | None:
     """What to tell a person who can mend it; None for any other error."""
     if isinstance(problem, LimpetError):
-        return str(problem)
+        return problem.command_line_message
     if isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0] == "torch":
         return NO_TORCH
     if _is_out_of_memory(problem):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limpet.cli.terminal import note, say
-from limpet.core.errors import LimpetError
 
 if TYPE_CHECKING:
     from limpet.project import Project
@@ -24,15 +23,10 @@ Objects = Annotated[
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Project]:
-    """The project; options are named as the command line has them in what goes wrong."""
+    """The project in a folder."""
     import limpet
 
-    try:
-        yield limpet.Project.open(folder)
-    except LimpetError as error:
-        text = str(error).replace("include_locked=True", "--include-locked")
-        error.args = (text.replace("pass resize_mask=True", "add --resize-mask"),)
-        raise
+    yield limpet.Project.open(folder)
 
 
 def tell_edit(project: Project) -> None:

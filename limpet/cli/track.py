@@ -141,7 +141,7 @@ def track_command(
     )
     if resume and not (source or overwrite) and is_blank(folder):
         note(f"there is nothing to resume in {folder}; beginning at the first frame")
-    with frame_by_frame(name, folder) as on_frame, _in_words_of_the_command_line():
+    with frame_by_frame(name, folder) as on_frame:
         result = track(
             source or video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
             resume=resume, resize_mask=resize_mask, overlay=overlay, live=live, max_frames=max_frames,
@@ -208,14 +208,6 @@ def later_masks(texts: list[str]) -> dict[int, Path]:
             raise MaskError(f"--add names frame {frame} twice; draw its objects into one mask")
         found[frame] = Path(match[2])
     return found
-
-
-@contextmanager
-def _in_words_of_the_command_line() -> Iterator[None]:
-    try:
-        yield
-    except MaskError as error:
-        raise MaskError(str(error).replace("pass resize_mask=True", "add --resize-mask")) from error
 
 
 def _tell(result: TrackResult) -> None:

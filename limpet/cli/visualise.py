@@ -12,7 +12,7 @@ import typer
 
 from limpet.cli.options import DeviceName, ModelName, ShorterSide, WeightsFile
 from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
-from limpet.core.errors import LimpetError, MaskError, VideoError
+from limpet.core.errors import LimpetError, VideoError
 
 if TYPE_CHECKING:
     from limpet.tracking.visualise_attention import VisualiseResult
@@ -143,8 +143,6 @@ def _frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | No
                 stop.frame_done()
 
             yield on_frame
-    except MaskError as error:
-        raise MaskError(str(error).replace("pass resize_mask=True", "add --resize-mask")) from error
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
         if drawn:

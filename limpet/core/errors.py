@@ -3,9 +3,50 @@
 The command line prints the message of any ``LimpetError`` and exits with code 2; nothing else is caught.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option that a message names: an argument in Python, a flag on the command line.
+
+    >>> str(Option("resize_mask")), Option("resize_mask").flag
+    ('resize_mask=True', '--resize-mask')
+    >>> str(Option("device", "cpu")), Option("device", "cpu").flag
+    ("device='cpu'", '--device cpu')
+    """
+
+    name: str
+    value: object = True
+    command_line_name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value!r}"
+
+    @property
+    def flag(self) -> str:
+        """As it is given on the command line."""
+        flag = "--" + (self.command_line_name or self.name).replace("_", "-")
+        return flag if self.value is True else f"{flag} {self.value}"
+
 
 class LimpetError(Exception):
-    """Base of every error that a user can cause and mend."""
+    """Base of every error that a user can cause and mend.
+
+    Args:
+        parts: the message, in one piece, or in several with the options that it names between them.
+    """
+
+    def __init__(self, *parts: str | Option) -> None:
+        super().__init__("".join(map(str, parts)))
+        self.parts = parts
+
+    @property
+    def command_line_message(self) -> str:
+        """The message with every option as the command line has it."""
+        return "".join(part.flag if isinstance(part, Option) else part for part in self.parts)
 
 
 class VideoError(LimpetError):

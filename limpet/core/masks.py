@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.core.errors import MaskError
+from limpet.core.errors import MaskError, Option
 from limpet.core.files import atomic_path
 
 MAX_ID = 255
@@ -161,8 +161,8 @@ def _fit(mask: NDArray[np.uint8], size: tuple[int, int], resize_mask: bool, path
     height, width = mask.shape
     if not resize_mask:
         raise MaskError(
-            f"mask is {height}x{width} but the frame is {size[0]}x{size[1]}; "
-            "resize it or pass resize_mask=True"
+            f"mask is {height}x{width} but the frame is {size[0]}x{size[1]}; resize it or pass ",
+            Option("resize_mask"),
         )
     resized = np.array(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST))
     gone = np.setdiff1d(mask, resized)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from limpet.core.errors import ProjectError, VideoError
+from limpet.core.errors import Option, ProjectError, VideoError
 from limpet.core.groups import check_mask, object_ids
 from limpet.core.masks import read_mask
 from limpet.project.draft import Draft
@@ -184,7 +184,8 @@ class EditableProject(ProjectView):
                 if mask is not None and (mask == object_id).any():
                     raise ProjectError(
                         f"frame {frame} is locked and shows object {object_id}; unlock it first, or remove the "
-                        f"object from locked frames too (include_locked=True)"
+                        f"object from locked frames too with ",
+                        Option("include_locked"),
                     )
 
     def _check_objects(self, ids: Collection[int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from limpet.core.calibration import FACT, Calibration
-from limpet.core.errors import ModelError, WeightsError
+from limpet.core.errors import ModelError, Option, WeightsError
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
@@ -69,7 +69,8 @@ def load(
     content = content or read_weights(path)
     if content.model != name:
         raise WeightsError(
-            f"{path} holds weights of {content.model!r}, not of {name!r}; use --model {content.model}"
+            f"{path} holds weights of {content.model!r}, not of {name!r}; pass ",
+            Option("name", content.model, "model"),
         )
     model = build_model(config)
     load_into(model, content.tensors, str(path))
@@ -106,7 +107,9 @@ def choose_device(device: str) -> torch.device:
         raise ModelError(f"device {device!r} is not supported; use auto, cpu or cuda")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ModelError(
-            "device is cuda, but torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
+            "device is cuda, but torch finds no GPU here; pass ",
+            Option("device", "cpu"),
+            ", or install a CUDA build of torch",
         )
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ModelError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.results.journal import ROW, Row
 from limpet.results.result_folder import ResultFolder
 from limpet.results.run_folder import WorkFolder, is_unfinished
@@ -23,7 +23,7 @@ from limpet.video.video_reader import Frame, VideoReader
 
 _BLOCK = 1 << 20
 _LIBRARIES = ("limpet", "torch", "numpy", "av", "opencv-python-headless", "pillow")
-_START_AGAIN = "pass --overwrite to start again from the first frame"
+_START_AGAIN = ("; pass ", Option("overwrite"), " to start again from the first frame")
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _check_sum(path: Path, size: int, expected: int) -> None:
                 found, left = zlib.crc32(block, found), left - len(block)
     except OSError as error:
         raise OutputError(
-            f"cannot go on: {path} cannot be read ({error.strerror}); {_START_AGAIN}"
+            f"cannot resume: {path} cannot be read ({error.strerror})", *_START_AGAIN
         ) from error
     if left or found != expected:
-        raise OutputError(f"cannot go on: {path} is not as the run wrote it; {_START_AGAIN}")
+        raise OutputError(f"cannot resume: {path} is not as the run wrote it", *_START_AGAIN)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.core.errors import OutputError, VideoError
+from limpet.core.errors import Option, OutputError, VideoError
 from limpet.core.tracker_protocol import AnyState, AnyTracker
 from limpet.video.encode import EncoderMissingError, find_encoder
 from limpet.video.image_reader import ImageReader, folder_images, pattern_images
@@ -48,8 +48,10 @@ def check_can_go_on(reader: VideoReader) -> None:
     """Raises VideoError for a source of which a run cannot be resumed."""
     if not can_go_on(reader):
         raise VideoError(
-            f"{reader.name} is a stream, whose frames cannot be read again, so that no run of it can be resumed; leave "
-            "out --resume and give a new folder"
+            f"{reader.name} is a stream, whose frames cannot be read again, so that no run of it can be resumed; "
+            "leave out ",
+            Option("resume"),
+            " and give a new folder",
         )
 
 
@@ -63,7 +65,10 @@ def check_same(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> 
     if was != now:
         raise OutputError(
             f"{folder} holds a run with other settings: {differences(was, now)}; repeat the command with the "
-            f"settings of that run, choose another folder, or pass --overwrite instead of --resume"
+            f"settings of that run, choose another folder, or pass ",
+            Option("overwrite"),
+            " instead of ",
+            Option("resume"),
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from limpet.core.errors import LimpetError, OutputError
+from limpet.core.errors import LimpetError, Option, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.results.journal import Journal, Line
 from limpet.state import GroupState, LayerMemory, Memory, TrackerState
@@ -130,7 +130,9 @@ def latest(folder: Path, lines: Sequence[Line]) -> tuple[Line, TrackerState] | N
             complaint = complaint or error
     if complaint is not None:
         raise OutputError(
-            f"the state to go on from is damaged: {complaint}; pass --overwrite to start again from the first frame"
+            f"the state to resume from is damaged: {complaint}; pass ",
+            Option("overwrite"),
+            " to start again from the first frame",
         )
     return None
 

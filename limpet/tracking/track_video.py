@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from limpet.core.errors import MaskError, OutputError
+from limpet.core.errors import MaskError, Option, OutputError
 from limpet.core.groups import check_mask, object_ids
 from limpet.core.masks import read_mask
 from limpet.core.tracker_protocol import AnyTracker, Mask
@@ -104,7 +104,9 @@ def track(
         VideoError, MaskError, OutputError, WeightsError: each says what to do. What was written stays valid.
     """
     if overwrite and resume:
-        raise OutputError("pass --overwrite to start again or --resume to go on, not both")
+        raise OutputError(
+            "pass ", Option("overwrite"), " to start again or ", Option("resume"), " to go on, but not both"
+        )
     limit = Limit(max_frames, max_seconds)
     with open_source(video, live, on_wait) as reader:
         if resume:
@@ -126,8 +128,11 @@ def track(
         )
         if resume and not ready.resumable:
             raise OutputError(
-                "a run with an exported tracker writes down nothing to go on from; leave out --resume, and pass "
-                "--overwrite to start again"
+                "the states of an exported tracker are not saved, so that there is nothing to resume; leave out ",
+                Option("resume"),
+                ", and pass ",
+                Option("overwrite"),
+                " to start again",
             )
         settings = settings_of(reader, {**later, 0: first_mask}, ready, overlay) | asdict(limit)
         results.report.info.update(settings, calibrated=ready.calibration is not None)
@@ -188,7 +193,7 @@ def _later_masks(
         try:
             found[index] = _mask(given, reader.size, resize_mask)
         except MaskError as error:
-            raise MaskError(f"for frame {index}: {error}") from error
+            raise MaskError(f"for frame {index}: ", *error.parts) from error
     return found
 
 

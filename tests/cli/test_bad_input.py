@@ -134,7 +134,7 @@ def bad_mask(folder: Path, kind: str) -> str:
     path, good = folder / "bad.png", first_mask()
     if kind == "another size":
         write_mask(path, first_mask((40, 60)))
-        return "mask is 40x60 but the frame is 49x65; resize it or add --resize-mask"
+        return "mask is 40x60 but the frame is 49x65; resize it or pass --resize-mask"
     if kind == "no object":
         write_mask(path, np.zeros(SIZE, np.uint8))
         return "bad.png holds no object: every pixel is background (0)"
@@ -197,10 +197,10 @@ def test_bad_weights(limpet: Limpet, command: Command, weights: Path, tmp_path: 
     ("options", "words"),
     [
         (("--model", "deaot-x"), "there is no model called 'deaot-x'; did you mean deaot-"),
-        (("--model", "deaot-s"), f"holds weights of {MODEL!r}, not of 'deaot-s'; use --model {MODEL}"),
+        (("--model", "deaot-s"), f"holds weights of {MODEL!r}, not of 'deaot-s'; pass --model {MODEL}"),
         (("--device", "gpu"), "there is no device 'gpu'; use auto, cpu or cuda"),
         (("--device", "meta"), "device 'meta' is not supported; use auto, cpu or cuda"),
-        (("--device", "cuda"), "device is cuda, but torch finds no GPU here; use --device cpu"),
+        (("--device", "cuda"), "device is cuda, but torch finds no GPU here; pass --device cpu"),
         (("--precision", "fp8"), "precision is 'fp8', expected auto, fp32 or bf16"),
         (("--add", "new.png"), "--add 'new.png' is not understood; expected FRAME:PNG"),
         (("--add", "3:a.png", "--add", "3:b.png"), "--add names frame 3 twice"),

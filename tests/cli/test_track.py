@@ -115,7 +115,7 @@ def test_a_mask_of_another_size_can_be_fitted(
 ) -> None:
     double = write_first_mask(tmp_path / "double.png", (2 * SIZE[0], 2 * SIZE[1]))
     command = ("track", clip, "--mask", double, "--weights", weights, "--out", "out")
-    limpet(*command).refused("mask is 98x130 but the frame is 49x65", "add --resize-mask")
+    limpet(*command).refused("mask is 98x130 but the frame is 49x65", "pass --resize-mask")
     assert not (tmp_path / "out").exists()
     limpet(*command, "--resize-mask").succeeded()
     assert set(np.unique(masks_of(tmp_path / "out")[0])) == {0, *IDS}

@@ -122,7 +122,7 @@ def test_a_mask_of_another_size_can_be_fitted(
 ) -> None:
     double = write_first_mask(tmp_path / "double.png", (2 * SIZE[0], 2 * SIZE[1]))
     command = ("visualise", clip, "--mask", double, "--weights", weights, "--out", "look", "--no-video")
-    limpet(*command).refused("mask is 98x130 but the frame is 49x65", "add --resize-mask")
+    limpet(*command).refused("mask is 98x130 but the frame is 49x65", "pass --resize-mask")
     limpet(*command, "--resize-mask", "--frames", 1, "--what", "maps").succeeded()
     assert (tmp_path / "look/maps/00001.png").exists()
 

@@ -97,7 +97,7 @@ def test_mistakes_are_one_sentence_in_the_words_of_the_command_line(job: Path, t
         assert text.startswith("error: ") and text.count("\n") == 1
         return text
 
-    assert "resize it or add --resize-mask" in error("add", job, 2, tmp_path / "small.png")
+    assert "resize it or pass --resize-mask" in error("add", job, 2, tmp_path / "small.png")
     assert "expected ID=NAME, for instance 3=cat" in error("add", job, 2, tmp_path / "a.png", "--name", "cat")
     assert "give only one of --forwards" in error("propagate", job, "--forwards", 0, "--backwards", 0)
     assert "--to needs --forwards or --backwards" in error("propagate", job, "--to", 4)

@@ -352,7 +352,7 @@ def test_damage_is_told_and_nothing_is_lost(
     out = killed(stock, tmp_path / "out", 8)
     damage(out)
     before = content(out)
-    with pytest.raises(OutputError, match=f"{words}.*--overwrite"):
+    with pytest.raises(OutputError, match=f"{words}.*(overwrite=True|--overwrite)"):
         run(out, resume=True)
     assert content(out) == before
 
