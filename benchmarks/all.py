@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from limpet.bench.chart import draw_chart
-from limpet.bench.machine import describe, in_words
-from limpet.bench.page import read_reports, write_page
-from limpet.bench.report import is_disturbed, read_report
+from report_chart import draw_chart
+from report_page import read_reports, write_page
+
+from limpet.bench.machine import describe_machine, machine_lines
+from limpet.bench.report import read_report
 from limpet.weights.zoo import bundled_weights
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -117,7 +118,7 @@ def measure(measurement: Measurement, threads: int, bundles: Path) -> None:
     command = [*LIMPET, "bench", *arguments, "--threads", str(threads), "--json", str(new)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     kept = FOLDER / f"{measurement.name}.json"
-    if kept.exists() and not is_disturbed(read_report(kept)):
+    if kept.exists() and not read_report(kept).is_disturbed:
         kept.replace(FOLDER / "earlier" / kept.name)
     kept.write_text(new.read_text())
 
@@ -131,7 +132,7 @@ def main() -> None:
         else [m for m in measurements() if any(word in m.name for word in options.only)]
     )
     if chosen:
-        print("\n".join(in_words(describe())))
+        print("\n".join(machine_lines(describe_machine())))
     before = time.perf_counter()
     with TemporaryDirectory(prefix="limpet-benchmarks-") as temporary:
         for number, measurement in enumerate(chosen, start=1):

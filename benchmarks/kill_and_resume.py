@@ -29,14 +29,14 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 
-from limpet.bench.machine import describe, in_words
+from limpet.bench.machine import describe_machine, machine_lines
 from limpet.cli.main import main as main_of_limpet
 from limpet.core.errors import LimpetError
 from limpet.core.masks import write_mask
@@ -211,7 +211,7 @@ def tasks(context: BaseContext, folder: Path, max_size: int, frames: int | None)
 
 def main() -> int:
     options = parse()
-    print("\n".join(in_words(machine := describe())))
+    print("\n".join(machine_lines(machine := describe_machine())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver" if options.preload else "spawn")
@@ -247,7 +247,7 @@ def main() -> int:
         f"{max(each.repeated for each in kills)}"
     )
     if options.json:
-        figures = {"machine": machine, "runs": len(outcomes), "identical": identical}
+        figures = {"machine": asdict(machine), "runs": len(outcomes), "identical": identical}
         figures["kills"] = [vars(each) for each in kills]
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"logs are in {folder}, {os.getloadavg()[0]:.1f} load at the end")

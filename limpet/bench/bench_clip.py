@@ -1,4 +1,4 @@
-"""Frames and masks for measurements: made up, with objects that move a little from frame to frame; or the demo clip."""
+"""Frames and masks for measurements: synthetic ones, whose objects move a little in each frame; or the demo clip."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from limpet.video.open import open_video
 
 Bytes = NDArray[np.uint8]
 RATE = Fraction(24)
+SYNTHETIC = "synthetic discs"
 
 
 def synthetic_clip(size: tuple[int, int], objects: int, frames: int) -> tuple[list[Bytes], Bytes]:
@@ -44,10 +45,14 @@ def synthetic_clip(size: tuple[int, int], objects: int, frames: int) -> tuple[li
 
 
 def write_bench_clip(path: Path, size: tuple[int, int], objects: int, frames: int) -> tuple[str, Bytes]:
-    """Write an h264 video of so many frames for a measurement from end to end.
+    """Write an h264 video for a measurement from end to end.
 
-    It is the demo clip, resized and played to and fro, as far as it has objects enough: decoding and masks are then as
-    of a real video. For more objects it is ``synthetic_clip``.
+    It is the demo clip, resized and played forwards and backwards, so that decoding costs what it does in real video.
+    The demo clip has three objects; for more it is ``synthetic_clip``.
+
+    Args:
+        size: (H, W) in pixels, both even.
+        objects: how many ids the mask has. frames: length of the video.
 
     Returns:
         what it is, in words, and the mask uint8 (H, W) of its first frame.
@@ -58,7 +63,7 @@ def write_bench_clip(path: Path, size: tuple[int, int], objects: int, frames: in
     if objects > len(OBJECT_NAMES):
         pictures, mask = synthetic_clip(size, objects, frames)
         _encode(path, pictures, size, frames)
-        return "made-up discs", mask
+        return SYNTHETIC, mask
     width = size[1], size[0]
     with open_video(demo_video()) as video:
         pictures = [

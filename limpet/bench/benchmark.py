@@ -1,109 +1,136 @@
-"""``limpet bench``: one measurement from its settings to the facts of its report."""
+"""``limpet bench``: one measurement, from its settings to its report; and a model's speed as one figure.
+
+Neither torch nor another engine is imported before the memory of the bare program is known.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+
+import numpy as np
 
 from limpet.bench.bench_clip import synthetic_clip
-from limpet.bench.config import BenchConfig
-from limpet.bench.machine import describe, resident_mb
-from limpet.bench.measure import FRAMES_IN_MEMORY, OnFrame, Recorded, measure_end_to_end, measure_steps
-from limpet.bench.report import FORMAT, memory_facts, stage_facts, time_facts
+from limpet.bench.config import SPEED_OBJECTS, SPEED_SIZE, BenchConfig
+from limpet.bench.machine import describe_machine, resident_mb
+from limpet.bench.measure import FRAMES_IN_MEMORY, FrameDone, Recording, measure_end_to_end, measure_steps
+from limpet.bench.report import BenchReport, MemoryFacts, RunFacts, TimeFacts, stage_facts
 from limpet.bench.roofline import RooflinePeaks, measure_peaks
-from limpet.bench.target import Subject, make_target
+from limpet.bench.target import BenchTarget, make_target
 from limpet.runtime.engine import RUNTIMES
 
+WARM_UP, FRAMES = 2, 5
+STEPS = WARM_UP + FRAMES
+"""How many steps ``measure_speed`` takes."""
 
-def bench(
-    settings: BenchConfig, *, at_first_mb: float | None = None, on_frame: OnFrame = lambda _: None
-) -> dict[str, Any]:
-    """Measure, and return the report as plain data (limpet/bench/schema.json says what is in it).
+
+def run_benchmark(
+    config: BenchConfig, *, at_first_mb: float | None = None, on_frame: FrameDone = lambda _: None
+) -> BenchReport:
+    """Measure what ``config`` asks for.
 
     Args:
-        at_first_mb: resident memory before torch or another engine was imported; now, unless given.
+        at_first_mb: resident memory before torch or another engine was imported; by default that of now.
         on_frame: called with the number of frames done.
 
     Raises:
-        ModelError, WeightsError, MissingExtraError, VideoError: what cannot be measured; says what can.
+        ModelError, WeightsError, MissingExtraError, VideoError: it cannot be measured; the message says what can.
     """
     at_first_mb = resident_mb() if at_first_mb is None else at_first_mb
-    machine = describe()
-    clip = None if settings.end_to_end else synthetic_clip(settings.size, settings.objects, FRAMES_IN_MEMORY)
-    _import_engine(settings)
+    machine = describe_machine()
+    clip = None if config.end_to_end else synthetic_clip(config.size, config.objects, FRAMES_IN_MEMORY)
+    _import_engine(config)
     libraries_mb = resident_mb()
-    subject = make_target(settings)
+    target = make_target(config)
     if clip is None:
-        recorded = measure_end_to_end(subject, settings, on_frame)
+        recording = measure_end_to_end(target, config, on_frame)
     else:
-        recorded = measure_steps(subject, clip, settings, on_frame)
-    work = subject.count(*recorded.middle)
-    ceilings = _ceilings(settings)
-    facts = subject.tracker.facts(settings.size)
-    return {
-        "format": FORMAT,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine,
-        "run": _run_facts(settings, subject, recorded, facts),
-        "time": time_facts(recorded),
-        "memory": memory_facts(recorded, subject.weights_mb, at_first_mb, libraries_mb),
-        "ceilings": None if ceilings is None else asdict(ceilings),
-        "stages": stage_facts(recorded, work, ceilings, _precision(facts)),
-    }
+        recording = measure_steps(target, clip, config, on_frame)
+    work = target.count(*recording.middle)
+    peaks = _peaks(config)
+    run = _run_facts(config, target, recording)
+    return BenchReport(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        machine,
+        run,
+        TimeFacts.of(recording),
+        MemoryFacts.of(recording, target.weights_mb, at_first_mb, libraries_mb),
+        peaks,
+        stage_facts(recording, work, peaks, run.precision),
+    )
 
 
-def _import_engine(settings: BenchConfig) -> None:
-    """So that what libraries take is known before the tracker is made."""
-    if settings.bundle is None:
-        import limpet.bench.torch_target
+def measure_speed(
+    model: str,
+    device: str = "auto",
+    *,
+    size: tuple[int, int] = SPEED_SIZE,
+    on_frame: FrameDone = lambda _: None,
+) -> float:
+    """The median seconds of a few steps of ``Tracker.step``, after a warm-up, with as many threads as torch has.
 
+    Args:
+        model: name of a preset.
+        device: see ``limpet.load``.
+        size: (H, W) of the frames in pixels; SPEED_OBJECTS objects are tracked in them.
+        on_frame: called with the number of steps done, of STEPS.
+
+    Raises:
+        ModelError: unknown model or device.
+    """
+    import torch
+
+    config = BenchConfig(
+        model, device=device, size=size, objects=SPEED_OBJECTS, threads=torch.get_num_threads(),
+        frames=FRAMES, warm_up=WARM_UP,
+    )  # fmt: skip
+    clip = synthetic_clip(size, SPEED_OBJECTS, STEPS)
+    recording = measure_steps(make_target(config), clip, config, on_frame)
+    return float(np.median(recording.whole()[:, 0]))
+
+
+def _import_engine(config: BenchConfig) -> None:
+    """Import what will compute, so that the memory of the libraries is known before the tracker is made."""
+    if config.bundle is None:
+        import_module("limpet.bench.torch_target")
         return
-    import limpet.bench.target  # noqa: F401
-
-    runtime = RUNTIMES.get(settings.engine)
+    runtime = RUNTIMES.get(config.engine)
     with suppress(ImportError):  # the runtime says in better words what is missing
         if runtime is not None:
             import_module(runtime.package)
 
 
-def _run_facts(
-    settings: BenchConfig, subject: Subject, recorded: Recorded, facts: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "what": "end to end" if settings.end_to_end else "steps",
-        "model": facts["model"],
-        "weights": subject.weights,
-        "engine": subject.engine,
-        "bundle": None if settings.bundle is None else settings.bundle.name,
-        "precision": _precision(facts),
-        "device": subject.device,
-        "threads": settings.threads,
-        "frame_size": list(settings.size),
-        "network_size": list(facts["network_size"]),
-        "objects": settings.objects,
-        "memory": facts["memory"],
-        "frames": settings.frames,
-        "warm_up": settings.warm_up,
-        "overlay": settings.overlay,
-        "footage": recorded.footage,
-    }
+def _run_facts(config: BenchConfig, target: BenchTarget, recording: Recording) -> RunFacts:
+    facts = target.tracker.facts(config.size)
+    height, width = facts["network_size"]
+    return RunFacts(
+        what="end to end" if config.end_to_end else "steps",
+        model=facts["model"],
+        weights=target.weights,
+        engine=target.engine,
+        bundle=None if config.bundle is None else config.bundle.name,
+        precision={"bfloat16": "bf16", "float32": "fp32"}.get(facts["precision"], facts["precision"]),
+        device=target.device,
+        threads=config.threads,
+        frame_size=config.size,
+        network_size=(height, width),
+        objects=config.objects,
+        memory=facts["memory"],
+        frames=config.frames,
+        warm_up=config.warm_up,
+        overlay=config.overlay,
+        clip=recording.clip,
+    )
 
 
-def _precision(facts: dict[str, Any]) -> str:
-    precision: str = facts["precision"]
-    return {"bfloat16": "bf16", "float32": "fp32"}.get(precision, precision)
-
-
-def _ceilings(settings: BenchConfig) -> RooflinePeaks | None:
-    """Measured last: its large matrices are no part of the peak memory. None without torch, which measures them."""
+def _peaks(config: BenchConfig) -> RooflinePeaks | None:
+    """The roofline, measured last: its large matrices are not part of the peak memory. None without torch."""
     try:
         import torch
     except ImportError:
         return None
     from limpet.tracking.load import choose_device
 
-    torch.set_num_threads(settings.threads)
-    return measure_peaks("cpu" if settings.bundle else choose_device(settings.device))
+    torch.set_num_threads(config.threads)
+    return measure_peaks("cpu" if config.bundle else choose_device(config.device))

@@ -1,12 +1,14 @@
-"""Two reports side by side: what became slower, what faster."""
+"""Two reports side by side: what has become slower, and what faster."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from limpet.bench.report import BenchReport, StageFacts
+
 NOISE = 0.03
-"""Quiet runs differ by so much; below it nothing is called slower or faster."""
+"""Quiet runs differ by as much; below it nothing is called slower or faster."""
 _MUST_AGREE = (
     "what", "model", "engine", "precision", "device", "threads", "frame_size", "network_size", "objects", "memory",
     "overlay",
@@ -15,7 +17,7 @@ _MUST_AGREE = (
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of both reports, of which less is better. verdict: "slower", "faster", "more", "less" or ""."""
+    """A figure that both reports have; less is better. verdict: "slower", "faster", "more", "less" or ""."""
 
     name: str
     unit: str
@@ -28,6 +30,11 @@ class Change:
         """New over old."""
         return self.new / self.old
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether the figure has become larger by more than noise."""
+        return self.verdict in ("slower", "more")
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -38,35 +45,32 @@ class Comparison:
 
     @property
     def regressions(self) -> tuple[Change, ...]:
-        """What became slower or larger."""
-        return tuple(change for change in self.changes if change.verdict in ("slower", "more"))
+        """What has become slower or larger."""
+        return tuple(change for change in self.changes if change.is_worse)
 
 
-def compare(old: dict[str, Any], new: dict[str, Any]) -> Comparison:
-    """Compare two reports of ``bench``.
+def compare(old: BenchReport, new: BenchReport) -> Comparison:
+    """Compare two reports of ``limpet bench``.
 
-    A stage is called slower or faster where its quartiles lie apart from those of before, and the medians by more than
+    A stage is called slower or faster where the quartiles of both do not overlap and the medians differ by more than
     NOISE; memory where it differs by more than NOISE.
     """
-    before = {row["name"]: row for row in old["stages"]}
-    changes = [_time(before[row["name"]], row) for row in new["stages"] if row["name"] in before]
-    changes += [
-        _change(f"CPU, {row['name']}", "ms", before[row["name"]]["cpu_ms"], row["cpu_ms"], ("more", "less"))
-        for row in new["stages"][-1:]
-        if row["name"] in before
-    ]
+    before = {row.name: row for row in old.stages}
+    changes = [_time(before[row.name], row) for row in new.stages if row.name in before]
+    if new.whole.name in before:
+        was, now = before[new.whole.name], new.whole
+        changes.append(_change(f"CPU, {now.name}", "ms", was.cpu_ms, now.cpu_ms, ("more", "less")))
     for key, name in (("peak_mb", "peak memory"), ("state_mb", "state"), ("weights_mb", "weights")):
-        a, b = old["memory"][key], new["memory"][key]
+        a, b = getattr(old.memory, key), getattr(new.memory, key)
         if a and b:
             changes.append(_change(name, "MB", a, b, ("more", "less")))
     return Comparison(tuple(change for change in changes if change.old > 0), _differences(old, new))
 
 
-def _time(old: dict[str, Any], new: dict[str, Any]) -> Change:
-    was, now = old["ms"], new["ms"]
-    apart = now["quartile_1"] > was["quartile_3"] or now["quartile_3"] < was["quartile_1"]
-    words = ("slower", "faster") if apart else ("", "")
-    return _change(new["name"], "ms", was["median"], now["median"], words)
+def _time(old: StageFacts, new: StageFacts) -> Change:
+    was, now = old.ms, new.ms
+    apart = now.quartile_1 > was.quartile_3 or now.quartile_3 < was.quartile_1
+    return _change(new.name, "ms", was.median, now.median, ("slower", "faster") if apart else ("", ""))
 
 
 def _change(name: str, unit: str, old: float, new: float, words: tuple[str, str]) -> Change:
@@ -74,19 +78,15 @@ def _change(name: str, unit: str, old: float, new: float, words: tuple[str, str]
     return Change(name, unit, old, new, verdict)
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
-    found = [
-        f"{name.replace('_', ' ')} was {_text(old['run'].get(name))}, is {_text(new['run'].get(name))}"
-        for name in _MUST_AGREE
-        if old["run"].get(name) != new["run"].get(name)
-    ]
-    if old["machine"]["cpu"] != new["machine"]["cpu"]:
-        found.append(f"the processor was {old['machine']['cpu']}, is {new['machine']['cpu']}")
-    others = [report["time"]["cores_of_others"] for report in (old, new)]
-    if None not in others and abs(others[0] - others[1]) > 0.1:
-        found.append(f"others took {others[0]:.1f} cores then, {others[1]:.1f} now")
+def _differences(old: BenchReport, new: BenchReport) -> tuple[str, ...]:
+    pairs = [(name.replace("_", " "), getattr(old.run, name), getattr(new.run, name)) for name in _MUST_AGREE]
+    pairs.append(("processor", old.machine.cpu, new.machine.cpu))
+    found = [f"{name} was {_text(was)}, is {_text(now)}" for name, was, now in pairs if was != now]
+    then, now = (report.time.cores_used_by_others for report in (old, new))
+    if then is not None and now is not None and abs(then - now) > 0.1:
+        found.append(f"other programs used {then:.1f} cores then, {now:.1f} now")
     return tuple(found)
 
 
 def _text(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

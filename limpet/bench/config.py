@@ -1,4 +1,4 @@
-"""What is to be measured."""
+"""What is to be measured: the settings of ``limpet bench``, and which model and engine a file already names."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ TORCH, COMPILED = "torch", "torch-compiled"
 EXPORTED = ("onnx", "openvino", "litert")
 ENGINES = (TORCH, COMPILED, *EXPORTED)
 PRECISIONS = ("auto", "fp32", "bf16")
+SPEED_SIZE, SPEED_OBJECTS = (480, 854), 3
+"""Frame size (H, W) and number of objects of the one figure that ``limpet models`` shows."""
 
 
 @dataclass(frozen=True)
 class BenchConfig:
     """One measurement.
 
-    model: a preset. weights: a file; None takes those that ship, or random ones, which take the same time.
-    engine: one of ENGINES. bundle: the folder of an exported tracker, which engines other than torch need.
-    device: of torch's engines, see ``limpet.load``. precision: "auto", "fp32" or "bf16".
-    size: (H, W) of the frames in pixels. max_size: limit on the shorter side of the network's image.
-    objects: how many are tracked. threads: of the engine and of OpenCV.
-    frames: steps that count, after ``warm_up`` that do not.
-    end_to_end: from a video file to masks on the disk, not the steps alone. overlay: the overlay video too.
+    Attributes:
+        model: name of a preset.
+        weights: a file; None takes those that ship, or random ones, which take the same time.
+        engine: one of ENGINES.
+        bundle: the folder of an exported tracker, which engines other than torch need.
+        device: of torch's engines, see ``limpet.load``.
+        precision: "auto", "fp32" or "bf16".
+        size: (H, W) of the frames in pixels. max_size: limit on the shorter side of the network input.
+        objects: how many are tracked.
+        threads: of the engine and of OpenCV.
+        frames: how many frames count. warm_up: how many come before them.
+        end_to_end: measure from a video file to masks on the disk, not the steps alone.
+        overlay: write the overlay video too.
 
     Raises:
-        ModelError: what cannot be measured; says what can.
+        ModelError: something that cannot be measured; the message says what can.
     """
 
     model: str = "deaot-t"
@@ -60,11 +68,12 @@ class BenchConfig:
         if self.objects > 255:
             raise ModelError(f"--objects is {self.objects}; a mask holds at most 255")
         if self.overlay and not self.end_to_end:
-            raise ModelError("--overlay is written from end to end only; add --end-to-end")
+            raise ModelError("--overlay needs --end-to-end, since steps alone write no video; add it")
         height, width = self.size
         if self.end_to_end and (height % 2 or width % 2 or max(self.size) > MAX_SIDE):
             raise ModelError(
-                f"no h264 video of {height}x{width} can be made; --end-to-end takes even sides up to {MAX_SIDE}"
+                f"--size is {height}x{width}, which no h264 video can have; "
+                f"--end-to-end takes even sides up to {MAX_SIDE}"
             )
         self._check_bundle()
 
@@ -92,10 +101,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def choose_model(name: str | None, weights: Path | None, bundle: Path | None, default: str) -> str:
-    """The model that is named, or that the bundle or the weights are of, or the ``default``.
+    """The model: ``name``, or that of the bundle or of the weights file, or ``default``.
 
     Raises:
-        ModelError: two of them say different things. WeightsError: the file or the bundle is missing or damaged.
+        ModelError: they name different models. WeightsError: the file or the bundle is missing or damaged.
     """
     said = None
     if bundle is not None:
@@ -107,15 +116,15 @@ def choose_model(name: str | None, weights: Path | None, bundle: Path | None, de
 
         said, where = read_weights(weights).model, weights
     if said is not None and name not in (None, said):
-        raise ModelError(f"{where} is of {said}, not of {name}; name {said}, or no model")
+        raise ModelError(f"{where} is of {said}, not of {name}; name {said}, or leave out the model")
     return said or name or default
 
 
 def choose_engine(name: str | None, bundle: Path | None) -> str:
-    """The engine that is named, or that the bundle was made for, or torch.
+    """The engine: ``name``, or the one that the bundle was exported for, or torch.
 
     Raises:
-        ModelError: the bundle is for another. WeightsError: it is missing or damaged.
+        ModelError: the bundle was exported for another engine. WeightsError: it is missing or damaged.
     """
     if bundle is None:
         return name or TORCH
@@ -123,5 +132,7 @@ def choose_engine(name: str | None, bundle: Path | None) -> str:
 
     backend = Manifest.read(bundle).backend
     if name not in (None, backend):
-        raise ModelError(f"{bundle} was exported for {backend}, not for {name}; name {backend}, or no engine")
+        raise ModelError(
+            f"{bundle} was exported for {backend}, not for {name}; name {backend}, or leave out --engine"
+        )
     return backend

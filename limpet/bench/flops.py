@@ -1,4 +1,4 @@
-"""Counts what torch computes and moves, operation by operation; see ``limpet.bench.target`` for what counts."""
+"""Counts the floating-point operations and the bytes moved of whatever torch runs; ``Work`` says what counts."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Count:
     moved: Callable[[], float]
 
     def read(self) -> Reading:
-        """Both, for ``Stages``."""
+        """Both, for a ``StageTimer``."""
         return np.array([self.flops(), self.moved()])
 
 
 @contextmanager
 def counting() -> Iterator[Count]:
-    """Counts everything that torch computes in ``with``."""
+    """Count everything that torch computes in the context."""
     traffic, flops = _Traffic(), FlopCounterMode(display=False)
     # The counter of operations is the inner one: it takes composite operations apart, and the other sees the parts.
     with traffic, flops:
@@ -45,7 +45,7 @@ def counting() -> Iterator[Count]:
 
 
 def nbytes(tensor: Tensor) -> int:
-    """Of the numbers that it really has: an expanded tensor repeats them without memory of its own."""
+    """The bytes of the numbers that ``tensor`` really holds: an expanded one repeats them without memory of its own."""
     sizes = (size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride or size == 0)
     return int(np.prod(list(sizes), dtype=np.int64)) * tensor.element_size()
 
@@ -73,7 +73,11 @@ class _Traffic(TorchDispatchMode):
 
 @torch.inference_mode()
 def count_graph(manifest: Manifest, frame_size: tuple[int, int], network_size: tuple[int, int]) -> Work:
-    """Operations of one step; how many bytes an engine moves that fuses them, nobody says."""
+    """The operations of an exported tracker's step, from its graph with random weights, run once by torch.
+
+    Args:
+        frame_size: (H, W) of the frames. network_size: (h, w) of the network input.
+    """
     config = FixedConfig(
         frame_size, network_size, manifest.objects, manifest.references, manifest.ring, manifest.gap
     )

@@ -1,4 +1,7 @@
-"""What a measurement was taken on: processor, cores, system, versions, commit, load."""
+"""The machine that a measurement is taken on: what it is, what else it is doing, and how much memory this process has.
+
+MB are 10^6 bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from limpet import __version__
 from limpet.core.provenance import commit
@@ -17,41 +19,68 @@ from limpet.core.provenance import commit
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast matrices are multiplied."""
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "av", "onnxruntime", "openvino", "ai-edge-litert")
-WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
-"""Settings of the environment that change how threads wait for one another."""
+THREAD_SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
+"""Environment variables that change how threads wait for one another."""
+STAT = Path("/proc/stat")
+ENOUGH_TO_MATTER = 0.2
+"""Cores that other programs may keep busy before there is a warning."""
 
 
-def describe() -> dict[str, Any]:
-    """Facts for the head of a report; call it before the measurement, so that the load is that of others.
+@dataclass(frozen=True)
+class MachineFacts:
+    """The machine, and the software on it.
 
-    ``cores_of_others``: how many cores other programs kept busy during half a second before the measurement.
+    Attributes:
+        cpu: name of the processor. flags: those of FLAGS that it has.
+        cores: their number; None where the system does not report it.
+        system: the operating system and its version.
+        load: the load of the last minute; None where the system does not report it.
+        cores_used_by_others: how many cores other programs kept busy for half a second before the measurement.
+        environment: those of THREAD_SETTINGS that are set.
+        python, limpet: their versions. packages: versions of those of PACKAGES that are installed.
+        commit: of the checkout that limpet runs from; None outside of git.
     """
+
+    cpu: str
+    flags: tuple[str, ...]
+    cores: int | None
+    system: str
+    load: float | None
+    cores_used_by_others: float | None
+    environment: dict[str, str]
+    python: str
+    limpet: str
+    packages: dict[str, str]
+    commit: str | None
+
+
+def describe_machine() -> MachineFacts:
+    """The facts for the head of a report; call it before the measurement, so that the load is that of others."""
     others = watch_others()
-    return {
-        "cpu": cpu_model(),
-        "flags": cpu_flags(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load": load(),
-        "cores_of_others": None if others is None else round(others, 2),
-        "environment": {name: os.environ[name] for name in WAITING if name in os.environ},
-        "python": platform.python_version(),
-        "limpet": __version__,
-        "packages": {name: version for name in PACKAGES if (version := version_of(name))},
-        "commit": commit(),
-    }
+    return MachineFacts(
+        cpu=cpu_model(),
+        flags=cpu_flags(),
+        cores=os.cpu_count(),
+        system=f"{platform.system()} {platform.release()}",
+        load=load_average(),
+        cores_used_by_others=None if others is None else round(others, 2),
+        environment={name: os.environ[name] for name in THREAD_SETTINGS if name in os.environ},
+        python=platform.python_version(),
+        limpet=__version__,
+        packages={name: version for name in PACKAGES if (version := version_of(name))},
+        commit=commit(),
+    )
 
 
-def in_words(machine: dict[str, Any]) -> list[str]:
-    """A line on the processor, one on the software, and a warning where other programs were computing."""
-    flags = " ".join(machine["flags"])
-    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+def machine_lines(machine: MachineFacts) -> list[str]:
+    """A line about the processor, one about the software, and a warning where other programs were computing."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     lines = [
-        f"{machine['cpu']} ({flags}), {machine['cores']} cores",
-        f"limpet {machine['limpet']}, commit {machine['commit']}, Python {machine['python']}, {versions}",
+        f"{machine.cpu} ({' '.join(machine.flags)}), {machine.cores} cores",
+        f"limpet {machine.limpet}, commit {machine.commit}, Python {machine.python}, {versions}",
     ]
-    told = warning(machine["cores_of_others"], machine["load"])
-    return [*lines, told] if told else lines
+    warning = busy_warning(machine.cores_used_by_others, machine.load)
+    return [*lines, warning] if warning else lines
 
 
 def cpu_model() -> str:
@@ -60,14 +89,14 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def cpu_flags() -> list[str]:
-    """Those of FLAGS that the processor has, as far as the system tells."""
+def cpu_flags() -> tuple[str, ...]:
+    """Those of FLAGS that the processor has, as far as the system reports them."""
     present = set(" ".join([*cpu_info("flags"), *cpu_info("Features")]).split())
-    return [flag for flag in FLAGS if flag in present]
+    return tuple(flag for flag in FLAGS if flag in present)
 
 
 def cpu_info(field: str) -> list[str]:
-    """Values of a field in /proc/cpuinfo, one a core; none on other systems."""
+    """The values of a field in /proc/cpuinfo, one per core; none on other systems."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.is_file() else []
     return [line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == field]
@@ -81,27 +110,22 @@ def version_of(package: str) -> str | None:
         return None
 
 
-STAT = Path("/proc/stat")
-ENOUGH_TO_MATTER = 0.2
-"""Cores that others may keep busy before a warning."""
-
-
 @dataclass(frozen=True)
-class Moment:
-    """Seconds by the clock, CPU seconds of this process, and of all processes (None where the system does not tell)."""
+class CpuUsage:
+    """Seconds by the clock, CPU seconds of this process, and CPU seconds of all processes (None where not known)."""
 
     clock: float
     own: float
     all: float | None
 
 
-def now() -> Moment:
-    """To be given to ``cores_of_others`` later."""
-    return Moment(time.perf_counter(), time.process_time(), _all_seconds())
+def cpu_usage() -> CpuUsage:
+    """The usage up to now, for ``cores_used_by_others``."""
+    return CpuUsage(time.perf_counter(), time.process_time(), _all_seconds())
 
 
-def cores_of_others(since: Moment, until: Moment) -> float | None:
-    """How many cores other programs kept busy on the average between two moments; None where it is not known."""
+def cores_used_by_others(since: CpuUsage, until: CpuUsage) -> float | None:
+    """How many cores other programs kept busy on average between two moments; None where it is not known."""
     seconds = until.clock - since.clock
     if since.all is None or until.all is None or seconds <= 0:
         return None
@@ -109,24 +133,24 @@ def cores_of_others(since: Moment, until: Moment) -> float | None:
 
 
 def watch_others(seconds: float = 0.5) -> float | None:
-    """``cores_of_others`` while this program sleeps."""
-    before = now()
+    """``cores_used_by_others`` while this program sleeps."""
+    before = cpu_usage()
     time.sleep(seconds)
-    return cores_of_others(before, now())
+    return cores_used_by_others(before, cpu_usage())
 
 
-def load() -> float | None:
-    """Programs that wanted a processor during the last minute, this one too; None where the system does not tell."""
+def load_average() -> float | None:
+    """Programs that wanted a processor during the last minute, this one too; None where the system does not say."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def warning(others: float | None, load_before: float | None) -> str | None:
+def busy_warning(others: float | None, load_before: float | None) -> str | None:
     """A sentence where other programs take enough of the machine to matter, or None."""
     if others is None:
         busy = load_before is not None and load_before > 0.5
         what = f"the load was {load_before}"
     else:
-        busy, what = others > ENOUGH_TO_MATTER, f"others took {others:.1f} cores"
+        busy, what = others > ENOUGH_TO_MATTER, f"they used {others:.1f} cores"
     if not busy:
         return None
     return (
@@ -136,7 +160,7 @@ def warning(others: float | None, load_before: float | None) -> str | None:
 
 
 def _all_seconds() -> float | None:
-    """CPU seconds that all processes have taken, without idling and waiting for disks."""
+    """CPU seconds that all processes have used, without idling and waiting for disks."""
     if not STAT.is_file():
         return None
     first = STAT.read_text().partition("\n")[0].split()
@@ -145,7 +169,7 @@ def _all_seconds() -> float | None:
 
 
 def resident_mb() -> float:
-    """What is in RAM now; the peak where only that is known."""
+    """The memory of this process that is in RAM now; its peak where only that is known."""
     path = Path("/proc/self/statm")
     if not path.is_file():
         return peak_mb()
@@ -153,7 +177,7 @@ def resident_mb() -> float:
 
 
 def peak_mb() -> float:
-    """The most that ``resident_mb`` has been since the program began; 0 where the system does not tell."""
+    """The most that ``resident_mb`` has been since the program began; 0 where the system does not report it."""
     status = Path("/proc/self/status")
     # Not getrusage: on Linux a process takes over the peak of the one that started it.
     if status.is_file():

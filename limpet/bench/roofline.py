@@ -1,6 +1,7 @@
-"""What this machine can do at most: products of large matrices, convolutions, copies of memory.
+"""The roofline of this machine: its peak rates of matrix products, convolutions and copies of memory.
 
-Measured with torch and its threads as they are set, after a warm-up; the median of several is the figure.
+They are measured with torch and as many threads as it has, after a warm-up; the figure is the median of several.
+Williams, Waterman and Patterson, "Roofline", Communications of the ACM 52(4), 2009.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ if TYPE_CHECKING:
     import torch
 
 SIDE = 2048
-"""Of the matrices: large enough that their products do not wait for memory."""
+"""Rows and columns of the matrices: large enough that their products do not wait for memory."""
 CHANNELS, CELLS = 256, 64
-"""Of the 3x3 convolution, as large as a decoder's."""
+"""Channels, and height and width, of the 3x3 convolution, which is as large as a decoder's."""
 COPY_BYTES = 256 << 20
 """More than caches hold."""
 REPEATS = 5
-ON_A_GPU = 16
-"""How much more is timed at once there: one product would be over before the clock is read."""
+CALLS_ON_A_GPU = 16
+"""How many calls are timed at once there: one product would be over before the clock is read."""
 
 
 @dataclass(frozen=True)
 class RooflinePeaks:
-    """GFLOP/s of matrix products and of convolutions by precision, and GB/s of a copy, which reads and writes."""
+    """GFLOP/s of matrix products and of convolutions by precision, and GB/s of a copy, read and written."""
 
     product: dict[str, float]
     convolution: dict[str, float]
@@ -40,7 +41,7 @@ class RooflinePeaks:
 
 
 def measure_peaks(device: torch.device | str = "cpu") -> RooflinePeaks:
-    """Takes about three seconds on two cores that nobody else uses."""
+    """Measure ``device``, which takes about three seconds on two cores that nobody else uses."""
     import torch
 
     timer = _Timer(torch.device(device))
@@ -78,10 +79,10 @@ class _Timer:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._times = ON_A_GPU if device.type == "cuda" else 1
+        self._calls = CALLS_ON_A_GPU if device.type == "cuda" else 1
 
     def seconds(self, work: Callable[[], object]) -> float:
-        """The median for one call, after a warm-up."""
+        """The median time of one call, after a warm-up."""
         self._once(work)
         return median(self._once(work) for _ in range(REPEATS))
 
@@ -89,8 +90,8 @@ class _Timer:
         import torch
 
         before = time.perf_counter()
-        for _ in range(self._times):
+        for _ in range(self._calls):
             work()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        return (time.perf_counter() - before) / self._times
+        return (time.perf_counter() - before) / self._calls

@@ -1,6 +1,7 @@
 """Which stage took how much of something that only grows: seconds, operations, bytes.
 
-Each stage gets its own share, without that of stages inside it: the shares of all stages add up to the whole.
+Each stage is charged only with its own share, without that of the stages inside it, so that the shares of all stages
+add up to the whole.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ ORDER = (
     "decode video", "prepare", "encoder", "long-term", "short-term", "self", "feed-forward", "projections",
     "propagation", "decoder", "labels", "confidences", "id bank", "remember", "step", "write masks", "rest",
 )  # fmt: skip
-"""The stages as a report lists them; "step" stands for all of a frame's computing where an engine does it in one."""
+"""The stages as a report lists them; "step" is all that an engine computes for a frame, where it does so in one go."""
 
 
-class Stages:
-    """Shares of what ``read`` counts.
+class StageTimer:
+    """Divides among stages what ``read`` counts.
 
     Args:
-        read: returns what was counted up to now, as an array of any fixed length.
+        read: returns what has been counted so far, as an array of any fixed length.
     """
 
     def __init__(self, read: Callable[[], Reading]) -> None:
@@ -34,33 +35,41 @@ class Stages:
         self._since = read()
         self._spent: dict[str, Reading] = {}
 
+    def begin(self, name: str) -> None:
+        """From now on the stage ``name`` is charged, until it ends or another stage begins inside it."""
+        self._charge()
+        self._open.append(name)
+
+    def end(self) -> None:
+        """End the stage that began last."""
+        self._charge()
+        self._open.pop()
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """What is counted in ``with`` goes to ``name``, but for what inner stages take."""
-        self._turn()
-        self._open.append(name)
+        """The stage ``name`` lasts as long as the context."""
+        self.begin(name)
         try:
             yield
         finally:
-            self._turn()
-            self._open.pop()
+            self.end()
 
-    def watched(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The same function as a stage."""
+    def timed(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """A function that does the same as ``function``, in the stage ``name``."""
 
-        def inside(*arguments: Any, **named: Any) -> Any:
+        def in_stage(*arguments: Any, **named: Any) -> Any:
             with self.stage(name):
                 return function(*arguments, **named)
 
-        return inside
+        return in_stage
 
     def take(self) -> dict[str, Reading]:
         """The shares by stage since the last call, in the order of ORDER."""
-        self._turn()
+        self._charge()
         spent, self._spent = self._spent, {}
         return {name: spent[name] for name in sorted(spent, key=ORDER.index)}
 
-    def _turn(self) -> None:
+    def _charge(self) -> None:
         reading = self._read()
         if self._open:
             name = self._open[-1]
@@ -69,6 +78,10 @@ class Stages:
 
 
 def seconds(wait: Callable[[], None] = lambda: None) -> Reading:
-    """By the clock, of CPU in all threads, of CPU in this thread; after ``wait``, which lets a GPU come to its end."""
+    """Seconds by the clock, of CPU in all threads, and of CPU in this thread, once ``wait`` has returned.
+
+    Args:
+        wait: returns when a GPU has finished its work.
+    """
     wait()
     return np.array([time.perf_counter(), time.process_time(), time.thread_time()])

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.bench.compare import Comparison
-from limpet.bench.machine import in_words
 from limpet.cli.options import MODEL, DeviceName, ShorterSide
 from limpet.cli.terminal import FrameProgress, note, say
 from limpet.core.files import output_error
+
+if TYPE_CHECKING:
+    from limpet.bench.compare import Comparison
+    from limpet.bench.report import BenchReport, MemoryFacts, StageFacts
+    from limpet.bench.roofline import RooflinePeaks
 
 
 def bench_command(
@@ -68,61 +72,64 @@ def bench_command(
     from limpet.bench.machine import resident_mb
 
     at_first_mb = resident_mb()
-    from limpet.bench import compare as comparing
-    from limpet.bench.benchmark import bench
+    from limpet.bench.benchmark import run_benchmark
+    from limpet.bench.compare import compare as compare_reports
     from limpet.bench.config import BenchConfig, choose_engine, choose_model, parse_size
-    from limpet.bench.machine import warning
+    from limpet.bench.machine import busy_warning
     from limpet.bench.report import read_report, write_report
 
     if json is not None and not json.absolute().parent.is_dir():  # better told now than after the measurement
         raise output_error(FileNotFoundError(errno.ENOENT, ""), json)
     earlier = None if compare is None else read_report(compare)
-    settings = BenchConfig(
+    config = BenchConfig(
         choose_model(model, weights, bundle, MODEL), weights, choose_engine(engine, bundle), bundle, device, precision,
         parse_size(size), max_size, objects, threads, frames, warm_up, end_to_end, overlay,
     )  # fmt: skip
     with FrameProgress("measuring") as progress:
-        total = settings.warm_up + settings.frames
-        report = bench(settings, at_first_mb=at_first_mb, on_frame=lambda done: progress(done, total))
+        total = config.warm_up + config.frames
+        report = run_benchmark(config, at_first_mb=at_first_mb, on_frame=lambda done: progress(done, total))
     print_report(report)
-    machine = report["machine"]
-    told = warning(machine["cores_of_others"], machine["load"]) or warning(
-        report["time"]["cores_of_others"], None
-    )
-    if told:
-        note(told)
+    warning = busy_warning(report.machine.cores_used_by_others, report.machine.load)
+    warning = warning or busy_warning(report.time.cores_used_by_others, None)
+    if warning:
+        note(warning)
     if earlier is not None:
-        print_comparison(comparing.compare(earlier, report))
+        print_comparison(compare_reports(earlier, report))
     if json is not None:
         write_report(report, json)
         say(f"all figures -> {json}")
 
 
-_STAGE_COLUMNS = ("stage", "ms", "of time", "GFLOP", "GFLOP/s", "of limit", "MB moved", "GB/s", "of copy")
+_STAGE_COLUMNS = ("stage", "ms", "of time", "GFLOP", "GFLOP/s", "of peak", "MB moved", "GB/s", "of copy")
 
 
-def print_report(report: dict[str, Any]) -> None:
+def print_report(report: BenchReport) -> None:
     """All of a report that a person reads at once."""
-    run, machine = report["run"], report["machine"]
-    what = "from end to end" if run["what"] == "end to end" else "steps alone"
-    objects = "1 object" if run["objects"] == 1 else f"{run['objects']} objects"
-    threads = "1 thread" if run["threads"] == 1 else f"{run['threads']} threads"
+    from limpet.bench.machine import machine_lines
+
+    run = report.run
+    what = "from end to end" if run.what == "end to end" else "steps alone"
+    objects = "1 object" if run.objects == 1 else f"{run.objects} objects"
+    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
     say(
-        f"{run['model']}, {run['precision']}, {run['engine']} on {run['device']}, {threads}, {objects}, "
-        f"frames {_size(run['frame_size'])} (network {_size(run['network_size'])}), {what}"
+        f"{run.model}, {run.precision}, {run.engine} on {run.device}, {threads}, {objects}, "
+        f"frames {_size(run.frame_size)} (network input {_size(run.network_size)}), {what}"
     )
-    for line in in_words(machine)[:2]:
+    for line in (
+        *machine_lines(report.machine)[:2],
+        _time(report),
+        _memory(report.memory),
+        _roofline(report.roofline),
+    ):
         say(line)
-    for line in (_time(report), _memory(report["memory"]), _ceilings(report["ceilings"])):
-        say(line)
-    _print_stages(report["stages"])
+    _print_stages(report.stages)
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Old and new, with what became worse marked."""
+    """Old and new figures; what has become worse is marked."""
     table = _table(("", "old", "new", "new/old", ""))
     for change in comparison.changes:
-        worse = change.verdict in ("slower", "more")
+        worse = change.is_worse
         table.add_row(
             f"{change.name}, {change.unit}", f"{change.old:.1f}", f"{change.new:.1f}", f"{change.ratio:.2f}",
             change.verdict.upper() if worse else change.verdict, style="red" if worse else None,
@@ -131,52 +138,50 @@ def print_comparison(comparison: Comparison) -> None:
     for line in comparison.differences:
         note(f"not the same conditions: {line}")
     names = ", ".join(change.name for change in comparison.regressions)
-    say(f"worse: {names}" if names else "nothing became worse")
+    say(f"worse: {names}" if names else "nothing has become worse")
 
 
-def _time(report: dict[str, Any]) -> str:
-    time = report["time"]
-    ms = time["ms"]
+def _time(report: BenchReport) -> str:
+    time = report.time
     line = (
-        f"time: {ms['median']:.1f} ms a frame (quartiles {ms['quartile_1']:.1f} to {ms['quartile_3']:.1f}), "
-        f"{time['frames_per_second']:.2f} frames/s; CPU {time['cpu_ms']:.1f} ms; "
-        f"first frame {time['start_seconds']:.2f} s"
+        f"time: {time.ms.median:.1f} ms per frame (quartiles {time.ms.quartile_1:.1f} to {time.ms.quartile_3:.1f}), "
+        f"{time.frames_per_second:.2f} frames/s; CPU {time.cpu_ms:.1f} ms; first frame {time.start_seconds:.2f} s"
     )
-    whole = time["whole_seconds"]
+    whole = time.whole_seconds
     if whole is None:
         return line
-    frames = 1 + report["run"]["warm_up"] + report["run"]["frames"]
+    frames = 1 + report.run.warm_up + report.run.frames
     return f"{line}; whole job {whole:.2f} s for {frames} frames ({frames / whole:.2f} frames/s)"
 
 
-def _memory(memory: dict[str, Any]) -> str:
-    state = "" if memory["state_mb"] is None else f"; state {memory['state_mb']:.1f}"
+def _memory(memory: MemoryFacts) -> str:
+    state = "" if memory.state_mb is None else f"; state {memory.state_mb:.1f}"
     return (
-        f"memory, MB: {memory['peak_mb']:.0f} at the peak, {memory['above_libraries_mb']:.0f} of it above the libraries"
-        f" and {memory['above_start_mb']:.0f} above the bare program{state}; weights {memory['weights_mb']:.1f}"
+        f"memory, MB: {memory.peak_mb:.0f} at the peak, {memory.above_libraries_mb:.0f} of it above the libraries "
+        f"and {memory.above_start_mb:.0f} above the bare program{state}; weights {memory.weights_mb:.1f}"
     )
 
 
-def _ceilings(ceilings: dict[str, Any] | None) -> str:
-    if ceilings is None:
-        return "limits of this machine: not measured, torch is not installed"
+def _roofline(peaks: RooflinePeaks | None) -> str:
+    if peaks is None:
+        return "peak rates of this machine: not measured, torch is not installed"
     parts = [
-        f"{name} {ceilings['product'][name]:.0f} (convolution {ceilings['convolution'][name]:.0f}) GFLOP/s"
-        for name in ceilings["product"]
+        f"{name} {peaks.product[name]:.0f} (convolution {peaks.convolution[name]:.0f}) GFLOP/s"
+        for name in peaks.product
     ]
-    return f"limits of this machine: {', '.join(parts)}; copy {ceilings['copy']:.1f} GB/s"
+    return f"peak rates of this machine: {', '.join(parts)}; copy {peaks.copy:.1f} GB/s"
 
 
-def _print_stages(stages: list[dict[str, Any]]) -> None:
+def _print_stages(stages: Sequence[StageFacts]) -> None:
     table = _table(_STAGE_COLUMNS)
-    whole = stages[-1]["ms"]["median"]
+    whole = stages[-1].ms.median
     for row in stages:
-        if row["name"] == "all":
+        if row is stages[-1]:
             table.add_section()
         table.add_row(
-            row["name"], f"{row['ms']['median']:.1f}", _percent(row["ms"]["median"] / whole), _number(row["gflop"], 2),
-            _number(row["gflop_per_second"], 0), _percent(row["share_of_compute"]), _number(row["moved_mb"], 0),
-            _number(row["gb_per_second"], 1), _percent(row["share_of_copy"]),
+            row.name, f"{row.ms.median:.1f}", _percent(row.ms.median / whole), _number(row.gflop, 2),
+            _number(row.gflop_per_second, 0), _percent(row.share_of_compute), _number(row.moved_mb, 0),
+            _number(row.gb_per_second, 1), _percent(row.share_of_copy),
         )  # fmt: skip
     Console().print(table)
 
@@ -197,5 +202,5 @@ def _percent(value: float | None) -> str:
     return "" if not value else f"{100 * value:.0f} %"
 
 
-def _size(size: list[int]) -> str:
+def _size(size: Sequence[int]) -> str:
     return f"{size[0]}x{size[1]}"

@@ -68,7 +68,7 @@ def memory_words(config: ModelConfig) -> str:
 
 
 def _measure(names: list[str], device: str, book: SpeedBook) -> None:
-    from limpet.bench.speed import STEPS, measure_speed
+    from limpet.bench.benchmark import STEPS, measure_speed
 
     if (load := busy()) is not None:
         note(f"other programs are at work (load {load:.1f}), so that times will be longer than they need be")
@@ -108,10 +108,10 @@ def _print_table(chosen: list[ModelEntry], book: SpeedBook) -> None:
 
 
 def _speed_words(chosen: list[ModelEntry], book: SpeedBook) -> str:
-    from limpet.bench.speed import OBJECTS, SIZE
+    from limpet.bench.config import SPEED_OBJECTS, SPEED_SIZE
 
     days = sorted({speed.day for entry in chosen if (speed := book.get(entry.name))})
-    what = f"ms: a frame of {SIZE[0]}x{SIZE[1]}, {OBJECTS} objects"
+    what = f"ms: a frame of {SPEED_SIZE[0]}x{SPEED_SIZE[1]}, {SPEED_OBJECTS} objects"
     if not days:
         return f"{what}; not measured yet: limpet models --measure"
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

@@ -173,7 +173,7 @@ class Tracker:
         seen = BatchedGroups(self.model, features, state.groups, self._groups_at_once)
         scores = seen.scores
         ids = [group.object_ids for group in state.groups]
-        labels = label_map(scores, ids, state.frame_size, self.config.align_corners)
+        labels = self._label_map(scores, ids, state.frame_size)
         index, sure = state.frame_index + 1, self._confidences(scores, ids)
         memories = seen.remember([self._identify(labels, of, state.network_size) for of in ids])
         groups, offers = [], []
@@ -255,6 +255,11 @@ class Tracker:
             return replace(group, short_term=memory), None
         values = [sure[i] for i in group.object_ids]
         return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
+
+    def _label_map(
+        self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
+    ) -> Tensor:
+        return label_map(scores, ids, size, self.config.align_corners)
 
     def _confidences(self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
         found = soft_ious(scores, ids)

@@ -19,7 +19,7 @@ def test_discs_move_and_the_mask_holds_them_all() -> None:
     assert np.array_equal(synthetic_clip((96, 160), 4, 5)[1], mask), "the same at every run"
 
 
-@pytest.mark.parametrize(("objects", "words"), [(2, "the demo clip, resized"), (4, "made-up discs")])
+@pytest.mark.parametrize(("objects", "words"), [(2, "the demo clip, resized"), (4, "synthetic discs")])
 def test_a_clip_has_as_many_frames_and_objects_as_wanted(tmp_path: Path, objects: int, words: str) -> None:
     what, mask = write_bench_clip(tmp_path / "clip.mp4", (48, 80), objects, 6)
     assert what == words and mask.shape == (48, 80)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 
 import pytest
 
 from limpet.bench.compare import compare
 
-from .reports import report, slower
+from .reports import MACHINE, report, slower, with_memory, with_time
 
 
 def test_equal_reports_show_no_change() -> None:
@@ -34,28 +34,26 @@ def test_medians_apart_within_their_spread_are_no_change() -> None:
 
 
 def test_memory_and_cpu_time_count_too() -> None:
-    new = copy.deepcopy(report())
-    new["memory"]["peak_mb"] *= 1.1
-    new["stages"][-1]["cpu_ms"] *= 0.5
-    found = compare(report(), new)
+    old = report()
+    *stages, whole = old.stages
+    new = replace(old, stages=(*stages, replace(whole, cpu_ms=0.5 * whole.cpu_ms)))
+    found = compare(old, with_memory(new, peak_mb=1.1 * old.memory.peak_mb))
     assert [change.name for change in found.regressions] == ["peak memory"]
     assert next(change for change in found.changes if change.name == "CPU, all").verdict == "less"
 
 
-def test_other_conditions_are_told() -> None:
-    new = report(threads=1, frame_size=[240, 427])
-    new["machine"]["cpu"] = "Apple M9"
-    new["time"]["cores_of_others"] = 1.0
-    assert compare(report(), new).differences == (
+def test_other_conditions_are_reported() -> None:
+    new = replace(report(threads=1, frame_size=(240, 427)), machine=replace(MACHINE, cpu="Apple M9"))
+    assert compare(report(), with_time(new, cores_used_by_others=1.0)).differences == (
         "threads was 2, is 1",
         "frame size was 480x854, is 240x427",
-        "the processor was AMD EPYC, is Apple M9",
-        "others took 0.0 cores then, 1.0 now",
+        "processor was AMD EPYC, is Apple M9",
+        "other programs used 0.0 cores then, 1.0 now",
     )
 
 
 def test_stages_of_one_report_only_are_left_out() -> None:
     new = report()
-    new["stages"] = [row for row in new["stages"] if row["name"] != "encoder"]
+    new = replace(new, stages=tuple(row for row in new.stages if row.name != "encoder"))
     assert "encoder" not in [change.name for change in compare(report(), new).changes]
     assert "encoder" not in [change.name for change in compare(new, report()).changes]

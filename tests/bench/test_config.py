@@ -22,7 +22,7 @@ from limpet.core.errors import ModelError
         ({"frames": 1}, "--frames is 1; expected 2 or more"),
         ({"warm_up": -1}, "--warm-up is -1"),
         ({"max_size": 8}, "--max-size is 8"),
-        ({"overlay": True}, "add --end-to-end"),
+        ({"overlay": True}, "--overlay needs --end-to-end"),
         ({"end_to_end": True, "size": (481, 854)}, "even sides"),
         ({"engine": "onnx"}, "name its folder with --bundle"),
         ({"engine": "torch-compiled", "bundle": Path("b")}, "not a bundle"),

@@ -1,4 +1,4 @@
-"""Exported trackers as subjects: told in one stage, counted as the graph that they are."""
+"""Exported trackers: their step is one stage, and their work is that of the whole graph."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limpet.bench import machine as others
-from limpet.bench import roofline as ceilings
-from limpet.bench.benchmark import bench
+from limpet.bench import machine, roofline
+from limpet.bench.benchmark import run_benchmark
 from limpet.bench.config import BenchConfig, choose_engine, choose_model
 from limpet.bench.flops import count_graph
 from limpet.core.errors import MaskError, ModelError, VideoError
@@ -48,9 +47,9 @@ class FakeEngine:
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a manifest, run by FakeEngine."""
-    monkeypatch.setattr(others.time, "sleep", lambda _: None)
+    monkeypatch.setattr(machine.time, "sleep", lambda _: None)
     for name, value in (("SIDE", 16), ("CELLS", 4), ("COPY_BYTES", 1 << 12)):
-        monkeypatch.setattr(ceilings, name, value)
+        monkeypatch.setattr(roofline, name, value)
     monkeypatch.setattr(runtime, "open_engine", lambda *_: FakeEngine())
     folder = tmp_path / "deaot-t-onnx"
     folder.mkdir()
@@ -64,31 +63,31 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def settings(bundle: Path, **given: Any) -> BenchConfig:
+def config(bundle: Path, **given: Any) -> BenchConfig:
     return BenchConfig(
         **{"engine": "onnx", "bundle": bundle, "size": SIZE, "threads": 1, "frames": 2, **given}
     )
 
 
 def test_a_step_is_one_stage(bundle: Path) -> None:
-    report = bench(settings(bundle))
-    stages = {row["name"]: row for row in report["stages"]}
+    report = run_benchmark(config(bundle))
+    stages = {row.name: row for row in report.stages}
     assert list(stages) == ["step", "rest", "all"]
-    assert stages["step"]["gflop"] > 0.5 and stages["step"]["moved_mb"] is None
-    assert report["run"]["engine"] == "onnxruntime 1.0" and report["run"]["bundle"] == "deaot-t-onnx"
-    assert report["run"]["network_size"] == list(NETWORK) and report["memory"]["weights_mb"] == 2.0
+    assert stages["step"].gflop > 0.5 and stages["step"].moved_mb is None
+    assert report.run.engine == "onnxruntime 1.0" and report.run.bundle == "deaot-t-onnx"
+    assert report.run.network_size == NETWORK and report.memory.weights_mb == 2.0
 
 
 def test_from_end_to_end(bundle: Path) -> None:
-    report = bench(settings(bundle, end_to_end=True))
-    assert [row["name"] for row in report["stages"]] == ["decode video", "step", "write masks", "rest", "all"]
+    report = run_benchmark(config(bundle, end_to_end=True))
+    assert [row.name for row in report.stages] == ["decode video", "step", "write masks", "rest", "all"]
 
 
 def test_what_the_bundle_was_not_made_for(bundle: Path) -> None:
     with pytest.raises(VideoError, match=r"frames are 480x854 but .*deaot-t-onnx was exported for 64x96"):
-        bench(settings(bundle, size=(480, 854)))
+        run_benchmark(config(bundle, size=(480, 854)))
     with pytest.raises(MaskError, match=r"4 objects but .*deaot-t-onnx was exported for 3"):
-        bench(settings(bundle, objects=4))
+        run_benchmark(config(bundle, objects=4))
 
 
 def test_the_bundle_says_model_and_engine(bundle: Path) -> None:

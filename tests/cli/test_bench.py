@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from limpet.bench import machine as others
-from limpet.bench import roofline as ceilings
+from limpet.bench import machine, roofline
 from limpet.cli.options import MODEL
 
 from .command import Limpet
@@ -18,12 +17,12 @@ SMALL = ("--size", "64x96", "--threads", 1, "--frames", 2, "--warm-up", 0)
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(others.time, "sleep", lambda _: None)
-    monkeypatch.setattr(others, "load", lambda: 0.0)
-    monkeypatch.setattr(others, "cores_of_others", lambda *_: 0.0)
-    monkeypatch.setattr(ceilings, "SIDE", 16)
-    monkeypatch.setattr(ceilings, "CELLS", 4)
-    monkeypatch.setattr(ceilings, "COPY_BYTES", 1 << 12)
+    monkeypatch.setattr(machine.time, "sleep", lambda _: None)
+    monkeypatch.setattr(machine, "load_average", lambda: 0.0)
+    monkeypatch.setattr(machine, "cores_used_by_others", lambda *_: 0.0)
+    monkeypatch.setattr(roofline, "SIDE", 16)
+    monkeypatch.setattr(roofline, "CELLS", 4)
+    monkeypatch.setattr(roofline, "COPY_BYTES", 1 << 12)
 
 
 def test_a_table_and_a_file_and_what_changed(
@@ -34,8 +33,8 @@ def test_a_table_and_a_file_and_what_changed(
     outcome.succeeded()
     for words in (
         f"{MODEL}, ",
-        "frames 64x96 (network 65x97), steps alone",
-        "limits of this machine",
+        "frames 64x96 (network input 65x97), steps alone",
+        "peak rates of this machine",
         "encoder",
     ):
         assert words in outcome.out
@@ -82,7 +81,7 @@ def test_weights_say_which_model(limpet: Limpet, weights: Path) -> None:
 
 
 def test_a_busy_machine_is_told(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(others, "cores_of_others", lambda *_: 1.5)
+    monkeypatch.setattr(machine, "cores_used_by_others", lambda *_: 1.5)
     outcome = limpet("bench", *SMALL)
     outcome.succeeded()
-    assert "note: other programs are computing (others took 1.5 cores): trust CPU time" in outcome.err
+    assert "note: other programs are computing (they used 1.5 cores): trust CPU time" in outcome.err

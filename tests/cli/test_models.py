@@ -71,7 +71,7 @@ def test_speeds_are_measured_on_request_and_kept(limpet: Limpet, monkeypatch: py
         asked.append((model, device))
         return 1.2345
 
-    monkeypatch.setattr("limpet.bench.speed.measure_speed", measure)
+    monkeypatch.setattr("limpet.bench.benchmark.measure_speed", measure)
     outcome = limpet("models", "--measure", "deaot-t", "aot-t", "--device", "cpu")
     outcome.succeeded()
     assert asked == [("deaot-t", "cpu"), ("aot-t", "cpu")]
