@@ -1,4 +1,4 @@
-"""``limpet bench``: how fast a tracker is here, stage by stage, and how near to what the machine can do."""
+"""``limpet bench``: how fast a tracker is on this machine, stage by stage, compared with the limits of the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.options import MODEL, DeviceName, ShorterSide
+from limpet.cli.options import MODEL, MODEL_PANEL, DeviceName, NetworkSize
 from limpet.cli.terminal import FrameProgress, note, say
 from limpet.core.files import output_error
 
@@ -25,42 +25,57 @@ if TYPE_CHECKING:
 def bench_command(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="Which model; see: limpet models.", show_default=MODEL),
+        typer.Argument(metavar="[MODEL]", help="Model; see: limpet models.", show_default=MODEL),
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Weights, whose model is measured.  [default: those that ship, or random]"
+            metavar="FILE",
+            help="Weights of the model.",
+            show_default="those in the package, or random ones",
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            metavar="torch|torch-compiled|onnx|openvino|litert",
-            help="What computes.  [default: torch, or the bundle's]",
+            metavar="NAME",
+            help="Engine to measure: torch, torch-compiled, onnx, openvino or litert.",
+            show_default="torch, or that of --bundle",
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="An exported tracker, made by: limpet export.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="An exported tracker, made by: limpet export.", rich_help_panel=MODEL_PANEL
+        ),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="HxW", help="Of the frames in pixels.")] = "480x854",
-    max_size: ShorterSide = 480,
-    objects: Annotated[int, typer.Option(metavar="N", help="How many are tracked.")] = 3,
+    size: Annotated[str, typer.Option(metavar="HxW", help="Size of the frames, in pixels.")] = "480x854",
+    max_size: NetworkSize = 480,
+    objects: Annotated[int, typer.Option(metavar="N", help="Number of objects.")] = 3,
     precision: Annotated[
-        str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
+        str,
+        typer.Option(
+            metavar="auto|fp32|bf16",
+            help="Number format; auto uses bf16 where the processor has it.",
+            rich_help_panel=MODEL_PANEL,
+        ),
     ] = "auto",
     device: DeviceName = "auto",
-    threads: Annotated[int, typer.Option(metavar="N", help="Of the engine.")] = 2,
-    frames: Annotated[int, typer.Option(metavar="N", help="How many are measured.")] = 20,
-    warm_up: Annotated[int, typer.Option(metavar="N", help="How many go before them, unmeasured.")] = 4,
+    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads of the engine.")] = 2,
+    frames: Annotated[int, typer.Option(metavar="N", help="Number of frames that are measured.")] = 20,
+    warm_up: Annotated[
+        int, typer.Option(metavar="N", help="Number of frames before them that are not measured.")
+    ] = 4,
     end_to_end: Annotated[
         bool,
-        typer.Option("--end-to-end", help="From a video file to masks on the disk, not the steps alone."),
+        typer.Option("--end-to-end", help="Measure the whole job, from a video file to masks on disk."),
     ] = False,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="With --end-to-end: write overlay.mp4 too.")
+        bool, typer.Option("--overlay", help="With --end-to-end: also write overlay.mp4.")
     ] = False,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all figures there too.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write all figures to FILE.")] = None,
     compare: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Show what changed since an earlier --json.")
     ] = None,

@@ -1,4 +1,4 @@
-"""``limpet calibrate``: what a confidence is worth, measured on labelled video and written into the weights file."""
+"""``limpet calibrate``: Platt scaling of the confidence, fitted on labelled video and written into the weights file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
+from limpet.cli.options import MODEL, DeviceName, ModelName, NetworkSize, WeightsFile, root_and_split
 from limpet.cli.terminal import FrameProgress, notes, say
-from limpet.cli.train import root_and_split
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import check_free
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from limpet.tracking.tracker import Tracker
     from limpet.training.confidence_calibration import Clip, Seen
 
-MOST_FRAMES = 200
-"""Of a video that is scored; a longer one is thinned evenly."""
+MAX_FRAMES = 200
+"""Frames of a video that are scored; of a longer one every n-th is."""
 
 
 def calibrate_command(
@@ -38,14 +37,12 @@ def calibrate_command(
         list[str] | None,
         typer.Option(
             metavar="ROOT:SPLIT",
-            help="Labelled videos to calibrate on; those of the training will do. May be repeated.",
+            help="Labelled videos to calibrate on; training videos are fine. May be repeated.",
         ),
     ] = None,
     stills: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Photos to make clips of as well: a folder with images/ and masks/."
-        ),
+        typer.Option(metavar="DIR", help="Photos for synthetic clips: a folder with images/ and masks/."),
     ] = None,
     score: Annotated[
         list[str] | None,
@@ -54,20 +51,20 @@ def calibrate_command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights to write.  [default: --weights itself]")
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights file to write.", show_default="that of --weights"),
     ] = None,
-    clips: Annotated[int, typer.Option(metavar="N", min=1, help="Clips of each kind to calibrate on.")] = 40,
-    max_size: Annotated[
-        int,
-        typer.Option("--max-size", metavar="PIXELS", min=16, help="Shorter side of what the network sees."),
-    ] = 240,
+    clips: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of clips of each kind to calibrate on.")
+    ] = 40,
+    max_size: NetworkSize = 240,
     device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing --out.")] = False,
 ) -> None:
-    """Make the confidence of a model mean expected IoU.
+    """Calibrate the confidence of a model to the expected IoU.
 
-    Tracks labelled clips, fits two numbers and writes them into the header of the weights file; tensors stay as
-    they are. With --score alone the calibration of a file is measured and nothing is written.
+    Tracks labelled clips, fits two numbers (Platt scaling) and writes them into the header of the weights file; the
+    tensors are not changed. With --score alone the calibration of a file is measured and nothing is written.
     """
     import limpet
     from limpet.data import DavisFolder, StillsFolder
@@ -101,7 +98,7 @@ def calibrate_command(
 def _target(source: Path, weights: Path | None, out: Path | None, overwrite: bool) -> Path:
     """Where to write; known before the work. Raises OutputError."""
     if out is None and weights is None:
-        raise OutputError("the weights that ship are not changed; name a file to write with --out FILE")
+        raise OutputError("the weights in the package are not changed; name a file to write with --out FILE")
     if out is not None:
         check_free(out, overwrite)
     return out or source
@@ -118,7 +115,7 @@ def _write(source: Path, target: Path, text: str) -> str:
 def _whole(videos: Sequence[VideoSequence]) -> list[Callable[[], Clip]]:
     from limpet.training.confidence_calibration import plain_clip
 
-    return [partial(plain_clip, video, MOST_FRAMES) for video in videos]
+    return [partial(plain_clip, video, MAX_FRAMES) for video in videos]
 
 
 def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) -> list[Seen]:

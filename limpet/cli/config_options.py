@@ -1,163 +1,64 @@
-"""The options that commands which train share; see ``limpet.training.config.TrainConfig`` for what they mean."""
+"""Options of commands made from dataclasses, so that each option is written once.
+
+A field of the library's configurations carries its help, bounds and group (``limpet.core.options``). The fields of the
+command line's own groups of options (``limpet.cli.options``) are annotated as parameters of commands are.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from functools import wraps
+from typing import Any, get_type_hints
 
 import typer
 
-RunFolder = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder of the run: checkpoint, log, curves, weights.")
-]
-StillsPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--stills", metavar="DIR", help="Photos to make clips of: a folder with images/ and masks/."
-    ),
-]
-EncoderFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--encoder",
-        metavar="FILE",
-        help="Weights of the encoder: ImageNet's, or a model's, whose encoder is taken (safetensors).",
-    ),
-]
-StartFile = Annotated[
-    Path | None, typer.Option("--from", metavar="FILE", help="Weights of an earlier stage.")
-]
-Steps = Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Optimizer steps.")]
-Batch = Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Clips a step and device.")]
-Frames = Annotated[int, typer.Option("--frames", metavar="N", min=2, help="Frames a clip.")]
-ClipSize = Annotated[int, typer.Option("--size", metavar="PIXELS", help="Side of the clips, 16k + 1.")]
-VideoProb = Annotated[
-    tuple[float, float],
-    typer.Option("--video-prob", metavar="A B", help="Share of clips from videos, at start and end."),
-]
-CrowdProb = Annotated[
-    tuple[float, float],
-    typer.Option(
-        "--crowd-prob",
-        metavar="A B",
-        help="Share of clips with up to ten objects, many alike, at start and end.",
-    ),
-]
-AttachedObjectProb = Annotated[
-    float,
-    typer.Option(
-        "--attached-object-prob", metavar="X", help="Share of pasted objects (0 to 1) that ride on another."
-    ),
-]
-ImageCacheGb = Annotated[
-    float,
-    typer.Option(
-        "--image-cache-gb",
-        metavar="GB",
-        min=0.0,
-        help="Decoded photos, and as much again of decoded frames, that a process keeps in memory.",
-    ),
-]
-MaxFrameGap = Annotated[
-    tuple[int, int],
-    typer.Option("--max-frame-gap", metavar="A B", help="Largest distance of frames, at start and end."),
-]
-LearningRate = Annotated[
-    float, typer.Option("--learning-rate", metavar="X", help="The highest, after warm-up.")
-]
-SmallestRate = Annotated[
-    float, typer.Option("--min-learning-rate", metavar="X", help="Where its decay ends.")
-]
-EncoderRate = Annotated[
-    float,
-    typer.Option(
-        "--encoder-lr-ratio", metavar="X", help="The encoder's share of the learning rate (0 to 1)."
-    ),
-]
-WeightDecay = Annotated[float, typer.Option("--weight-decay", metavar="X", help="Of matrices; AdamW's.")]
-OwnPredictionsFrom = Annotated[
-    float,
-    typer.Option(
-        "--teacher-forcing-until",
-        metavar="X",
-        help="Share of the steps (0 to 1) after which memory is of own predictions.",
-    ),
-]
-IdentityLearns = Annotated[
-    bool,
-    typer.Option(
-        "--train-id-bank-throughout", help="The identity bank goes on learning from own predictions."
-    ),
-]
-MistakeShare = Annotated[
-    float,
-    typer.Option(
-        "--mask-corruption-prob",
-        metavar="X",
-        help="Share of remembered masks (0 to 1) in which an object loses a piece or takes one.",
-    ),
-]
-ElsewhereShare = Annotated[
-    float,
-    typer.Option(
-        "--reference-augment-prob",
-        metavar="X",
-        help="Share of the steps (0 to 1) whose long-term memory shows the first frame mirrored, turned and moved.",
-    ),
-]
-SlotsFixedUntil = Annotated[
-    float,
-    typer.Option(
-        "--id-shuffle-start", help="Progress up to which objects keep the identity slot of their id."
-    ),
-]
-SlotsAllFrom = Annotated[
-    float, typer.Option("--id-shuffle-full", help="Progress from which all slots are used.")
-]
-LongTermGap = Annotated[
-    int | None,
-    typer.Option(
-        "--long-term-gap",
-        metavar="N",
-        min=1,
-        help="Frames of a clip between long-term memories; by default 2 for models that keep tracked frames, "
-        "and the first frame alone for others.",
-    ),
-]
-ReferenceUntil = Annotated[
-    float,
-    typer.Option(
-        "--aux-loss-until",
-        metavar="X",
-        help="Share of the steps (0 to 1) at which the first frame's loss is gone.",
-    ),
-]
-FrozenStages = Annotated[
-    int, typer.Option("--frozen-stages", metavar="N", help="Encoder stages that do not learn.")
-]
-TrainPrecision = Annotated[
-    str, typer.Option("--precision", metavar="bf16-mixed|32-true", help="Number format of the computation.")
-]
-Checkpointing = Annotated[
-    bool, typer.Option("--gradient-checkpointing", help="Take less memory and more time.")
-]
-TrainDevice = Annotated[
-    str,
-    typer.Option(
-        "--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one."
-    ),
-]
-Processes = Annotated[int, typer.Option("--processes", metavar="N", min=1, help="Devices to train on.")]
-Threads = Annotated[
-    int, typer.Option("--threads", metavar="N", min=0, help="CPU threads; 0: torch's choice.")
-]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of everything random.")]
-SaveEvery = Annotated[
-    int, typer.Option("--save-every", metavar="N", min=0, help="Steps between checkpoints.")
-]
-ScoreSet = Annotated[
-    str | None,
-    typer.Option("--score", metavar="ROOT:SPLIT", help="A small set in DAVIS layout to score now and then."),
-]
-ScoreEvery = Annotated[int, typer.Option("--score-every", metavar="N", min=0, help="Steps between scores.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")]
+Command = Callable[..., None]
+
+
+def with_options(*configs: type, leave_out: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Give a command one option for each field of ``configs``; their values come in its ``**keywords``.
+
+    The fields that people need first are listed among the command's own options, the others in panels named by their
+    groups.
+
+    Args:
+        configs: dataclasses; what is nested in them counts too.
+        leave_out: names of fields that the command does not offer.
+    """
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        made = [each for config in configs for each in _parameters(config) if each.name not in leave_out]
+
+        @wraps(command)
+        def complete(**values: Any) -> None:
+            command(**values)
+
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *made)]
+        complete.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        complete.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+        return complete
+
+    return decorate
+
+
+def given(context: typer.Context) -> set[str]:
+    """Names of the parameters that came on the command line; all others have their defaults."""
+    names = context.params.keys()
+    return {
+        name
+        for name in names
+        if (where := context.get_parameter_source(name)) and where.name == "COMMANDLINE"
+    }
+
+
+def _parameters(config: type) -> list[inspect.Parameter]:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    hints = get_type_hints(config, include_extras=True)
+    return [
+        inspect.Parameter(each.name, keyword, default=each.default, annotation=hints[each.name])
+        for each in fields(config)
+    ]

@@ -1,4 +1,4 @@
-"""``limpet demo``: the clip that ships with the package, tracked with the weights that ship with it."""
+"""``limpet demo``: track the clip in the package with the weights in the package, and score the result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.options import Bundle, DeviceName, ModelName, RuntimeName, WeightsFile, exported_tracker
+from limpet.cli.bundle import Bundle, RuntimeName, exported_tracker
+from limpet.cli.options import DeviceName, ModelName, WeightsFile
 from limpet.cli.terminal import notes, say
 from limpet.cli.track import frame_by_frame
 
@@ -28,9 +29,9 @@ def demo_command(
     device: DeviceName = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
 ) -> None:
-    """Follow the objects of the demo clip, and score that.
+    """Track the objects of the demo clip, and score the result.
 
-    An astronaut, a cat and a cup move over a photo; as the clip was made of cut-outs, their masks are known exactly.
+    An astronaut, a cat and a cup move over a photo. The clip was composed from cut-outs, so the exact masks are known.
     """
     import limpet
     from limpet.demo.run_demo import run_demo

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from limpet.cli import config_options as opt
+from limpet.cli import train_options as opt
+from limpet.cli.options import root_and_split
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.cli.train import (
     check_machine,
     check_place,
     hush_fabric,
     make_folder,
-    root_and_split,
     training_config,
     words_when_stopped,
 )

@@ -1,4 +1,4 @@
-"""`limpet eval davis ROOT --split NAME`: score a model, or saved masks, on a folder in DAVIS layout."""
+"""``limpet eval davis ROOT --split NAME``: score a model, or saved masks, on a data set in DAVIS layout."""
 
 from __future__ import annotations
 
@@ -13,18 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from limpet.cli.options import (
-    ENLARGE,
-    DeviceName,
-    Enlarge,
-    Flip,
-    ModelName,
-    ObjectsAtOnce,
-    Scales,
-    ShorterSide,
-    WeightsFile,
-    parse_scales,
-)
+from limpet.cli.config_options import with_options
+from limpet.cli.options import TrackerOptions, load_arguments
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.core.errors import OutputError
 from limpet.core.files import output_error
@@ -45,6 +35,7 @@ def _group() -> None:
 
 
 @app.command()
+@with_options(TrackerOptions)
 def davis(
     root: Annotated[
         Path,
@@ -53,17 +44,9 @@ def davis(
     split: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="A list under ImageSets (val, 2017/val), all, or the name of one sequence."
+            metavar="NAME", help="A list in ImageSets (val, 2017/val), all, or the name of one sequence."
         ),
     ],
-    model: ModelName = None,
-    weights: WeightsFile = None,
-    device: DeviceName = "auto",
-    max_size: ShorterSide = 480,
-    enlarge: Enlarge = ENLARGE,
-    objects_at_once: ObjectsAtOnce = None,
-    flip: Flip = False,
-    scales: Scales = "1.0",
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -72,7 +55,7 @@ def davis(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the scores (CSV, JSON) and a picture of J over time."),
+        typer.Option(metavar="DIR", help="Folder for the scores (CSV, JSON) and a plot of J over time."),
     ] = None,
     resolution: Annotated[
         str, typer.Option(metavar="NAME", help="Folder below JPEGImages: 480p, Full-Resolution.")
@@ -83,10 +66,12 @@ def davis(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write into a folder that has files.")
     ] = False,
+    **tracker_options: Any,
 ) -> None:
-    """Measure J and F on a folder in DAVIS layout.
+    """Measure J and F on a data set in DAVIS layout.
 
-    Both are defined as DAVIS does. The first mask is given; the first and the last frame are not scored.
+    The semi-supervised protocol of DAVIS: the mask of the first frame is given; the first and the last frame are not
+    scored.
     """
     import limpet
     from limpet.evaluation.davis import load_davis
@@ -100,16 +85,7 @@ def davis(
     dataset = load_davis(root, split, resolution)
     tracker = None
     if predictions is None:
-        tracker = limpet.load(
-            model,
-            weights=weights,
-            device=device,
-            max_size=max_size,
-            enlarge=enlarge,
-            objects_at_once=objects_at_once,
-            flip=flip,
-            scales=parse_scales(scales),
-        )
+        tracker = limpet.load(**load_arguments(tracker_options))
     if out is not None:
         _prepare(out, overwrite)
     with _progress(dataset) as on_frame:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli.options import MODEL, ShorterSide, WeightsFile
+from limpet.cli.options import MODEL, NetworkSize, WeightsFile
 from limpet.cli.terminal import note, say
 from limpet.core.errors import MaskError, ModelError
 
@@ -20,59 +20,69 @@ if TYPE_CHECKING:
 
 def export_command(
     to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="onnx, openvino, litert, coreml or torch.")
+        str, typer.Option("--to", metavar="FORMAT", help="Format: onnx, openvino, litert, coreml or torch.")
     ],
     size: Annotated[
-        str, typer.Option("--size", metavar="HxW", help="Of the frames in pixels, such as 480x854, or any.")
+        str,
+        typer.Option("--size", metavar="HxW", help="Size of the frames in pixels, such as 480x854; or any."),
     ],
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see: limpet models.")] = MODEL,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model; see: limpet models.")] = MODEL,
     weights: WeightsFile = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder to make.  [default: MODEL-FORMAT]"),
+        typer.Option("--out", metavar="DIR", help="Folder to make.", show_default="MODEL-FORMAT"),
     ] = None,
-    objects: Annotated[int, typer.Option(metavar="N", min=1, help="Most objects at once.")] = 10,
+    objects: Annotated[int, typer.Option(metavar="N", min=1, help="Largest number of objects.")] = 10,
     references: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Places for frames whose masks a person gave.")
+        int,
+        typer.Option(metavar="N", min=1, help="Reference frames (with given masks) that the memory holds."),
     ] = 1,
     ring: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, help="Places for tracked frames.  [default: 5 for L models, else 0]"
+            metavar="N",
+            min=0,
+            help="Tracked frames that the long-term memory holds.",
+            show_default="5 for L models, else 0",
         ),
     ] = None,
     gap: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Frames between those.  [default: the model's own, or 5]"),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Frames between two of those (long-term memory gap).",
+            show_default="the model's own, or 5",
+        ),
     ] = None,
     precision: Annotated[
         str,
-        typer.Option(
-            metavar="fp32|fp16|bf16|int8", help="Of weights and sums; which of them a format has differs."
-        ),
+        typer.Option(metavar="fp32|fp16|bf16|int8", help="Number format; not every FORMAT has each of them."),
     ] = "fp32",
     compiled: Annotated[
         bool,
-        typer.Option("--compiled", help="For torch: compile to machine code of this processor (needs g++)."),
+        typer.Option("--compiled", help="With --to torch: compile for this processor (needs g++)."),
     ] = False,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="The same as --precision int8: layers in 8 bits; tells what that costs."),
+        typer.Option(
+            "--int8", help="Short for --precision int8: 8-bit layers; reports the loss of accuracy."
+        ),
     ] = False,
     calibrate: Annotated[
         str | None,
-        typer.Option(metavar="VIDEO", help="For int8: frames of your kind.  [default: the demo clip]"),
+        typer.Option(metavar="VIDEO", help="For int8: video like yours.", show_default="the demo clip"),
     ] = None,
     calibrate_mask: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Mask of the first frame of that video.")
     ] = None,
-    max_size: ShorterSide = 480,
+    max_size: NetworkSize = 480,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in DIR.")] = False,
 ) -> None:
-    """Write a tracker as files for another runtime.
+    """Export a tracker for another runtime.
 
-    The folder holds the whole tracker, memory included, as two graphs (the first frame and any other), and a
-    manifest.json that says what goes in and out. To run it: limpet track --runtime FORMAT.
+    The folder holds the whole tracker, memory included, as two graphs (for the first frame and for all others) and a
+    manifest.json that describes their inputs and outputs. To run it: limpet track --bundle DIR.
     """
     from limpet.export.backends import ExportOptions
     from limpet.export.bundle import ExportPlan, export
@@ -100,7 +110,7 @@ def _clip(video: str | None, mask: Path | None, int8: bool) -> Clip | None:
     if video is None or mask is None:
         return None
     if not int8:
-        raise ModelError("--calibrate is for --int8; add that, or leave the clip away")
+        raise ModelError("--calibrate is for --int8; add that, or leave out the clip")
     return read_clip(video, mask)
 
 
@@ -111,7 +121,7 @@ def parse_size(text: str) -> tuple[int, int] | None:
     match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
     if match is None:
         raise ModelError(
-            f"--size {text!r} is not understood; expected the frames' height and width, such as 480x854, or any"
+            f"--size is {text!r}; expected the height and width of the frames, such as 480x854, or any"
         )
     return int(match[1]), int(match[2])
 

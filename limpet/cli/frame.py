@@ -1,4 +1,4 @@
-"""``limpet frame VIDEO --out first.png``: one frame as a picture, to draw masks on."""
+"""``limpet frame VIDEO --out first.png``: one frame as an image, to draw masks on."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from typing import Annotated
 import typer
 
 from limpet.cli.terminal import say
-from limpet.core.errors import OutputError, VideoError
+from limpet.core.errors import Option, OutputError, VideoError
 
 
 def frame_command(
     video: Annotated[
-        str, typer.Argument(metavar="VIDEO", help="What limpet track takes: a video, images, a stream.")
+        str,
+        typer.Argument(metavar="VIDEO", help="A video, a folder of images or a stream, as for limpet track."),
     ],
-    out: Annotated[Path, typer.Option(metavar="PNG", help="The picture to write.")],
+    out: Annotated[Path, typer.Option(metavar="PNG", help="The image to write.")],
     at: Annotated[
         int,
         typer.Option(
-            metavar="FRAME", min=0, help="Which frame, from 0 on; cameras need some to get the light right."
+            metavar="FRAME",
+            min=0,
+            help="Frame, counted from 0. Cameras need a few frames to adjust their exposure.",
         ),
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PNG.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write one frame as a picture, to draw a mask on."""
+    """Save one frame as an image, to draw a mask on."""
     from PIL import Image
 
     from limpet.core.files import atomic_path
     from limpet.video.open import open_source
 
     if out.suffix.lower() != ".png":
-        raise OutputError(f"the picture is written as PNG, and {out.name} does not end in .png")
+        raise OutputError(f"--out is {out.name}; expected a name that ends in .png, since the image is a PNG")
     if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; choose another name, or pass --overwrite")
+        raise OutputError(f"{out} exists; choose another name, or pass ", Option("overwrite"))
     with open_source(video) as reader:
         frame = next(reader.frames_from(at), None)
         if frame is None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +23,7 @@ from limpet.cli.distill import distill_command
 from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
+from limpet.cli.options import RENAMED_OPTIONS
 from limpet.cli.parity import parity_command
 from limpet.cli.study import study_command
 from limpet.cli.terminal import error, note, stop_on_sigterm
@@ -48,23 +52,33 @@ OUT_OF_MEMORY = (
 class Commands(TyperGroup):
     """All commands; what they raise becomes a sentence and an exit code. Notes on an error are told after it."""
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _exit_codes():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _exit_codes():
             return super().invoke(ctx)
-        except KeyboardInterrupt as interrupt:
-            _tell_notes(interrupt, otherwise="stopped")
-            raise typer.Exit(STOPPED) from interrupt
-        except Exception as problem:
-            sentence = _sentence(problem)
-            if sentence is None:  # a mistake of ours: its traceback is what helps
-                raise
-            error(sentence)
-            _tell_notes(problem)
-            raise typer.Exit(BAD_INPUT) from problem
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        _tell_notes(interrupt, otherwise="stopped")
+        raise typer.Exit(STOPPED) from interrupt
+    except Exception as problem:
+        sentence = _sentence(problem)
+        if sentence is None:  # a mistake of ours: its traceback is what helps
+            raise
+        error(sentence)
+        _tell_notes(problem)
+        raise typer.Exit(BAD_INPUT) from problem
 
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )  # fmt: skip
 
 
@@ -72,7 +86,7 @@ app = typer.Typer(
 def _limpet(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
-    """Holds on to objects in video: masks of every frame from the masks of one."""
+    """Semi-supervised video object segmentation: propagate the masks of one frame through a whole video."""
     if version:
         print(f"limpet {__version__}")
         raise typer.Exit
@@ -95,6 +109,19 @@ app.add_typer(weights.app, name="weights")
 app.add_typer(project.app, name="project")
 
 
+def _unwrap_help(group: typer.Typer) -> None:
+    """Let the help of all commands flow: what wraps it keeps the line breaks of their docstrings."""
+    for command in group.registered_commands:
+        paragraphs = inspect.getdoc(command.callback or _unwrap_help) or ""
+        command.help = "\n\n".join(" ".join(part.split()) for part in paragraphs.split("\n\n"))
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _unwrap_help(inner.typer_instance)
+
+
+_unwrap_help(app)
+
+
 def main() -> None:
     """Run the command line."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name that this terminal cannot show ends no run
@@ -107,6 +134,8 @@ def _sentence(problem: Exception) -> str | None:
     """What to tell a person who can mend it; None for any other error."""
     if isinstance(problem, LimpetError):
         return problem.command_line_message
+    if hasattr(problem, "format_message"):  # the command line itself was not understood
+        return _usage(problem)
     if isinstance(problem, ModuleNotFoundError) and (problem.name or "").partition(".")[0] == "torch":
         return NO_TORCH
     if _is_out_of_memory(problem):
@@ -116,13 +145,31 @@ def _sentence(problem: Exception) -> str | None:
     return None
 
 
+def _usage(problem: Any) -> str | None:
+    """What is wrong with the words of a command; None where typer shows the help instead."""
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        return None
+    option = getattr(problem, "option_name", None)
+    if option in RENAMED_OPTIONS:
+        return f"{option} is now called {RENAMED_OPTIONS[option]}"
+    text = problem.format_message().strip().rstrip(".")
+    if type(problem).__name__ == "MissingParameter" and problem.param is not None:
+        about = (getattr(problem.param, "help", None) or "").rstrip(".")
+        text += f": {about}" if about else ""
+    path = problem.ctx.command_path if problem.ctx is not None else "limpet"
+    return f"{text}; see: {path} --help"
+
+
 def _tell_notes(problem: BaseException, otherwise: str = "") -> None:
     for line in getattr(problem, "__notes__", [otherwise] if otherwise else []):
         note(line)
 
 
 def _is_out_of_memory(problem: Exception) -> bool:
-    """Whether it is Python's, a GPU's or the CPU allocator's way to say so; torch may not even be imported."""
+    """Whether it is Python's, a GPU's or the CPU allocator's way to say so.
+
+    Torch may not even be imported, and its CPU allocator raises a RuntimeError that is known by its words alone.
+    """
     return (
         isinstance(problem, MemoryError)
         or type(problem).__name__ == "OutOfMemoryError"

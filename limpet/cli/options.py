@@ -1,50 +1,58 @@
-"""The options that several commands share: which model to run, and where."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from limpet.cli.terminal import note
-from limpet.core.errors import ModelError
-
-if TYPE_CHECKING:
-    from limpet.runtime.exported_tracker import ExportedTracker
-
+from limpet.core.errors import DataError, ModelError
 
 MODEL = "deaot-t-deformable"
 ENLARGE = 1.67
+MODEL_PANEL, ACCURACY_PANEL = "Model", "Accuracy and speed"
 
 ModelName = Annotated[
     str | None,
     typer.Option(
         "--model",
         metavar="NAME",
-        help=f"Which model; see: limpet models.  [default: that of --weights, or {MODEL}]",
+        help="Model; see: limpet models.",
+        show_default=f"that of --weights, or {MODEL}",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
 WeightsFile = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="FILE", help="Weights of the model.  [default: those that ship]"),
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Weights of the model.",
+        show_default="those in the package",
+        rich_help_panel=MODEL_PANEL,
+    ),
 ]
 DeviceName = Annotated[
     str,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda", help="Where to compute; auto takes a GPU if there is one."
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Device; auto uses a GPU if there is one.",
+        rich_help_panel=MODEL_PANEL,
     ),
 ]
-ShorterSide = Annotated[
+NetworkSize = Annotated[
     int,
     typer.Option(
         "--max-size",
         metavar="PIXELS",
         min=16,
-        help="Shorter side of what the network sees; larger frames are reduced for it. Masks always have the "
-        "frames' own size.",
+        help="Network input size: shorter side, in pixels. Larger frames are scaled down to it; masks always have the "
+        "size of the frames.",
+        rich_help_panel=ACCURACY_PANEL,
     ),
 ]
 Enlarge = Annotated[
@@ -52,7 +60,9 @@ Enlarge = Annotated[
     typer.Option(
         "--enlarge",
         metavar="X",
-        help="How much smaller frames are enlarged for the network, up to --max-size; 1 leaves them as they are.",
+        help="Largest factor by which smaller frames are scaled up for the network, at most to --max-size; 1 never "
+        "scales up.",
+        rich_help_panel=ACCURACY_PANEL,
     ),
 ]
 ObjectsAtOnce = Annotated[
@@ -61,21 +71,64 @@ ObjectsAtOnce = Annotated[
         "--objects-at-once",
         metavar="N",
         min=1,
-        help="Objects that share one pass of the network. Fewer are told apart better where they are alike, and take "
-        "more time.  [default: 10]",
+        help="Number of objects per pass of the network. With fewer, objects that look alike are told apart better, "
+        "and each frame takes longer.",
+        show_default="10",
+        rich_help_panel=ACCURACY_PANEL,
     ),
 ]
 Flip = Annotated[
-    bool, typer.Option("--flip", help="Also see every frame mirrored, and merge both; takes twice the time.")
+    bool,
+    typer.Option(
+        "--flip",
+        help="Test-time augmentation: also process each frame mirrored, and merge both; takes twice the time.",
+        rich_help_panel=ACCURACY_PANEL,
+    ),
 ]
 Scales = Annotated[
     str,
     typer.Option(
         "--scales",
         metavar="LIST",
-        help="See every frame at these scales, and merge: 1.0,1.3. Time grows with their squares.",
+        help="Test-time augmentation: process each frame at these scales, such as 1.0,1.3, and merge them. Time grows "
+        "with the sum of their squares.",
+        rich_help_panel=ACCURACY_PANEL,
     ),
 ]
+ResizeMask = Annotated[
+    bool, typer.Option("--resize-mask", help="Resize masks whose size differs from that of the frames.")
+]
+MemoryPolicyName = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="first|official|ring|bounded",
+        help="Memory policy: which past frames are attended to; bounded suits long video.",
+        show_default="as the model was trained",
+        rich_help_panel="Memory",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """What commands that run a model offer (``limpet.cli.config_options.with_options``)."""
+
+    model: ModelName = None
+    weights: WeightsFile = None
+    device: DeviceName = "auto"
+    max_size: NetworkSize = 480
+    enlarge: Enlarge = ENLARGE
+    objects_at_once: ObjectsAtOnce = None
+    flip: Flip = False
+    scales: Scales = "1.0"
+
+
+def load_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``limpet.load`` from the values of ``TrackerOptions``. Raises ModelError for bad scales."""
+    arguments = {**values, "name": values["model"], "scales": parse_scales(values["scales"])}
+    del arguments["model"]
+    return arguments
 
 
 def parse_scales(text: str) -> tuple[float, ...]:
@@ -84,94 +137,16 @@ def parse_scales(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise ModelError(
-            f"--scales {text!r} is not understood; expected numbers with commas between them, such as 1.0,1.3"
+            f"--scales is {text!r}; expected numbers separated by commas, such as 1.0,1.3"
         ) from error
 
 
-Bundle = Annotated[
-    Path | None,
-    typer.Option(
-        "--bundle", metavar="DIR", help="Run an exported tracker instead of a model; see: limpet export."
-    ),
-]
-RuntimeName = Annotated[
-    str | None,
-    typer.Option(
-        "--runtime", metavar="onnx|openvino|litert|torch", help="What --bundle must have been exported for."
-    ),
-]
-AS_EXPORTED = "its memory is as it was exported (limpet export --references, --ring and --gap)"
-NOT_WITH_A_BUNDLE = {
-    "model": "the bundle holds its model",
-    "weights": "the bundle holds its weights",
-    "device": "bundles run on the processor",
-    "max_size": "what its network sees is as it was exported (limpet export --size and --max-size)",
-    "enlarge": "what its network sees is as it was exported (limpet export --size and --max-size)",
-    "objects_at_once": "its objects are as it was exported (limpet export --objects)",
-    "memory": AS_EXPORTED,
-    "memory_budget": AS_EXPORTED,
-    "flip": "it sees each frame once",
-    "scales": "it sees each frame once",
-    "resume": "such a run writes down nothing to go on from",
-}
-"""Options of models that torch runs, by the parameters' names, and why they say nothing of a bundle."""
-
-
-def exported_tracker(
-    context: typer.Context,
-    bundle: Path | None,
-    runtime: str | None,
-    precision: str = "auto",
-    later_frames: Iterable[int] = (),
-) -> Callable[[], ExportedTracker] | None:
-    """A function that opens the bundle, or None where the command runs a model.
-
-    Args:
-        context: of the command; other options that were given must go with a bundle.
-        later_frames: those whose masks will be added.
-
-    Raises:
-        ModelError: a runtime without a bundle, or an option that a bundle cannot obey.
-    """
-    if bundle is None:
-        _check_alone(runtime)
-        return None
-    for name, reason in NOT_WITH_A_BUNDLE.items():
-        if _was_given(context, name):
-            option = name.replace("_", "-")
-            raise ModelError(f"--{option} does not go with --bundle: {reason}; leave it out")
-    return partial(_open, bundle, runtime, precision, sorted(later_frames))
-
-
-def _open(bundle: Path, runtime: str | None, precision: str, later: list[int]) -> ExportedTracker:
-    from limpet.runtime.exported_tracker import load_exported
-
-    tracker = load_exported(bundle, runtime=runtime, precision=precision)
-    places, needed = tracker.manifest.references, 1 + len(later)
-    if needed > places:
-        note(
-            f"{bundle} has room for {places} of the {needed} frames with given masks: a new one takes the place of the "
-            f"last one before it; export with --references {needed} to keep all"
-        )
-    return tracker
-
-
-def _check_alone(runtime: str | None) -> None:
-    if runtime is None:
-        return
-    from limpet.runtime.engine import RUNTIMES
-
-    if runtime not in RUNTIMES:
-        raise ModelError(f"there is no runtime {runtime!r}; the choices are: {', '.join(RUNTIMES)}")
-    raise ModelError(
-        f"--runtime {runtime} runs an exported tracker: name its folder with --bundle; to make one: limpet export "
-        f"{MODEL} --to {runtime} --size HEIGHTxWIDTH --out DIR"
-    )
-
-
-def _was_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+def root_and_split(text: str) -> tuple[Path, str]:
+    """``ROOT:SPLIT`` -> both parts. Raises DataError when a part is missing."""
+    root, colon, split = text.rpartition(":")
+    if not colon or not root or not split:
+        raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:train")
+    return Path(root), split
 
 
 RENAMED_OPTIONS = {

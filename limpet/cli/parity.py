@@ -1,4 +1,4 @@
-"""``limpet parity BUNDLE``: an exported tracker beside the one in torch, frame by frame."""
+"""``limpet parity BUNDLE``: an exported tracker compared with the one in torch, frame by frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def parity_command(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder that limpet export made.")],
     video: Annotated[
-        str | None, typer.Argument(metavar="VIDEO", help="The clip to compare on.  [default: the demo clip]")
+        str | None,
+        typer.Argument(metavar="VIDEO", help="The video to compare on.", show_default="the demo clip"),
     ] = None,
     mask: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Mask of the first frame of VIDEO.")
@@ -29,8 +30,8 @@ def parity_command(
 ) -> None:
     """Compare an exported tracker with the one in torch and fp32.
 
-    Tells the mean IoU of their masks over all frames, the worst frame, and the first one where a pixel differs.
-    Exits with 2 when the mean is below the bar of the bundle's precision.
+    Prints the mean IoU of their masks over all frames, the worst frame, and the first one where a pixel differs. The
+    exit code is 2 when the mean is below the limit for the precision of the bundle.
     """
     from limpet.export.parity import BARS, compare, reference_tracker
     from limpet.runtime.exported_tracker import load_exported
@@ -43,8 +44,8 @@ def parity_command(
     say(f"{bundle.name}, {exported.engine.runtime} {precision}: {found.sentence()}")
     if found.mean < BARS[precision]:
         raise ModelError(
-            f"mean IoU {found.mean:.4f} is below {BARS[precision]}, the bar for {precision}; do not use this bundle "
-            f"before you have looked at its masks"
+            f"mean IoU {found.mean:.4f} is below {BARS[precision]}, the limit for {precision}; check the masks of this "
+            f"bundle before you use it"
         )
 
 

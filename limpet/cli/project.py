@@ -1,28 +1,35 @@
-"""``limpet project``: the editable job, one subcommand an edit."""
+"""``limpet project``: a video whose masks a person edits, one subcommand per edit."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limpet.cli.project_edit import Folder, Objects, opened, tell_edit
-from limpet.cli.propagate import propagate_command
-from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
-from limpet.core.errors import MaskError
+from limpet.cli.config_options import with_options
+from limpet.cli.options import ResizeMask, TrackerOptions, load_arguments
+from limpet.cli.terminal import between_frames, note, notes, say
+from limpet.core.errors import LimpetError, MaskError
+
+if TYPE_CHECKING:
+    from limpet.project import Project
 
 app = typer.Typer(no_args_is_help=True)
 
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The project's folder.")]
 Frame = Annotated[int, typer.Argument(metavar="FRAME", min=0, help="A frame, counted from 0.")]
-Resize = Annotated[bool, typer.Option("--resize-mask", help="Fit a mask of another size to the frame.")]
+Objects = Annotated[
+    list[int] | None, typer.Option("--object", metavar="ID", help="Only this object. May be repeated.")
+]
 
 
 @app.callback()
 def _group() -> None:
-    """Edit any frame of a tracked video.
+    """Edit the masks of a video: correct, propagate, undo, lock.
 
-    Follow from there, undo, and lock what is right.
+    Each edit is saved at once.
     """
 
 
@@ -33,7 +40,7 @@ def new(
         str, typer.Argument(metavar="VIDEO", help="A video file, a folder of images, or a pattern.")
     ],
 ) -> None:
-    """Begin a project in a new folder. The video stays where it is and is referred to."""
+    """Make a project in a new folder. The video stays where it is."""
     import limpet
 
     project = limpet.Project.create(folder, video)
@@ -47,96 +54,143 @@ def add(
     frame: Frame,
     mask: Annotated[Path, typer.Argument(metavar="PNG", help="Indexed PNG; its ids are the new objects.")],
     name: Annotated[
-        list[str] | None, typer.Option(metavar="ID=NAME", help="What an object is called.")
+        list[str] | None, typer.Option(metavar="ID=NAME", help="Name of an object. May be repeated.")
     ] = None,
-    resize_mask: Resize = False,
+    resize_mask: ResizeMask = False,
 ) -> None:
-    """Bring in new objects at a frame."""
-    with opened(folder) as project:
-        project.add(frame, mask, _names(name or []), resize_mask=resize_mask)
-    tell_edit(project)
+    """Add new objects at a frame."""
+    project = _open(folder)
+    project.add(frame, mask, _names(name or []), resize_mask=resize_mask)
+    _tell_edit(project)
 
 
 @app.command()
 def remove(
     folder: Folder,
-    object_id: Annotated[int, typer.Argument(metavar="ID", help="Which object.")],
-    include_locked: Annotated[bool, typer.Option("--include-locked", help="From locked frames too.")] = False,
+    object_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the object.")],
+    include_locked: Annotated[
+        bool, typer.Option("--include-locked", help="Remove it from locked frames too.")
+    ] = False,
 ) -> None:
-    """Take an object out of every frame."""
-    with opened(folder) as project:
-        project.remove(object_id, include_locked)
-    tell_edit(project)
+    """Remove an object from all frames."""
+    project = _open(folder)
+    project.remove(object_id, include_locked)
+    _tell_edit(project)
 
 
 @app.command()
 def correct(
     folder: Folder,
     frame: Frame,
-    mask: Annotated[Path | None, typer.Argument(metavar="PNG", help="What is right in the frame.")] = None,
+    mask: Annotated[
+        Path | None, typer.Argument(metavar="PNG", help="The corrected mask of the frame.")
+    ] = None,
     absent: Annotated[
-        bool, typer.Option("--absent", help="Instead of PNG: it is not to be seen there.")
+        bool, typer.Option("--absent", help="Instead of PNG: the objects are not visible in this frame.")
     ] = False,
     objects: Objects = None,
-    resize_mask: Resize = False,
+    resize_mask: ResizeMask = False,
 ) -> None:
-    """Say what is right in one frame, of all objects or of some; other frames follow with propagate."""
+    """Correct the mask of one frame; limpet project propagate updates the others."""
     if (mask is None) != absent:
         raise MaskError("give either the corrected mask as PNG, or --absent")
-    with opened(folder) as project:
-        project.correct(frame, mask, objects, resize_mask=resize_mask)
-    tell_edit(project)
+    project = _open(folder)
+    project.correct(frame, mask, objects, resize_mask=resize_mask)
+    _tell_edit(project)
 
 
-app.command("propagate")(propagate_command)
+@app.command()
+@with_options(TrackerOptions)
+def propagate(
+    folder: Folder,
+    forwards: Annotated[
+        int | None, typer.Option(metavar="FRAME", help="From this key frame forwards to the next ones.")
+    ] = None,
+    backwards: Annotated[
+        int | None, typer.Option(metavar="FRAME", help="From this key frame backwards to the previous ones.")
+    ] = None,
+    between: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="A B", help="Between two key frames, from both sides.")
+    ] = None,
+    to: Annotated[
+        int | None, typer.Option(metavar="FRAME", help="Last frame of --forwards or --backwards.")
+    ] = None,
+    objects: Objects = None,
+    **tracker_options: Any,
+) -> None:
+    """Propagate the masks of key frames: by default to all frames that are empty or stale."""
+    import limpet
+
+    ways = [way for way in (forwards, backwards, between) if way is not None]
+    if len(ways) > 1:
+        raise LimpetError("give only one of --forwards, --backwards and --between")
+    if (to is not None and (not ways or between is not None)) or (objects and not ways):
+        raise LimpetError("--to needs --forwards or --backwards, and --object one of those or --between")
+    project = _open(folder)
+    tracker = limpet.load(**load_arguments(tracker_options))
+    with between_frames(folder.name) as on_frame:
+        if forwards is not None:
+            outcome = project.propagate_forwards(tracker, forwards, to, objects, on_frame)
+        elif backwards is not None:
+            outcome = project.propagate_backwards(tracker, backwards, to, objects, on_frame)
+        elif between is not None:
+            outcome = project.propagate_between(tracker, *between, objects, on_frame)
+        else:
+            outcome = project.propagate(tracker, on_frame)
+    notes(
+        [f"frame {k} could not be decoded and repeats its neighbour" for k in outcome.undecoded],
+        "undecoded too",
+    )
+    if outcome.frames:
+        _tell_edit(project)
+    else:
+        say("nothing to do: no frame there is empty, stale or free to change")
 
 
 @app.command()
 def lock(
     folder: Folder,
     first: Frame,
-    last: Annotated[int | None, typer.Argument(metavar="LAST", help="Up to this frame.")] = None,
+    last: Annotated[int | None, typer.Argument(metavar="LAST", help="Last frame of the range.")] = None,
 ) -> None:
-    """Accept frames: no propagation overwrites them, and they count as key frames."""
-    with opened(folder) as project:
-        project.lock(first, last)
-    tell_edit(project)
+    """Lock frames: propagation does not overwrite them, and they count as key frames."""
+    project = _open(folder)
+    project.lock(first, last)
+    _tell_edit(project)
 
 
 @app.command()
 def unlock(
     folder: Folder,
     first: Frame,
-    last: Annotated[int | None, typer.Argument(metavar="LAST", help="Up to this frame.")] = None,
+    last: Annotated[int | None, typer.Argument(metavar="LAST", help="Last frame of the range.")] = None,
 ) -> None:
-    """Take back lock."""
-    with opened(folder) as project:
-        project.unlock(first, last)
-    tell_edit(project)
+    """Unlock frames."""
+    project = _open(folder)
+    project.unlock(first, last)
+    _tell_edit(project)
 
 
 @app.command()
 def undo(folder: Folder) -> None:
-    """Take back the last edit."""
-    with opened(folder) as project:
-        edit = project.undo()
+    """Undo the last edit."""
+    project = _open(folder)
+    edit = project.undo()
     say(f"undone: {edit.kind} {edit.what}; {project.position} of {len(project.edits)} edits count")
 
 
 @app.command()
 def redo(folder: Folder) -> None:
-    """Do the last undone edit again."""
-    with opened(folder) as project:
-        edit = project.redo()
-    say(f"done again: {edit.kind} {edit.what}; {project.position} of {len(project.edits)} edits count")
+    """Redo the edit that was undone last."""
+    project = _open(folder)
+    edit = project.redo()
+    say(f"redone: {edit.kind} {edit.what}; {project.position} of {len(project.edits)} edits count")
 
 
 @app.command()
 def status(folder: Folder) -> None:
-    """Say what is in a project, frame by frame, and what is wrong with it."""
-    import limpet
-
-    project = limpet.Project.open(folder)
+    """Show the objects, frames and edits of a project, and what is wrong with it."""
+    project = _open(folder)
     notes([*project.problems, *project.missing()], "missing or damaged too")
     names = ", ".join(f"{i} ({name})" if name else str(i) for i, name in project.objects.items())
     say(f"objects: {names or 'none'}")
@@ -158,12 +212,8 @@ def export(
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.")] = True,
 ) -> None:
     """Write masks, overlay video and report, as limpet track does."""
-    with opened(folder) as project, StopBetweenFrames() as stop, FrameProgress(folder.name) as bar:
-
-        def on_frame(done: int, total: int | None) -> None:
-            bar(done, total)
-            stop.frame_done()
-
+    project = _open(folder)
+    with between_frames(folder.name) as on_frame:
         result = project.export(out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
     notes(result.notices, f"see {out / 'report.json'}")
     say(f"{result.frames} frames -> {result.folder}")
@@ -173,23 +223,24 @@ def export(
 def tidy(
     folder: Folder,
     keep: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Forget all but the last N edits.  [default: none]")
+        int | None,
+        typer.Option(metavar="N", min=0, help="Discard all but the last N edits.", show_default="keep all"),
     ] = None,
 ) -> None:
-    """Free what no edit refers to any more; with --keep, forget old edits first."""
-    with opened(folder) as project:
-        done = project.tidy(keep)
-    say(f"{done.edits} edits forgotten, {done.files} files removed, {done.nbytes / 1e6:.1f} MB freed")
+    """Delete files that no edit uses any more; with --keep, discard old edits first."""
+    project = _open(folder)
+    done = project.tidy(keep)
+    say(f"{done.edits} edits discarded, {done.files} files removed, {done.nbytes / 1e6:.1f} MB freed")
 
 
 @app.command()
 def video(
     folder: Folder,
-    video: Annotated[str, typer.Argument(metavar="VIDEO", help="Where the project's video is now.")],
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="The new path.")],
 ) -> None:
-    """Say where the video is, after it was moved."""
-    with opened(folder) as project:
-        project.set_video(video)
+    """Set the path of the video after it was moved."""
+    project = _open(folder)
+    project.set_video(video)
     say(f"{folder} refers to {video}")
 
 
@@ -198,9 +249,7 @@ def diff(
     folder: Folder, other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another project.")]
 ) -> None:
     """List the frames whose mask or status differs between two projects."""
-    import limpet
-
-    one, two = limpet.Project.open(folder), limpet.Project.open(other)
+    one, two = _open(folder), _open(other)
     differing: dict[str, list[int]] = {"mask": [], "status": []}
     for frame, what in one.differences(two):
         differing[what].append(frame)
@@ -208,12 +257,30 @@ def diff(
         say(f"{what} differs: {_frames(frames)}")
 
 
+def _open(folder: Path) -> Project:
+    import limpet
+
+    return limpet.Project.open(folder)
+
+
+def _tell_edit(project: Project) -> None:
+    """Say what the last edit was, and whether frames wait to be propagated."""
+    edit = project.edits[-1]
+    say(f"edit {edit.number}: {edit.kind} {edit.what}")
+    counts = Counter(kind for _, kind in project.statuses())
+    waiting = counts["stale"] + counts["empty"]
+    if edit.kind != "propagate" and waiting:
+        note(
+            f"{waiting} frames are stale or empty; update them with: limpet project propagate {project.path}"
+        )
+
+
 def _names(texts: list[str]) -> dict[int, str]:
     found: dict[int, str] = {}
     for text in texts:
         number, _, name = text.partition("=")
         if not number.isascii() or not number.isdigit() or not name:
-            raise MaskError(f"--name {text!r} is not understood; expected ID=NAME, for instance 3=cat")
+            raise MaskError(f"--name is {text!r}; expected ID=NAME, for instance 3=cat")
         found[int(number)] = name
     return found
 

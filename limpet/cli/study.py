@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli import config_options as opt
+from limpet.cli import train_options as opt
+from limpet.cli.options import root_and_split
 from limpet.cli.terminal import note, notes, say
-from limpet.cli.train import check_machine, hush_fabric, make_folder, root_and_split
+from limpet.cli.train import check_machine, hush_fabric, make_folder
 from limpet.core.errors import DataError, WeightsError
 
 if TYPE_CHECKING:

@@ -1,10 +1,15 @@
-"""What commands say: results on stdout, all else on stderr; where no terminal is, a sentence a line."""
+"""The terminal: sentences (results on stdout, all else on stderr), the progress bar, and Ctrl-C.
+
+Without a terminal each sentence is one line and there is no bar. Ctrl-C and SIGTERM let a command finish the frame that
+it is working on, so that what it leaves on the disk is complete.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -52,7 +57,7 @@ def _print(console: Console, text: str, style: str = "") -> None:
     console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=soft)
 
 
-class Speed(ProgressColumn):
+class SpeedColumn(ProgressColumn):
     """Frames per second of everything together."""
 
     def render(self, task: Task) -> Text:
@@ -82,7 +87,7 @@ class FrameProgress:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            Speed(),
+            SpeedColumn(),
             TimeRemainingColumn(),
             TextColumn("left"),
             console=console,
@@ -166,3 +171,28 @@ def _is_ours(number: signal.Signals) -> bool:
     """Signals are the main thread's; what a parent process chose to ignore (nohup) stays ignored."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     return in_main_thread and signal.getsignal(number) is not signal.SIG_IGN
+
+
+class BetweenFrames:
+    """To be called after each frame with the frames done and in all; ``waiting`` while none comes.
+
+    Attributes:
+        done: frames done so far.
+    """
+
+    def __init__(self, progress: FrameProgress, stop: StopBetweenFrames) -> None:
+        self._progress, self._stop = progress, stop
+        self.waiting = stop.waiting
+        self.done = 0
+
+    def __call__(self, done: int, total: int | None) -> None:
+        self.done = done
+        self._progress(done, total)
+        self._stop.frame_done()
+
+
+@contextmanager
+def between_frames(name: str) -> Iterator[BetweenFrames]:
+    """What commands that work frame by frame have around them: a bar, and stops between frames alone."""
+    with StopBetweenFrames() as stop, FrameProgress(name) as progress:
+        yield BetweenFrames(progress, stop)

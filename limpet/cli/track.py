@@ -8,32 +8,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from limpet.cli.bundle import Bundle, RuntimeName, exported_tracker
+from limpet.cli.config_options import with_options
 from limpet.cli.options import (
-    ENLARGE,
-    Bundle,
-    DeviceName,
-    Enlarge,
-    Flip,
-    ModelName,
-    ObjectsAtOnce,
-    RuntimeName,
-    Scales,
-    ShorterSide,
-    WeightsFile,
-    exported_tracker,
-    parse_scales,
+    MODEL_PANEL,
+    MemoryPolicyName,
+    ResizeMask,
+    TrackerOptions,
+    load_arguments,
 )
-from limpet.cli.terminal import FrameProgress, StopBetweenFrames, note, notes, say
+from limpet.cli.terminal import BetweenFrames, between_frames, note, notes, say
 from limpet.core.errors import LimpetError, MaskError, VideoError
 
 if TYPE_CHECKING:
     from limpet.tracking.track_video import TrackResult
 
 
+@with_options(TrackerOptions)
 def track_command(
     context: typer.Context,
     video: Annotated[
@@ -52,68 +47,61 @@ def track_command(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of results.  [default: VIDEO's name with -masks]"),
+        typer.Option(metavar="DIR", help="Folder of results.", show_default="VIDEO's name with -masks"),
     ] = None,
     add: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FRAME:PNG",
-            help="Mask of a later frame, counted from 0: new ids are new objects, known ones are corrected. "
-            "May be repeated.",
+            help="Mask of a later frame, counted from 0: new ids are new objects, those of known objects are "
+            "corrections. May be repeated.",
         ),
     ] = None,
-    model: ModelName = None,
-    weights: WeightsFile = None,
     bundle: Bundle = None,
     runtime: RuntimeName = None,
-    device: DeviceName = "auto",
-    max_size: ShorterSide = 480,
-    enlarge: Enlarge = ENLARGE,
-    objects_at_once: ObjectsAtOnce = None,
     precision: Annotated[
-        str, typer.Option(metavar="auto|fp32|bf16", help="auto takes bf16 where the processor has it.")
-    ] = "auto",
-    memory: Annotated[
-        str | None,
+        str,
         typer.Option(
-            metavar="first|official|ring|bounded",
-            help="Which frames to go on reading; bounded suits long video.  [default: as the model was trained]",
+            metavar="auto|fp32|bf16",
+            help="Number format; auto uses bf16 where the processor has it.",
+            rich_help_panel=MODEL_PANEL,
         ),
-    ] = None,
+    ] = "auto",
+    memory: MemoryPolicyName = None,
     memory_budget: Annotated[
         float | None,
-        typer.Option(metavar="MB", help="What the tracker may hold between frames, all objects together."),
+        typer.Option(
+            metavar="MB",
+            help="Limit on the memory that is kept between frames, of all objects together.",
+            rich_help_panel="Memory",
+        ),
     ] = None,
-    flip: Flip = False,
-    scales: Scales = "1.0",
-    resize_mask: Annotated[
-        bool, typer.Option("--resize-mask", help="Fit masks of another size to the frames.")
-    ] = False,
+    resize_mask: ResizeMask = False,
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")] = True,
     live: Annotated[
         str | None,
         typer.Option(
             metavar="drop|block",
-            help="Of a stream: the newest frame wins, or all are tracked and the source waits.  [default: drop for "
-            "cameras, rtsp, rtmp, udp and srt]",
+            help="For a stream. drop: the newest frame is tracked and others are dropped; block: all frames are "
+            "tracked and the source waits.",
+            show_default="drop for cameras, rtsp, rtmp, udp and srt",
         ),
     ] = None,
-    max_frames: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="End after so many frames.")
-    ] = None,
+    max_frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N frames.")] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="End after so many seconds of video.")
+        float | None, typer.Option(metavar="S", min=0, help="Stop after S seconds of video.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run in DIR that was stopped or killed.")
+        bool, typer.Option("--resume", help="Continue a run in DIR that was stopped or killed.")
     ] = False,
+    **tracker_options: Any,
 ) -> None:
-    """Follow objects through a video.
+    """Propagate the masks of the first frame through a video.
 
     Writes a mask for each frame (indexed PNG, ids as given), an overlay video and a report. Ctrl-C keeps all
-    frames that are done; after it, or after a crash, the same command with --resume goes on. For a live stream
-    Ctrl-C is the way to end it.
+    frames that are done; after it, or after a crash, the same command with --resume continues. Ctrl-C is also the way
+    to end a live stream.
     """
     import limpet
     from limpet.results.run_folder import is_blank
@@ -127,17 +115,10 @@ def track_command(
     exported = exported_tracker(context, bundle, runtime, precision, later)
     tracker = exported or partial(
         limpet.load,
-        model,
-        weights=weights,
-        device=device,
-        max_size=max_size,
-        enlarge=enlarge,
-        objects_at_once=objects_at_once,
-        precision=precision,  # type: ignore[arg-type]  # it says so itself when it is none of the three
+        precision=precision,  # type: ignore[arg-type]  # load says so itself when it is none of the three
         memory=memory,
         memory_budget_mb=memory_budget,
-        flip=flip,
-        scales=parse_scales(scales),
+        **load_arguments(tracker_options),
     )
     if resume and not (source or overwrite) and is_blank(folder):
         note(f"there is nothing to resume in {folder}; beginning at the first frame")
@@ -150,33 +131,21 @@ def track_command(
     _tell(result)
 
 
-class BetweenFrames:
-    """To be called after each frame with the frames done and in all; ``waiting`` while none comes."""
-
-    def __init__(self, progress: FrameProgress, stop: StopBetweenFrames) -> None:
-        self._progress, self._stop = progress, stop
-        self.waiting = stop.waiting
-
-    def __call__(self, done: int, total: int | None) -> None:
-        self._progress(done, total)
-        self._stop.frame_done()
-
-
 @contextmanager
 def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
     """What tracking commands have around them: a bar, stops between frames, and words on what is kept."""
     from limpet.results.run_folder import is_unfinished
 
-    progress = FrameProgress(name)
+    between = None
     try:
-        with StopBetweenFrames() as stop, progress:
-            yield BetweenFrames(progress, stop)
+        with between_frames(name) as between:
+            yield between
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
-        if progress.done:
-            reason.add_note(f"{stopped}the results of {_frames(progress.done)} are kept in {folder}")
+        if between is not None and between.done:
+            reason.add_note(f"{stopped}the results of {_frames(between.done)} are kept in {folder}")
             if is_unfinished(folder):
-                reason.add_note("to go on, give the same command with --resume")
+                reason.add_note("to continue, give the same command with --resume")
         elif stopped:
             reason.add_note("stopped before the first frame; nothing was written")
         raise
@@ -202,7 +171,7 @@ def later_masks(texts: list[str]) -> dict[int, Path]:
     for text in texts:
         match = re.fullmatch(r"([0-9]+):(.+)", text)
         if match is None:
-            raise MaskError(f"--add {text!r} is not understood; expected FRAME:PNG, for instance 30:new.png")
+            raise MaskError(f"--add is {text!r}; expected FRAME:PNG, for instance 30:new.png")
         frame = int(match[1])
         if frame in found:
             raise MaskError(f"--add names frame {frame} twice; draw its objects into one mask")

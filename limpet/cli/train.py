@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limpet.cli import config_options as opt
+from limpet.cli import train_options as opt
+from limpet.cli.options import root_and_split
 from limpet.cli.terminal import notes, say
 from limpet.core.errors import DataError, ModelError
 from limpet.core.files import output_error
@@ -102,14 +103,6 @@ def train_command(
 
 
 PRECISIONS = ("bf16-mixed", "32-true")
-
-
-def root_and_split(text: str) -> tuple[Path, str]:
-    """``ROOT:SPLIT`` -> both parts. Raises DataError when a part is missing."""
-    root, colon, split = text.rpartition(":")
-    if not colon or not root or not split:
-        raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:train")
-    return Path(root), split
 
 
 def training_config(model: str, options: Mapping[str, Any]) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""``limpet visualise VIDEO --mask FIRST.png --out DIR``: pictures of what the model looks at."""
+"""``limpet visualise VIDEO --mask FIRST.png --out DIR``: attention maps of the model, drawn over the frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limpet.cli.options import DeviceName, ModelName, ShorterSide, WeightsFile
+from limpet.cli.options import (
+    DeviceName,
+    MemoryPolicyName,
+    ModelName,
+    NetworkSize,
+    ResizeMask,
+    WeightsFile,
+)
 from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
 from limpet.core.errors import LimpetError, VideoError
 
@@ -31,58 +38,51 @@ def visualise_command(
             metavar="PNG", help="Mask of the first frame: an indexed PNG whose values are object ids."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of pictures.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the pictures.")],
     model: ModelName = None,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
-    max_size: ShorterSide = 480,
+    max_size: NetworkSize = 480,
     what: Annotated[
-        str, typer.Option(metavar="LIST", help="Which pictures: some of maps,points,query,grid.")
+        str, typer.Option(metavar="LIST", help="Kinds of pictures: any of maps,points,query,grid.")
     ] = "maps,points,query,grid",
     kind: Annotated[
         str,
         typer.Option(
             metavar="long-term|self",
-            help="Attention to the remembered frames, or of the frame to itself.",
+            help="Attention to the frames in long-term memory, or of the frame to itself.",
         ),
     ] = "long-term",
-    layer: Annotated[int, typer.Option(help="Which layer, from 0 on; -1 is the last.")] = -1,
+    layer: Annotated[int, typer.Option(metavar="N", help="Layer, counted from 0; -1 is the last.")] = -1,
     object_id: Annotated[
-        int | None, typer.Option("--object", metavar="ID", help="Draw one object.  [default: all]")
+        int | None, typer.Option("--object", metavar="ID", help="Draw only this object.", show_default="all")
     ] = None,
     query: Annotated[
         str | None,
         typer.Option(
             metavar="X,Y",
-            help="The place whose keys are drawn, in pixels.  [default: where the object reads its key points most]",
+            help="The query position whose keys are drawn, in pixels.",
+            show_default="where the object attends most to its key points",
         ),
     ] = None,
     frames: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Frames to keep as PNG, such as 10,20.")
+        str | None, typer.Option(metavar="LIST", help="Frames to save as PNG, such as 10,20.")
     ] = None,
     every: Annotated[
-        int, typer.Option(metavar="K", min=1, help="Without --frames, keep every K-th frame as PNG.")
+        int, typer.Option(metavar="K", min=1, help="Without --frames, save every K-th frame as PNG.")
     ] = 10,
     movie: Annotated[
-        bool, typer.Option("--video/--no-video", help="Also draw all frames, as one video for each kind.")
+        bool, typer.Option("--video/--no-video", help="Also write a video of all frames for each kind.")
     ] = True,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="first|official|ring|bounded",
-            help="Which frames to go on reading.  [default: as the model was trained]",
-        ),
-    ] = None,
-    resize_mask: Annotated[
-        bool, typer.Option("--resize-mask", help="Fit a mask of another size to the frames.")
-    ] = False,
+    memory: MemoryPolicyName = None,
+    resize_mask: ResizeMask = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier pictures in DIR.")] = False,
 ) -> None:
-    """Draw what the model looks at while it follows objects.
+    """Draw the attention of a model while it tracks.
 
-    maps: the places that get most attention. points: the key points, above 0.85 of the largest attention.
-    query: one place, and the 200 keys that it reads most. grid: where a deformable model reads.
-    Ctrl-C keeps what is drawn.
+    maps: attention as a heat map. points: the key points, those above 0.85 of the largest attention. query: one query
+    position and the 200 keys that it attends to most. grid: the sampling locations of a deformable model. Ctrl-C
+    keeps what is drawn.
     """
     import limpet
     from limpet.tracking.visualise_attention import VisualiseConfig, visualise
@@ -112,7 +112,7 @@ def parse_frames(text: str | None) -> tuple[int, ...] | None:
         return None if text is None else tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise VideoError(
-            f"--frames {text!r} is not understood; expected numbers with commas between them, such as 10,20"
+            f"--frames is {text!r}; expected numbers separated by commas, such as 10,20"
         ) from error
 
 
@@ -125,7 +125,7 @@ def parse_query(text: str | None) -> tuple[float, float] | None:
         return x, y
     except ValueError as error:
         raise VideoError(
-            f"--query {text!r} is not understood; expected X,Y in pixels from the top left, such as 320,180"
+            f"--query is {text!r}; expected X,Y in pixels from the top left, such as 320,180"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""``limpet weights``: official checkpoints into limpet's own files, means of several files, and what a file is."""
+"""``limpet weights``: convert official checkpoints, average several files, and describe a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _group() -> None:
-    """Convert or average weights, or see what a file is."""
+    """Convert, average or describe weights files."""
 
 
 @app.command()
@@ -27,18 +27,22 @@ def convert(
     ],
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which model it is of.  [default: what its tensors tell]"),
+        typer.Option(
+            metavar="NAME", help="Model of the checkpoint.", show_default="the one that its tensors fit"
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What to write.  [default: NAME.safetensors beside CHECKPOINT]"),
+        typer.Option(
+            metavar="FILE", help="File to write.", show_default="MODEL.safetensors beside CHECKPOINT"
+        ),
     ] = None,
-    half: Annotated[bool, typer.Option("--half", help="Store fp16: half the size.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="Store as fp16: half the size.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Turn an official checkpoint into a weights file of limpet.
+    """Convert an official checkpoint to a limpet weights file.
 
-    Every name and shape is checked; no code in the checkpoint is run. For files see: limpet models NAME.
+    Every name and shape is checked; no code in the checkpoint is run. For checkpoints see: limpet models NAME.
     """
     import torch
 
@@ -58,15 +62,17 @@ def average(
     places: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PLACE...", help="Weights files, or folders of runs: finished, stopped or under way."
+            metavar="PLACE...",
+            help="Weights files, or folders of training runs: finished, stopped or still running.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="What to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Average the weights of runs that began with the same weights (a model soup).
+    """Average the weights of several runs (a model soup).
 
-    Of a run's folder the averaged weights of its last checkpoint are taken; a single one is just written to FILE.
+    The runs should have begun with the same weights. Of a run's folder, the averaged weights (EMA) of the last
+    checkpoint are used; those of a single folder are just written to FILE.
     """
     from limpet.training.model_soup import average as mean_of
     from limpet.weights.weights_file import write_weights
@@ -79,7 +85,7 @@ def average(
 
 @app.command()
 def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A weights file or checkpoint.")]) -> None:
-    """Tell what a file of weights is: model, size, sha256, origin."""
+    """Describe a weights file: model, size, sha256, origin."""
     from limpet.weights.identify import describe_weights
 
     rows = describe_weights(file)

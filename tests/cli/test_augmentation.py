@@ -28,8 +28,8 @@ def test_views_are_merged_into_one_result(
 
 def test_views_that_cannot_be(limpet: Limpet, clip: Path, mask: Path, weights: Path) -> None:
     command = ("track", clip, "--mask", mask, "--weights", weights, "--overwrite")
-    limpet(*command, "--scales", "1,half").refused("--scales '1,half' is not understood", "such as 1.0,1.3")
-    limpet(*command, "--scales", "").refused("--scales '' is not understood")
+    limpet(*command, "--scales", "1,half").refused("--scales is '1,half'", "such as 1.0,1.3")
+    limpet(*command, "--scales", "").refused("--scales is ''")
     limpet(*command, "--scales", "0").refused("scale 0 is not above 0 and at most 4")
     limpet(*command, "--scales", "nan").refused("scale nan is not above 0")
     limpet(*command, "--scales", "1,1.0").refused("scale 1 is given twice")

@@ -202,7 +202,7 @@ def test_bad_weights(limpet: Limpet, command: Command, weights: Path, tmp_path: 
         (("--device", "meta"), "device 'meta' is not supported; use auto, cpu or cuda"),
         (("--device", "cuda"), "device is cuda, but torch finds no GPU here; pass --device cpu"),
         (("--precision", "fp8"), "precision is 'fp8', expected auto, fp32 or bf16"),
-        (("--add", "new.png"), "--add 'new.png' is not understood; expected FRAME:PNG"),
+        (("--add", "new.png"), "--add is 'new.png'; expected FRAME:PNG"),
         (("--add", "3:a.png", "--add", "3:b.png"), "--add names frame 3 twice"),
     ],
 )
@@ -324,7 +324,7 @@ def test_the_disk_is_full(
         "error: cannot write out/masks/00005.png: no space left on the disk; free some, or choose another folder"
     )
     assert kept == "note: the results of 5 frames are kept in out"
-    assert way_on == "note: to go on, give the same command with --resume"
+    assert way_on == "note: to continue, give the same command with --resume"
     masks = masks_of(tmp_path / "out")
     assert len(masks) == 5 and set(np.unique(masks[0])) == {0, *IDS}
     assert frames_in(tmp_path / "out/overlay.mp4") == 5

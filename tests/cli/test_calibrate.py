@@ -74,5 +74,5 @@ def test_too_little_to_learn_from_changes_nothing(
 
 def test_what_is_missing_is_told(limpet: Limpet, weights: Path) -> None:
     limpet("calibrate").refused("nothing to calibrate on", "--video ROOT:SPLIT")
-    limpet("calibrate", "--stills", "x").refused("the weights that ship are not changed", "--out FILE")
+    limpet("calibrate", "--stills", "x").refused("the weights in the package are not changed", "--out FILE")
     limpet("calibrate", "--stills", "x", "--weights", weights).refused("x/images")

@@ -132,7 +132,7 @@ def test_a_run_that_is_stopped(
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == (
         f"note: stopped; the results of {len(masks)} frames are kept in out\n"
-        "note: to go on, give the same command with --resume\n"
+        "note: to continue, give the same command with --resume\n"
     )
     assert frames_in(tmp_path / "out/overlay.mp4") == len(masks)
     report = json.loads((tmp_path / "out/report.json").read_text())

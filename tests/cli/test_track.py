@@ -172,9 +172,7 @@ def test_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: 
 def test_later_masks() -> None:
     assert later_masks(["30:a.png", "2:C:\\b.png"]) == {30: Path("a.png"), 2: Path("C:\\b.png")}
     for text in ("x:y", "3", "3:", ":a.png", "-3:a.png", "3.5:a.png", "²:a.png"):
-        with pytest.raises(
-            MaskError, match=r"is not understood; expected FRAME:PNG, for instance 30:new\.png"
-        ):
+        with pytest.raises(MaskError, match=r"; expected FRAME:PNG, for instance 30:new\.png"):
             later_masks([text])
     with pytest.raises(MaskError, match="names frame 3 twice"):
         later_masks(["3:a.png", "03:b.png"])

@@ -101,11 +101,11 @@ def test_one_object_one_query_and_the_frame_itself(
         (("--layer", 1), ("no layer 1", "has 1")),
         (("--kind", "short-term"), ("no 'short-term' attention map", "long-term and self")),
         (("--query", "65,10"), ("65,10 lies outside the frame", "65 wide and 49 high")),
-        (("--query", "10"), ("--query '10'", "X,Y")),
+        (("--query", "10"), ("--query is '10'", "X,Y")),
         (("--object", 9), ("no object 9", "7, 200")),
         (("--what", "maps,curves"), ("'curves'", "maps, points, query, grid")),
         (("--frames", "0,3"), ("frame 0 cannot be drawn", "from frame 1 on")),
-        (("--frames", "a"), ("--frames 'a'", "10,20")),
+        (("--frames", "a"), ("--frames is 'a'", "10,20")),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_and_leaves_nothing(

@@ -51,14 +51,14 @@ def test_a_whole_session(job: Path, tmp_path: Path) -> None:
         assert line in text
     assert "undone: propagate object 1 backwards" in run("undo", job)
     assert "[undone]" in run("status", job)
-    assert "done again: propagate" in run("redo", job)
+    assert "redone: propagate" in run("redo", job)
     assert f"{COUNT} frames" in run("export", job, tmp_path / "out", "--no-overlay")
     project = Project.open(job)
     for frame in range(COUNT):
         assert (tmp_path / "out" / "masks" / f"{frame:05d}.png").read_bytes() == project.mask_bytes(frame)
     run("unlock", job, 7, 8)
     run("remove", job, 1)
-    assert "0 edits forgotten, 0 files removed" in run("tidy", job)
+    assert "0 edits discarded, 0 files removed" in run("tidy", job)
     assert "objects: none" in run("status", job)
 
 
