@@ -1,0 +1,91 @@
+"""The score: which sequences it is the mean of, and what a result says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from score import (
+    CLIPS_OF_SEVERAL,
+    ScoreConfig,
+    SequenceScore,
+    facts_of,
+    means_of,
+    names_in,
+    parse_policy,
+    score_sequence,
+    table,
+)
+
+from limpet.core.errors import ModelError
+
+TINY = ScoreConfig(
+    model=None, weights=None, memory="bounded:5:2", max_size=64, enlarge=1.0, objects_at_once=None, precision="fp32",
+    every=1, device="cpu", threads=1,
+)  # fmt: skip
+
+
+def scored(name: str, j_and_f: float) -> SequenceScore:
+    return SequenceScore(name, 1, 10, j_and_f, j_and_f, j_and_f, None)
+
+
+def make_sequence(root: Path, name: str, frames: int) -> None:
+    """A square that stands still, in DAVIS layout."""
+    mask = np.zeros((64, 96), np.uint8)
+    mask[16:48, 16:64] = 1
+    for index in range(frames):
+        for folder, pixels, ending in (
+            ("JPEGImages", np.repeat(200 * mask[..., None], 3, axis=2), "jpg"),
+            ("Annotations", mask, "png"),
+        ):
+            path = root / folder / "480p" / name / f"{index:05d}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+
+
+def test_the_score_is_the_mean_of_its_sequences() -> None:
+    parts = {"dev": ("a", "b"), "score": ("a", "b", "c"), "several": CLIPS_OF_SEVERAL}
+    scores = {name: scored(name, value) for name, value in (("a", 60.0), ("b", 70.0))}
+    assert means_of(scores, parts) == {"dev": 65.0, "score": None, "several": None}
+    scores["c"] = scored("c", 35.0)
+    assert means_of(scores, parts)["score"] == 55.0
+    lines = table(list(scores.values()), means_of(scores, parts)).splitlines()
+    assert lines[1].split() == ["a", "1", "10", "60.0", "60.0", "60.0"] and lines[-1].split() == [
+        "score",
+        "55.0",
+    ]
+
+
+def test_a_policy_with_its_gap_and_its_most() -> None:
+    policy = parse_policy("bounded:3:2", None)
+    assert (policy.name, policy.gap, policy.most) == ("bounded", 3, 2)
+    assert (parse_policy("official", None).gap, parse_policy("first", 5).most) == (5, 0)
+    for text in ("bounded:3:2:1", "bounded:x"):
+        with pytest.raises(ModelError, match=f"--memory '{text}' is not understood; expected NAME, NAME:GAP"):
+            parse_policy(text, None)
+    with pytest.raises(ModelError, match="there is no memory policy called 'all'"):
+        parse_policy("all", None)
+
+
+def test_every_counts_frames_of_the_video(tmp_path: Path) -> None:
+    """The 15 frames of penguins are every 5th of the video: with every 10th frame, 8 are used."""
+    for name in ("bus", "penguins"):
+        make_sequence(tmp_path, name, 15)
+    for name, every, frames in (("bus", 1, 13), ("bus", 5, 1), ("penguins", 5, 13), ("penguins", 10, 6)):
+        score = score_sequence(ScoreConfig(**{**vars(TINY), "every": every}), tmp_path, name)
+        assert (score.name, score.frames, score.objects) == (name, frames, 1) and 0 <= score.j_and_f <= 100
+
+
+def test_a_result_names_what_it_depends_on() -> None:
+    facts = facts_of(TINY)
+    assert facts["memory"] == {"policy": "bounded", "gap": 5, "most": 2} and facts["precision"] == "float32"
+    assert len(facts["weights_sha256"]) == 64 and facts["model"] == "deaot-t-deformable"
+
+
+def test_the_sequences_are_those_of_the_data(shared: Path) -> None:
+    data = shared / "data"
+    dev, hard, score = (names_in(data, part) for part in ("dev", "hard", "score"))
+    assert sorted(score) == sorted([*dev, *hard]) and len(score) == 13
+    assert all((data / "multi_object/Annotations/480p" / name).is_dir() for name in CLIPS_OF_SEVERAL)
