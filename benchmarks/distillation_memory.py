@@ -20,7 +20,8 @@ from typing import NamedTuple
 import torch
 from machine import begin
 
-from limpet.distillation.objective import DistillationConfig, OnlineDistillation
+from limpet.distillation.config import DistillationConfig
+from limpet.distillation.objective import OnlineDistillation
 from limpet.models import build_model
 from limpet.models.inference import for_inference
 from limpet.registry import find

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,10 +23,8 @@ from limpet.core.errors import DataError
 
 if TYPE_CHECKING:
     from limpet.data import DavisFolder
+    from limpet.distillation.config import DistillationConfig
     from limpet.distillation.label_clip import LabelConfig
-    from limpet.distillation.objective import DistillationConfig
-    from limpet.distillation.teacher_targets import MapChoice
-    from limpet.models.attention_map import MapKind
     from limpet.tracking.tracker import Tracker
 
 
@@ -165,10 +162,12 @@ def distill_command(
     if threads:
         torch.set_num_threads(threads)
     attention = attention or ("none" if labels == "cached" else "cka")
-    lesson = distillation_config(logits, attention, attention_weight, temperature, label_weight, maps or [])
+    lesson = distillation_config(
+        logits, attention, attention_weight, temperature, label_weight, maps or [], labels
+    )
     training = training_config(student, options)
     tracker = limpet.load(teacher, weights=teacher_weights, device=device, max_size=label_size)
-    settings = DistillationRecord(teacher, tracker.weights_sha256, student, labels, lesson)  # type: ignore[arg-type]
+    settings = DistillationRecord(teacher, tracker.weights_sha256, student, lesson)
     network = build_training_model(student, encoder, start, seed)
     photos = StillsFolder(stills) if stills else None
     judge = davis_score(*root_and_split(score)) if score else None
@@ -251,27 +250,11 @@ def distillation_config(
     temperature: float,
     label_weight: float,
     maps: list[str],
+    labels: str,
 ) -> DistillationConfig:
     """What the student is compared in, from the options. Raises DataError."""
-    from limpet.distillation.losses import DistillationLossConfig
-    from limpet.distillation.objective import DistillationConfig
+    from limpet.distillation.config import DistillationConfig, DistillationLossConfig, map_pair
 
-    loss = DistillationLossConfig(logits, attention, attention_weight, temperature)
-    pairs = [map_pair(text) for text in maps]
-    if pairs:
-        return DistillationConfig(loss, label_weight, tuple(pairs))
-    return DistillationConfig(loss, label_weight)
-
-
-def map_pair(text: str) -> tuple[MapChoice, MapChoice]:
-    """``-1:-1`` or ``0:2:self`` -> the student's and the teacher's map. Raises DataError for another form."""
-    from limpet.distillation.teacher_targets import MapChoice
-
-    match = re.fullmatch(r"(-?\d+):(-?\d+)(?::(long-term|self))?", text)
-    if match is None:
-        raise DataError(
-            f"--maps {text!r} is not understood; expected STUDENT_LAYER:TEACHER_LAYER[:KIND], for instance -1:-1 or "
-            f"0:2:self"
-        )
-    kind = cast("MapKind", match[3] or "long-term")
-    return MapChoice(int(match[1]), kind), MapChoice(int(match[2]), kind)
+    loss = DistillationLossConfig(logits, attention, attention_weight, temperature)  # type: ignore[arg-type]
+    pairs = tuple(map_pair(text) for text in maps or ["-1:-1"])
+    return DistillationConfig(loss, label_weight, pairs, labels=labels)  # type: ignore[arg-type]

@@ -8,57 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from limpet.core.errors import DataError
 from limpet.data.image_cache import Picture
 from limpet.data.random_warps import OBJECT, corners, pose, project, random_bend, random_motion, translation
-
-
-@dataclass(frozen=True)
-class ClipConfig:
-    """How training clips are made. Pairs are (at the start, at the end) of the training and change linearly.
-
-    Args:
-        frames: T, frames in a clip.
-        size: side of the square clip in pixels, 16k + 1.
-        batch: B, clips in a batch.
-        seed: same seed and step, same clips.
-        video_prob: how many of the clips come from video, 0 to 1; the others are synthetic, from photos.
-        crowd_prob: how many of the clips are crowded, 0 to 1: up to ten objects, many of which look alike.
-        attached_object_prob: how many of the pasted objects ride on another one, 0 to 1.
-        max_frame_gap: largest distance between neighbouring frames of a clip, in frames of the data set.
-        max_objects: N, no clip has more.
-        min_pixels: an object smaller than this in frame 0 is background in the whole clip.
-        crop_side: smallest and largest side of a video's crop, in units of the shorter side of the video.
-        image_cache_gb: decoded photos, and as much again of decoded frames, that a process keeps in memory.
-    """
-
-    frames: int = 3
-    size: int = 257
-    batch: int = 2
-    seed: int = 0
-    video_prob: tuple[float, float] = (0.5, 0.5)
-    crowd_prob: tuple[float, float] = (0.0, 0.0)
-    attached_object_prob: float = 0.0
-    max_frame_gap: tuple[int, int] = (2, 6)
-    max_objects: int = 10
-    min_pixels: int = 50
-    crop_side: tuple[float, float] = (0.5, 1.0)
-    image_cache_gb: float = 4.0
-
-    def __post_init__(self) -> None:
-        if self.size < 33 or self.size % 16 != 1:
-            raise DataError(f"clip size is {self.size}; use 16k + 1 pixels, at least 33: 257, 321 or 465")
-        if self.frames < 2 or self.batch < 1:
-            raise DataError(f"frames={self.frames}, batch={self.batch}; use at least 2 frames and 1 clip")
-        for name in ("video_prob", "crowd_prob"):
-            if not all(0 <= share <= 1 for share in getattr(self, name)):
-                raise DataError(f"{name} is {getattr(self, name)}; both values are shares from 0 to 1")
-        if not 0 <= self.attached_object_prob <= 1:
-            raise DataError(f"attached_object_prob is {self.attached_object_prob}; it is a share from 0 to 1")
-        if min(self.max_frame_gap) < 1 or not 1 <= self.max_objects <= 255:
-            raise DataError(
-                f"max_frame_gap={self.max_frame_gap}, max_objects={self.max_objects}; use gaps from 1, 1-255 objects"
-            )
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from limpet.core.errors import DataError
 from limpet.data.clip_scene import ClipStyle, Scene
+from limpet.data.config import ClipConfig
 from limpet.data.copy_paste import SMALLEST_CUT, pasted_layers
 from limpet.data.folders import Still, VideoSequence
 from limpet.data.image_cache import ImageCache, UnreadableImageError
 from limpet.data.layers import (
-    ClipConfig,
     Layer,
     RawClip,
     View,

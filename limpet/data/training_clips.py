@@ -8,9 +8,10 @@ from typing import Protocol
 import torch
 
 from limpet.core.errors import DataError
+from limpet.data.config import ClipConfig
 from limpet.data.folders import StillsFolder, VideoSequence
 from limpet.data.image_cache import ImageCache
-from limpet.data.layers import ClipBatch, ClipConfig
+from limpet.data.layers import ClipBatch
 from limpet.data.photometric import finish, normalise
 from limpet.data.rendering import render
 from limpet.data.sampling import ClipSampler

@@ -1,79 +1,201 @@
-"""What a distillation is besides its training: teacher, lesson, where labels come from. Saved beside the run."""
+"""The settings of a distillation besides its training; ``limpet distill`` makes options from them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
-from limpet.distillation.objective import DistillationConfig
+from limpet.core.options import build, check_options, option, resume_config
+from limpet.core.saved_config import from_json, to_json
 
 LabelSource = Literal["online", "cached"]
+LogitLoss = Literal["dist", "inter", "intra", "kl", "none"]
+AttentionLoss = Literal["cka", "kl", "none"]
+FeatureKind = Literal["none", "hints", "pefd", "mobilevos"]
+MapKind = Literal["long-term", "self"]
 FILE = "distillation.json"
+LOSSES = "What the student learns from the teacher"
+
+
+class MapChoice(NamedTuple):
+    """Which attention map is compared (Table 5): the layer, counted from 0 or backwards from -1, and the kind."""
+
+    layer: int = -1
+    kind: MapKind = "long-term"
+
+
+def map_pair(text: str) -> tuple[MapChoice, MapChoice]:
+    """``-1:-1`` or ``0:2:self`` -> the student's and the teacher's map. Raises DataError for any other form."""
+    match = re.fullmatch(r"(-?\d+):(-?\d+)(?::(long-term|self))?", text)
+    if match is None:
+        raise DataError(
+            f"--maps {text!r} is not understood; expected STUDENT_LAYER:TEACHER_LAYER[:KIND], for instance -1:-1 or "
+            f"0:2:self"
+        )
+    kind = cast("MapKind", match[3] or "long-term")
+    return MapChoice(int(match[1]), kind), MapChoice(int(match[2]), kind)
+
+
+@dataclass(frozen=True)
+class DistillationLossConfig:
+    """Which terms the distillation loss has (eq. 12). With "none" for both logits and attention it is zero."""
+
+    logits: LogitLoss = option(
+        "dist",
+        help="How logits are compared: dist (the inter- and the intra-object loss), inter or intra (one of the two "
+        "alone), kl, or none.",
+        group=LOSSES,
+        choices=get_args(LogitLoss),
+        metavar="|".join(get_args(LogitLoss)),
+    )
+    attention: AttentionLoss = option(
+        "cka",
+        help="How attention maps are compared.",
+        group=LOSSES,
+        choices=get_args(AttentionLoss),
+        metavar="|".join(get_args(AttentionLoss)),
+    )
+    attention_weight: float = option(
+        1.5, help="Weight of the attention loss (lambda; the paper has 1.5).", group=LOSSES, min=0
+    )
+    temperature: float = option(1.0, help="Temperature of --logits kl.", group=LOSSES, above=0)
+    slots: int = option(
+        11,
+        help="Slots of the inter-object loss: the objects that the models hold at once, and the background.",
+        group=LOSSES,
+        min=3,
+        metavar="N",
+        flag="--loss-slots",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """What the student is compared in, and where the teacher's answers come from.
+
+    ``maps`` are pairs of (student's, teacher's) attention map (eq. 9).
+    """
+
+    loss: DistillationLossConfig = field(default_factory=DistillationLossConfig)
+    label_weight: float = option(
+        1.0,
+        help="Weight of the mask loss (cross-entropy and Jaccard) against the teacher's labels. The paper has no such "
+        "term (0); correlation alone does not say how certain a pixel should be.",
+        group=LOSSES,
+        min=0,
+    )
+    maps: tuple[tuple[MapChoice, MapChoice], ...] = option(
+        ((MapChoice(), MapChoice()),),
+        help="Layers of student and teacher whose attention maps are compared, -1 being the last; KIND is long-term or "
+        "self. May be repeated.  [default: -1:-1]",
+        group=LOSSES,
+        metavar="S:T[:KIND]",
+        parse=map_pair,
+    )
+    features: FeatureKind = option(
+        "none",
+        help="How the tokens that the two decoders read are compared, as other methods do (Table 2).",
+        group=LOSSES,
+        choices=get_args(FeatureKind),
+        metavar="|".join(get_args(FeatureKind)),
+    )
+    labels: LabelSource = option(
+        "online",
+        help="online: the teacher watches every training clip; cached: the masks that it left in the label cache are "
+        "learned, which is faster and has no attention maps.",
+        group=LOSSES,
+        choices=get_args(LabelSource),
+        metavar="|".join(get_args(LabelSource)),
+        primary=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.loss.logits == self.loss.attention == self.features == "none":
+            raise DataError("logits and attention are both 'none'; nothing would be learned from the teacher")
+        if self.labels == "cached" and self.pairs:
+            raise DataError(
+                "cached labels are masks, and there is no attention in them; use --attention none, or --labels online"
+            )
+        if self.labels == "cached" and self.features != "none":
+            raise DataError("cached labels are masks, and there are no features in them; use --labels online")
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any]) -> DistillationConfig:
+        """From the options that were given, by name. With cached labels the default of ``attention`` is "none"."""
+        if given.get("labels") == "cached":
+            given = {"attention": "none", **given}
+        return build(cls, given)
+
+    @property
+    def pairs(self) -> tuple[tuple[MapChoice, MapChoice], ...]:
+        """The pairs of maps that are needed: none where attention is not compared."""
+        return () if self.loss.attention == "none" else self.maps
 
 
 @dataclass(frozen=True)
 class DistillationRecord:
-    """One distillation.
+    """One distillation, as it is saved beside its run: who learns from whom, and how.
 
     teacher, teacher_sha256: the teacher's name and its weights.
-    student: name of a preset.
-    source: "online", the teacher watches every training clip beside the student and its scores and attention maps are
-        compared; "cached", only the masks that it left in the label cache are, which is faster, and without attention.
-    lesson: see DistillationConfig.
+    student: the student's name.
     """
 
     teacher: str
     teacher_sha256: str
     student: str
-    source: LabelSource = "online"
-    lesson: DistillationConfig = field(default_factory=DistillationConfig)
-
-    def __post_init__(self) -> None:
-        if self.source not in get_args(LabelSource):
-            raise DataError(f"labels are {self.source!r}, expected online or cached")
-        if self.source == "cached" and self.lesson.pairs:
-            raise DataError(
-                "cached labels are masks, and there is no attention in them; use --attention none, or --labels online"
-            )
-        if self.source == "cached" and self.lesson.features != "none":
-            raise DataError("cached labels are masks, and there are no features in them; use --labels online")
+    settings: DistillationConfig = field(default_factory=DistillationConfig)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
+        """Plain numbers, strings and lists, with the version of these settings."""
+        return to_json(self, "distillation")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DistillationRecord:
+        """The inverse of ``as_json``, for what earlier versions wrote too. Raises DataError."""
+        return from_json(cls, values, "distillation")
 
 
-def record(config: DistillationRecord, folder: Path, resume: bool) -> None:
-    """Write the settings into a new run's folder, or check that a resumed run still has the same.
+def record(
+    config: DistillationRecord, folder: Path, resume: bool, given: Collection[str] | None = None
+) -> DistillationRecord:
+    """Write the settings into a new run's folder, or check that they fit the run that is resumed.
+
+    Args:
+        given: names of the settings that were given on purpose, see ``limpet.core.options.resume_config``.
+
+    Returns:
+        The settings to go on with: where a run is resumed, its own.
 
     Raises:
-        DataError: they differ; the message says in what. OutputError: the file cannot be written.
+        DataError: they differ from those of the run; the message names each with both values. OutputError: the file
+            cannot be written.
     """
-    path, ours = folder / FILE, config.as_json()
+    path = folder / FILE
     if resume and path.is_file():
-        differences = differences_of(json.loads(path.read_text()), ours)
-        if differences:
+        begun = DistillationRecord.from_json(json.loads(path.read_text()))
+        who = [
+            f"{name} was {was!r}, is now {now!r}"
+            for name in ("teacher", "teacher_sha256", "student")
+            if (was := getattr(begun, name)) != (now := getattr(config, name))
+        ]
+        if who:
             raise DataError(
-                f"the run in {folder} was begun with other settings: {'; '.join(differences)}; go on with the same "
-                f"ones, or choose another folder"
+                f"the run in {folder} was begun with other models: {'; '.join(who)}; go on with the same ones, or "
+                f"choose another folder"
             )
-        return
+        return replace(
+            begun, settings=resume_config(begun.settings, config.settings, given, f"the run in {folder}")
+        )
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(ours, indent=2) + "\n")
-
-
-def differences_of(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
-    """Where two nested settings differ, one phrase each: "lesson.labels was 1.0, is now 0.0"."""
-    found = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences_of(old, new, f"{within}{name}.")
-        elif old != new:
-            found.append(f"{within}{name} was {old}, is now {new}")
-    return found
+        temporary.write_text(json.dumps(config.as_json(), indent=2) + "\n")
+    return config

@@ -47,14 +47,14 @@ def distill(
         OutputError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    record(settings, folder, resume)
+    what = record(settings, folder, resume).settings
     most = min(training.clips.max_objects, student.config.max_objects, teacher.config.max_objects)
     training = replace(training, clips=replace(training.clips, max_objects=most))
 
     def objective(model: Model) -> Objective:
-        if settings.source == "cached":
-            return CachedDistillation(model, settings.lesson)
-        return OnlineDistillation(model, teacher.model, settings.lesson)
+        if what.labels == "cached":
+            return CachedDistillation(model, what)
+        return OnlineDistillation(model, teacher.model, what)
 
     return train(
         student, training, folder, stills, videos, device=device, processes=processes, resume=resume, score=score,

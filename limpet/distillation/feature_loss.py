@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.core.errors import DataError, ModelError
+from limpet.core.errors import ModelError
+from limpet.distillation.config import FeatureKind
 from limpet.distillation.losses import HintLoss, ProjectorEnsembleLoss, representation_loss
 from limpet.models.base import Model
 from limpet.models.decoder import Decoder
-
-FeatureKind = Literal["none", "hints", "pefd", "mobilevos"]
-
-
-def check_kind(kind: str) -> None:
-    """Raises DataError for an unknown way to compare features."""
-    if kind not in get_args(FeatureKind):
-        raise DataError(f"features is {kind!r}, expected one of {', '.join(get_args(FeatureKind))}")
 
 
 def token_width(model: Model) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.core.errors import DataError
-from limpet.distillation.feature_loss import FeatureKind, FeatureLoss, check_kind, token_width
-from limpet.distillation.losses import DistillationLoss, DistillationLossConfig, distillation_loss
-from limpet.distillation.teacher_targets import MapChoice, TeacherTargets, teach
+from limpet.distillation.config import DistillationConfig
+from limpet.distillation.feature_loss import FeatureLoss, token_width
+from limpet.distillation.losses import DistillationLoss, distillation_loss
+from limpet.distillation.teacher_targets import TeacherTargets, teach
 from limpet.models.base import Model, keep_slots
 from limpet.models.identity import one_hot
 from limpet.training.losses import mask_loss
@@ -88,34 +87,6 @@ class CachedDistillation(nn.Module):
         return keep_slots(F.adaptive_avg_pool2d(planes, size) * self.CERTAIN, object_counts)
 
 
-@dataclass(frozen=True)
-class DistillationConfig:
-    """What the student is compared in.
-
-    loss: the terms on scores and attention maps (eq. 12).
-    labels: weight of the mask loss (cross-entropy and Jaccard) against the teacher's labels. The paper's eq. 12 has no
-        such term, and correlation alone does not say how sure a pixel should be; 0 repeats the paper.
-    maps: pairs of (student's, teacher's) map that are compared (eq. 9); the paper has the last layers' long-term maps.
-    features: how the tokens that the decoders read are compared: not at all, or as one of the paper's competitors
-        (Table 2) does; see FeatureLoss.
-    """
-
-    loss: DistillationLossConfig = field(default_factory=DistillationLossConfig)
-    labels: float = 1.0
-    maps: tuple[tuple[MapChoice, MapChoice], ...] = ((MapChoice(), MapChoice()),)
-    features: FeatureKind = "none"
-
-    def __post_init__(self) -> None:
-        check_kind(self.features)
-        if self.loss.logits == self.loss.attention == self.features == "none":
-            raise DataError("logits and attention are both 'none'; nothing would be learned from the teacher")
-
-    @property
-    def pairs(self) -> tuple[tuple[MapChoice, MapChoice], ...]:
-        """The pairs that are needed: none where no attention is compared."""
-        return () if self.loss.attention == "none" else self.maps
-
-
 def learn(
     student: Model,
     images: Tensor,
@@ -168,7 +139,7 @@ def learn(
             kept, last_kept = [short_term, *kept], step
     each = torch.stack(losses)  # T B
     labels = each[1:].mean()
-    loss = torch.stack([part.loss for part in parts]).mean() + lesson.labels * labels
+    loss = torch.stack([part.loss for part in parts]).mean() + lesson.label_weight * labels
     loss = loss + settings.reference_weight * each[0].mean()
     terms = {name: torch.stack([part.terms[name] for part in parts]).mean() for name in parts[0].terms}
     return RolloutResult(loss, each.detach(), torch.stack(predicted), {**terms, "labels": labels.detach()})

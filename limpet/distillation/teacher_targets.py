@@ -8,16 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from limpet.models.attention_map import AttentionMap, MapKind
+from limpet.distillation.config import MapChoice
+from limpet.models.attention_map import AttentionMap
 from limpet.models.base import Model
 from limpet.training.rollout import ClipRun, RolloutConfig, check_clips, encode_clip, join
-
-
-class MapChoice(NamedTuple):
-    """Which attention map is taught (Table 5): the layer, counted from 0 or backwards from -1, and the kind."""
-
-    layer: int = -1
-    kind: MapKind = "long-term"
 
 
 class TeacherTargets(NamedTuple):

@@ -5,25 +5,31 @@ from __future__ import annotations
 import difflib
 
 from limpet.core.errors import DataError
-from limpet.distillation.feature_loss import FeatureKind
-from limpet.distillation.losses import DistillationLossConfig
-from limpet.distillation.objective import DistillationConfig
-from limpet.distillation.teacher_targets import MapChoice
+from limpet.distillation.config import (
+    AttentionLoss,
+    DistillationConfig,
+    DistillationLossConfig,
+    FeatureKind,
+    LogitLoss,
+    MapChoice,
+)
 from limpet.studies import paper
 from limpet.studies.study import Arm, Study
 
 
 def lesson(
-    logits: str = "dist",
-    attention: str = "cka",
-    balance: float = 1.5,
+    logits: LogitLoss = "dist",
+    attention: AttentionLoss = "cka",
+    attention_weight: float = 1.5,
     labels: float = 0.0,
     features: FeatureKind = "none",
     teacher_layer: int = -1,
 ) -> DistillationConfig:
     """Eq. 12 by default: no mask loss, and the last layers' maps."""
     maps = ((MapChoice(), MapChoice(teacher_layer)),)
-    return DistillationConfig(DistillationLossConfig(logits, attention, balance), labels, maps, features)
+    return DistillationConfig(
+        DistillationLossConfig(logits, attention, attention_weight), labels, maps, features
+    )
 
 
 def find_study(name: str) -> Study:
@@ -100,7 +106,7 @@ _ALL = (
         "table-7", "Table 7: lambda", "appendix D.2",
         "How much should attention count?",
         tuple(
-            Arm(f"lambda-{value}", f"lambda = {value}", lesson(balance=value), paper=row)
+            Arm(f"lambda-{value}", f"lambda = {value}", lesson(attention_weight=value), paper=row)
             for value, row in paper.LAMBDAS.items()
         ),
     ),

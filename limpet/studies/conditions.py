@@ -94,9 +94,7 @@ class Bench:
         layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
         maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.lesson.maps)
         lesson = replace(arm.lesson, maps=maps)
-        settings = DistillationRecord(
-            self.teacher.name, self.teacher.weights_sha256, arm.student, lesson=lesson
-        )
+        settings = DistillationRecord(self.teacher.name, self.teacher.weights_sha256, arm.student, lesson)
         stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
         what = {
             "distillation": settings.as_json(),

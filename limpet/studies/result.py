@@ -9,7 +9,6 @@ from typing import Any
 
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
-from limpet.distillation.config import differences_of
 
 FILE = "score.json"
 
@@ -83,3 +82,15 @@ def find_twin(out: Path, recipe: dict[str, Any]) -> tuple[Path, Result] | None:
 def copy_of(result: Result, source: Path, out: Path) -> Result:
     """The result of a twin, which says so."""
     return replace(result, copied_from=str(source.relative_to(out)))
+
+
+def differences_of(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
+    """Where two nested settings differ, one phrase each: "lesson.labels was 1.0, is now 0.0"."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences_of(old, new, f"{within}{name}.")
+        elif old != new:
+            found.append(f"{within}{name} was {old}, is now {new}")
+    return found

@@ -64,9 +64,7 @@ def _train_stage(
     student: Model, bench: Bench, arm: Arm, stage: Stage, seed: int, place: Path, quiet: bool
 ) -> None:
     assert bench.teacher is not None  # such arms are skipped
-    settings = DistillationRecord(
-        bench.teacher.name, bench.teacher.weights_sha256, arm.student, lesson=arm.lesson
-    )
+    settings = DistillationRecord(bench.teacher.name, bench.teacher.weights_sha256, arm.student, arm.lesson)
     training = replace(stage.training, model=arm.student, clips=replace(stage.training.clips, seed=seed))
     share = training.clips.video_prob
     half_done = (place / CHECKPOINT).is_file()

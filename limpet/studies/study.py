@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from limpet.distillation.objective import DistillationConfig
+from limpet.distillation.config import DistillationConfig
 
 Triple = tuple[float, float, float]
 Plot = Literal["scores", "memory", "curves"]

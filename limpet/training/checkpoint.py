@@ -7,6 +7,7 @@ draws from generators seeded by the run's seed and the step.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
+from limpet.core.options import resume_config
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together
@@ -58,6 +60,18 @@ def save_checkpoint(
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(whole, header))  # save_file would wrap a full disk in an error of its own
+
+
+def resumed_config(config: TrainConfig, folder: Path, given: Collection[str] | None) -> TrainConfig:
+    """The settings to resume the run in ``folder`` with: its own, and of ``config`` what was given and may change.
+
+    Args:
+        given: names of the settings that were given on purpose; None: all of them.
+
+    Raises:
+        DataError: there is no checkpoint, or a setting that was given differs from one that is fixed.
+    """
+    return resume_config(load_checkpoint(folder / CHECKPOINT).config, config, given, f"the run in {folder}")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

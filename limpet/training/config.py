@@ -1,98 +1,184 @@
-"""What a training run is, as one dataclass that is saved beside its checkpoints."""
+"""The settings of a training run. They are saved in its checkpoints; ``limpet train`` makes its options from them."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
 from limpet.core.errors import DataError
-from limpet.data import ClipConfig
+from limpet.core.options import check_options, option
+from limpet.core.saved_config import from_json, to_json
+from limpet.data.config import ClipConfig
+
+PRECISIONS = ("bf16-mixed", "32-true")
+MODEL, SCHEDULE, MEMORY, IDENTITY, RUN = (
+    "Model and data",
+    "Learning rate and schedule",
+    "What memory holds during training",
+    "Identity shuffling",
+    "Running",
+)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One stage of training.
+    """One stage of training. Shares and ratios are numbers from 0 to 1; progress is the share of the steps done."""
 
-    model: name of a preset.
-    steps: optimizer steps of the stage.
-    clips: how clips are made; its ``batch`` is per process.
-    learning_rate, min_learning_rate: the peak, and where the polynomial decay ends.
-    warm_up: share of the steps over which the rate rises from the smallest to the peak.
-    encoder_lr_ratio: the encoder's share of the part of the rate above the smallest.
-    weight_decay: of matrices; biases, norms and the output layers have none.
-    frozen_stages: encoder stages without gradient; 2 is the stem and the first stage.
-    teacher_forcing_until: progress (0..1) from which memories are made of the network's own predictions.
-    train_id_bank_throughout: the identity bank goes on learning then; the official recipe freezes it.
-    mask_corruption_prob: share of the remembered masks that get a mistake; see limpet.training.memory_augmentation.
-    reference_augment_prob: share of the steps whose long-term memory shows the reference frame mirrored, turned and
-        moved; see limpet.training.memory_augmentation.
-    id_shuffle_start, id_shuffle_full: progress up to which objects sit in the identity slots of their ids, and from
-        which they are shuffled among all slots; see limpet.training.schedule.
-    long_term_gap: frames of a clip between long-term memories, so that a model is trained with the memory that it is
-        used with; None is 2 for models that keep tracked frames by their preset, and the reference alone for others.
-    aux_loss_until: progress at which the auxiliary loss on the reference frame has faded out.
-    max_grad_norm: largest norm of the gradient.
-    averaging: length of the moving average (EMA) of the weights, as a share of the steps.
-    precision: "32-true" or "bf16-mixed", as Lightning Fabric names them.
-    gradient_checkpointing: less memory, more time.
-    log_every, save_every, score_every: in steps; 0 is never.
-    """
-
-    model: str = "deaot-t"
-    steps: int = 20_000
+    model: str = option(
+        "deaot-t", help="Name of the model; see: limpet models.", group=MODEL, metavar="NAME", primary=True
+    )
+    steps: int = option(
+        20_000, help="Optimizer steps.", group=SCHEDULE, min=1, metavar="N", primary=True, may_change=True
+    )
     clips: ClipConfig = field(default_factory=ClipConfig)
-    learning_rate: float = 2e-4
-    min_learning_rate: float = 2e-5
-    warm_up: float = 0.05
-    encoder_lr_ratio: float = 0.1
-    weight_decay: float = 0.07
-    frozen_stages: int = 2
-    teacher_forcing_until: float = 0.5
-    train_id_bank_throughout: bool = False
-    mask_corruption_prob: float = 0.0
-    reference_augment_prob: float = 0.0
-    id_shuffle_start: float = 0.0
-    id_shuffle_full: float = 0.0
-    long_term_gap: int | None = None
-    aux_loss_until: float = 1.0
-    max_grad_norm: float = 5.0
-    averaging: float = 0.1
-    precision: str = "bf16-mixed"
-    gradient_checkpointing: bool = False
-    log_every: int = 20
-    save_every: int = 500
-    score_every: int = 0
+    learning_rate: float = option(
+        2e-4,
+        help="Peak learning rate, reached after the warm-up.",
+        group=SCHEDULE,
+        above=0,
+        primary=True,
+        may_change=True,
+    )
+    min_learning_rate: float = option(
+        2e-5,
+        help="Final learning rate, where the polynomial decay ends.",
+        group=SCHEDULE,
+        above=0,
+        may_change=True,
+    )
+    warmup_ratio: float = option(
+        0.05,
+        help="Share of the steps over which the learning rate rises to its peak.",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    encoder_lr_ratio: float = option(
+        0.1,
+        help="Learning rate of the encoder, as a share of that of the rest (both above --min-learning-rate).",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    weight_decay: float = option(
+        0.07,
+        help="AdamW's weight decay of matrices; biases, norms and output layers have none.",
+        group=SCHEDULE,
+        min=0,
+    )
+    max_grad_norm: float = option(5.0, help="Gradients are clipped to this norm.", group=SCHEDULE, above=0)
+    ema_horizon: float = option(
+        0.1,
+        help="Length of the moving average (EMA) of the weights, as a share of the steps. The averaged weights are the "
+        "result.",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    frozen_stages: int = option(
+        2, help="Encoder stages that are not trained: 2 are the stem and the first stage.", group=MODEL, min=0
+    )
+    teacher_forcing_until: float = option(
+        0.5,
+        help="Progress up to which memories are made from the true masks (teacher forcing), and after which from the "
+        "network's own predictions (scheduled sampling); 0 uses its predictions from the start.",
+        group=MEMORY,
+        min=0,
+        max=1,
+    )
+    train_id_bank_throughout: bool = option(
+        False,
+        help="Train the identity bank on the network's own predictions as well. The official recipe freezes it then "
+        "(freeze_id).",
+        group=MEMORY,
+    )
+    mask_corruption_prob: float = option(
+        0.0,
+        help="Probability that a remembered mask is corrupted: an object loses a piece or takes one. The model learns "
+        "to recover from its own errors; see limpet.training.memory_augmentation.",
+        group=MEMORY,
+        min=0,
+        max=1,
+    )
+    reference_augment_prob: float = option(
+        0.0,
+        help="Probability that long-term memory shows the reference frame mirrored, rotated, scaled and moved, for the "
+        "clips of a step.",
+        group=MEMORY,
+        min=0,
+        max=1,
+    )
+    long_term_gap: int | None = option(
+        None,
+        help="Frames of a clip between two long-term memories (lt_gap).  [default: 2 for models that keep tracked "
+        "frames, the reference frame alone for others]",
+        group=MEMORY,
+        min=1,
+        metavar="N",
+    )
+    id_shuffle_start: float = option(
+        0.0,
+        help="Progress up to which each object has the identity slot of its id. From there on the number of slots "
+        "among which objects are shuffled grows; see limpet.training.schedule.",
+        group=IDENTITY,
+        min=0,
+        max=1,
+    )
+    id_shuffle_full: float = option(
+        0.0,
+        help="Progress from which objects are shuffled among all identity slots.",
+        group=IDENTITY,
+        min=0,
+        max=1,
+    )
+    aux_loss_until: float = option(
+        1.0,
+        help="Progress at which the auxiliary loss on the reference frame has faded out.",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    precision: str = option(
+        "bf16-mixed",
+        help="Number format of the computation, as Lightning Fabric names it.",
+        group=RUN,
+        choices=PRECISIONS,
+        metavar="|".join(PRECISIONS),
+        may_change=True,
+    )
+    gradient_checkpointing: bool = option(
+        False,
+        help="Compute the activations of each frame again in the backward pass: less memory, more time.",
+        group=RUN,
+        may_change=True,
+    )
+    log_every: int = option(
+        20, help="Steps between two lines of the log; 0 writes none.", group=RUN, min=0, may_change=True
+    )
+    save_every: int = option(
+        500, help="Steps between two checkpoints; 0 writes none.", group=RUN, min=0, may_change=True
+    )
+    score_every: int = option(
+        2000,
+        help="Steps between two scores on the set of --score; 0 scores never.",
+        group=RUN,
+        min=0,
+        may_change=True,
+    )
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise DataError(f"steps is {self.steps}; train for at least one step")
-        if not 0 < self.min_learning_rate <= self.learning_rate:
+        check_options(self)
+        if self.min_learning_rate > self.learning_rate:
             raise DataError(
-                f"learning rates: smallest {self.min_learning_rate}, peak {self.learning_rate}; "
-                f"expected 0 < smallest <= peak"
+                f"min_learning_rate is {self.min_learning_rate}, above the peak learning_rate {self.learning_rate}; "
+                f"lower the one or raise the other"
             )
-        if self.long_term_gap is not None and self.long_term_gap < 1:
-            raise DataError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame")
-        shares = (
-            "warm_up",
-            "encoder_lr_ratio",
-            "teacher_forcing_until",
-            "mask_corruption_prob",
-            "aux_loss_until",
-        )
-        for name in (*shares, "reference_augment_prob", "averaging"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise DataError(f"{name} is {getattr(self, name)}, expected a share from 0 to 1")
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers, strings and lists."""
-        return dataclasses.asdict(self)
+        """Plain numbers, strings and lists, with the version of these settings."""
+        return to_json(self, "training")
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
-        """The inverse of ``as_json``."""
-        clips: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values["clips"].items()
-        }
-        return cls(**{**values, "clips": ClipConfig(**clips)})
+        """The inverse of ``as_json``, for what earlier versions wrote too. Raises DataError."""
+        return from_json(cls, values, "training")

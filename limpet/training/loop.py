@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, MissingExtraError
+from limpet.core.options import resume_config
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoFolder
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
@@ -31,15 +31,6 @@ from limpet.training.schedule import (
     set_learning_rate,
 )
 
-MAY_CHANGE = (
-    "steps",
-    "learning_rate",
-    "min_learning_rate",
-    "precision",
-    "log_every",
-    "save_every",
-    "score_every",
-)
 Score = Callable[[Model], float]
 
 
@@ -61,7 +52,8 @@ def train(
 
     Args:
         model: with the weights to start from; its parameters are changed.
-        config: see TrainConfig. When resuming, the checkpoint's is used, but for MAY_CHANGE.
+        config: see TrainConfig. When resuming, it must equal the checkpoint's but for what may change (the length,
+            the rates, what is logged); ``resumed_config`` makes one that does.
         folder: of the run: checkpoint, log, curves.
         stills, videos: the data; at least one of them.
         device: "auto", "cpu" or "cuda".
@@ -72,7 +64,7 @@ def train(
         quiet: show no progress.
 
     Raises:
-        DataError: no data, no checkpoint to resume from, or a loss that is not a number.
+        DataError: no data, no checkpoint to resume from or one with other settings, or a loss that is not a number.
         MissingExtraError: the [train] extra is not installed.
     """
     fabric = _fabric(device, processes, config.precision)
@@ -80,13 +72,7 @@ def train(
     keep_freed_memory()
     start = load_checkpoint(folder / CHECKPOINT) if resume else None
     if start is not None:
-        if start.config.model != config.model:
-            raise DataError(
-                f"the run in {folder} trains {start.config.model!r}, not {config.model!r}; "
-                f"go on with --model {start.config.model}, or choose another folder"
-            )
-        changed = {name: getattr(config, name) for name in MAY_CHANGE}
-        config = replace(start.config, **changed)
+        config = resume_config(start.config, config, None, f"the run in {folder}")
     run = Run(model, config, folder, fabric, start, objective)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
     run.loop(clips, score, quiet)

@@ -17,11 +17,11 @@ of values in AOT's local attention, and Swin's tables of biases. That of keys is
 
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up from the smallest rate to the peak, then polynomial decay of power 0.9 back to it."""
-    warm_up = max(1, round(config.warm_up * config.steps))
+    warmup_steps = max(1, round(config.warmup_ratio * config.steps))
     span = config.learning_rate - config.min_learning_rate
-    if step < warm_up:
-        return config.min_learning_rate + span * (step + 1) / warm_up
-    remaining = 1 - (step - warm_up) / max(1, config.steps - warm_up)
+    if step < warmup_steps:
+        return config.min_learning_rate + span * (step + 1) / warmup_steps
+    remaining = 1 - (step - warmup_steps) / max(1, config.steps - warmup_steps)
     return config.min_learning_rate + span * float(max(0.0, remaining) ** DECAY_POWER)
 
 
@@ -53,7 +53,7 @@ def rollout_config(
 
 def ema_decay(config: TrainConfig, step: int) -> float:
     """Decay of the weights' moving average: short at first, so that random weights are soon forgotten."""
-    longest = 1 - 1 / max(2.0, config.averaging * config.steps)
+    longest = 1 - 1 / max(2.0, config.ema_horizon * config.steps)
     return min(longest, (1 + step) / (10 + step))
 
 

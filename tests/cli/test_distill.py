@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 from training.tiny import make_stills
 
-from limpet.cli.distill import map_pair
 from limpet.core.errors import DataError
-from limpet.distillation.teacher_targets import MapChoice
+from limpet.distillation.config import MapChoice, map_pair
 
 from .clips import masks_of, picture, write_first_mask, write_video
 from .command import Limpet
@@ -51,7 +50,7 @@ def test_from_footage_to_a_student_that_tracks(
     assert len(masks_of(tmp_path / "out")) == FRAMES
     limpet(*command, "--steps", 3, "--resume").succeeded()
     limpet(*command, "--steps", 4, "--resume", "--attention-weight", 2).refused(
-        "lesson.loss.balance was 1.5, is now 2.0"
+        "attention_weight was 1.5, is now 2.0"
     )
 
 

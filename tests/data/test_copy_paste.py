@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from limpet.data.config import ClipConfig
 from limpet.data.copy_paste import SIZES, find_carrier, ride
 from limpet.data.folders import DavisFolder, StillsFolder
 from limpet.data.image_cache import ImageCache, Picture
-from limpet.data.layers import ClipConfig, CutOut, View, moving_layer, scene_layer
+from limpet.data.layers import CutOut, View, moving_layer, scene_layer
 from limpet.data.random_warps import project
 from limpet.data.sampling import ClipSampler
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
+from limpet.data.config import ClipConfig
 from limpet.data.folders import DavisFolder, StillsFolder
 from limpet.data.image_cache import ImageCache
-from limpet.data.layers import ClipConfig, RawClip
+from limpet.data.layers import RawClip
 from limpet.data.sampling import ClipSampler, draw_frames
 
 

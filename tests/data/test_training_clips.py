@@ -91,14 +91,14 @@ def test_when_all_objects_are_too_small_the_error_says_so(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 256}, r"clip size is 256; use 16k \+ 1"),
-        ({"frames": 1}, "use at least 2 frames"),
-        ({"batch": 0}, "1 clip"),
-        ({"video_prob": (0.0, 1.5)}, "shares from 0 to 1"),
-        ({"crowd_prob": (-0.1, 1.0)}, "crowd_prob.*shares from 0 to 1"),
+        ({"size": 256}, r"size is 256, expected 16k \+ 1"),
+        ({"frames": 1}, "frames is 1, expected a number of at least 2"),
+        ({"batch": 0}, "batch is 0, expected a number of at least 1"),
+        ({"video_prob": (0.0, 1.5)}, r"video_prob is \(0\.0, 1\.5\), expected two numbers from 0 to 1"),
+        ({"crowd_prob": (-0.1, 1.0)}, "crowd_prob is .*, expected two numbers from 0 to 1"),
         ({"attached_object_prob": 1.5}, "attached_object_prob is 1.5"),
-        ({"max_frame_gap": (0, 3)}, "gaps from 1"),
-        ({"max_objects": 0}, "1-255 objects"),
+        ({"max_frame_gap": (0, 3)}, r"max_frame_gap is \(0, 3\), expected two numbers of at least 1"),
+        ({"max_objects": 0}, "max_objects is 0, expected a number from 1 to 255"),
     ],
 )
 def test_settings_are_checked(change: dict[str, object], message: str) -> None:

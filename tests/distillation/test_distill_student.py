@@ -14,10 +14,8 @@ from training.tiny import make_stills, tiny_run
 
 from limpet.core.errors import DataError
 from limpet.data import StillsFolder
-from limpet.distillation.config import FILE, DistillationRecord
+from limpet.distillation.config import FILE, DistillationConfig, DistillationLossConfig, DistillationRecord
 from limpet.distillation.distill_student import distill
-from limpet.distillation.losses import DistillationLossConfig
-from limpet.distillation.objective import DistillationConfig
 from limpet.models import DeAOTConfig, Model
 from limpet.models.deformable import DeformableConfig
 
@@ -86,28 +84,29 @@ def test_cached_labels_need_no_teacher_pass(
     tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("limpet.distillation.objective.teach", None)
-    settings = replace(SETTINGS, source="cached", lesson=WITHOUT_ATTENTION)
+    settings = replace(SETTINGS, settings=replace(WITHOUT_ATTENTION, labels="cached"))
     start(tmp_path / "run", stills, settings)
     assert {"loss", "inter", "intra", "labels"} <= set(log_of(tmp_path / "run")[0])
 
 
 def test_cached_labels_have_no_attention() -> None:
     with pytest.raises(DataError, match="use --attention none, or --labels online"):
-        replace(SETTINGS, source="cached")
-    with pytest.raises(DataError, match="expected online or cached"):
-        replace(SETTINGS, source="both")  # type: ignore[arg-type]
+        DistillationConfig(labels="cached")
+    assert DistillationConfig.from_options({"labels": "cached"}).loss.attention == "none"
+    with pytest.raises(DataError, match="labels is 'both', expected one of online, cached"):
+        DistillationConfig(labels="both")  # type: ignore[arg-type]
 
 
 def test_a_changed_setting_is_told_when_resuming(tmp_path: Path, stills: StillsFolder) -> None:
     start(tmp_path / "run", stills, steps=3)
-    other = replace(
-        SETTINGS, teacher_sha256="b" * 64, lesson=DistillationConfig(loss=DistillationLossConfig(balance=2.0))
-    )
-    with pytest.raises(
-        DataError, match=r"lesson\.loss\.balance was 1\.5, is now 2\.0; teacher_sha256 was a+"
-    ):
-        start(tmp_path / "run", stills, other, resume=True)
-    assert json.loads((tmp_path / "run" / FILE).read_text())["lesson"]["loss"]["balance"] == 1.5
+    weighed = DistillationConfig(DistillationLossConfig(attention_weight=2.0), label_weight=0.5)
+    message = r"was begun with other settings: attention_weight was 1.5, is now 2.0; label_weight was 1.0, is now 0.5"
+    with pytest.raises(DataError, match=message):
+        start(tmp_path / "run", stills, replace(SETTINGS, settings=weighed), resume=True)
+    with pytest.raises(DataError, match=r"begun with other models: teacher_sha256 was 'a+', is now 'b+'"):
+        start(tmp_path / "run", stills, replace(SETTINGS, teacher_sha256="b" * 64), resume=True)
+    kept = json.loads((tmp_path / "run" / FILE).read_text())
+    assert kept["settings"]["loss"]["attention_weight"] == 1.5
 
 
 def test_clips_have_no_more_objects_than_the_teacher_holds(tmp_path: Path, stills: StillsFolder) -> None:
@@ -115,7 +114,7 @@ def test_clips_have_no_more_objects_than_the_teacher_holds(tmp_path: Path, still
     narrow = lively_model(replace(small_config(), max_objects=1))
     teacher.model.config, teacher.config = narrow.config, narrow.config
     teacher.model = narrow.eval()
-    settings = replace(SETTINGS, lesson=WITHOUT_ATTENTION)
+    settings = replace(SETTINGS, settings=WITHOUT_ATTENTION)
     average = distill(
         student(),
         teacher,

@@ -13,11 +13,15 @@ from training.tiny import make_stills, tiny_run
 
 from limpet.core.errors import DataError, ModelError
 from limpet.data import StillsFolder
-from limpet.distillation.config import DistillationRecord
+from limpet.distillation.config import (
+    DistillationConfig,
+    DistillationLossConfig,
+    DistillationRecord,
+    FeatureKind,
+)
 from limpet.distillation.distill_student import distill
-from limpet.distillation.feature_loss import FeatureKind, FeatureLoss, token_width
-from limpet.distillation.losses import DistillationLossConfig
-from limpet.distillation.objective import DistillationConfig, OnlineDistillation
+from limpet.distillation.feature_loss import FeatureLoss, token_width
+from limpet.distillation.objective import OnlineDistillation
 from limpet.distillation.teacher_targets import teach
 from limpet.models import AOTConfig, Model, build_model
 from limpet.training.checkpoint import load_checkpoint
@@ -57,7 +61,7 @@ def test_the_width_is_that_of_the_tokens(clips: tuple[Tensor, Tensor]) -> None:
 def test_features_move_what_makes_the_tokens(kind: FeatureKind, clips: tuple[Tensor, Tensor]) -> None:
     images, masks = clips
     student = lively_model(small_config(), seed=2).eval()
-    lesson = DistillationConfig(loss=NOTHING_ELSE, labels=0.0, features=kind)
+    lesson = DistillationConfig(loss=NOTHING_ELSE, label_weight=0.0, features=kind)
     objective = OnlineDistillation(student, wide_teacher(), lesson)
     result = objective(images, masks, [1, 1], torch.arange(11).repeat(2, 1), RolloutConfig())
     assert result.loss.item() == pytest.approx(result.terms[f"features_{kind}"].item())
@@ -85,9 +89,7 @@ def stills(tmp_path: Path) -> StillsFolder:
 
 
 def run(folder: Path, stills: StillsFolder, resume: bool = False, steps: int = 4, stop_at: int = 0) -> Model:
-    settings = DistillationRecord(
-        "t", "a" * 64, "s", lesson=DistillationConfig(loss=NOTHING_ELSE, features="pefd")
-    )
+    settings = DistillationRecord("t", "a" * 64, "s", DistillationConfig(loss=NOTHING_ELSE, features="pefd"))
 
     def stop(_: Model) -> float:
         raise KeyboardInterrupt
@@ -125,6 +127,4 @@ def test_lessons_that_cannot_be_are_refused() -> None:
     with pytest.raises(DataError, match="nothing would be learned from the teacher"):
         DistillationConfig(loss=NOTHING_ELSE)
     with pytest.raises(DataError, match="there are no features in them"):
-        DistillationRecord(
-            "t", "a", "s", source="cached", lesson=DistillationConfig(NOTHING_ELSE, features="hints")
-        )
+        DistillationRecord("t", "a", "s", DistillationConfig(NOTHING_ELSE, features="hints", labels="cached"))

@@ -10,9 +10,9 @@ import torch
 from networks import NARROW, lively_model, small_config
 from torch import Tensor
 
-from limpet.distillation.losses import DistillationLossConfig
-from limpet.distillation.objective import DistillationConfig, OnlineDistillation, learn
-from limpet.distillation.teacher_targets import MapChoice, teach
+from limpet.distillation.config import DistillationConfig, DistillationLossConfig, MapChoice
+from limpet.distillation.objective import OnlineDistillation, learn
+from limpet.distillation.teacher_targets import teach
 from limpet.models import DeAOTConfig, Features, Model, build_model
 from limpet.models.deformable import DeformableConfig
 from limpet.training.rollout import RolloutConfig
@@ -65,7 +65,7 @@ def test_no_label_but_the_first_mask_reaches_the_loss(
 def test_every_term_is_told_and_adds_up(student: Model, teacher: Model, clips: tuple[Tensor, Tensor]) -> None:
     images, masks = clips
     settings = RolloutConfig(reference_weight=0.25)
-    result = online(student, teacher, labels=0.5)(images, masks, COUNTS, SLOTS, settings)
+    result = online(student, teacher, label_weight=0.5)(images, masks, COUNTS, SLOTS, settings)
     terms = {name: float(value) for name, value in result.terms.items()}
     assert set(terms) == {"inter", "intra", "attention_cka", "labels"}
     expected = terms["inter"] + terms["intra"] + 1.5 * terms["attention_cka"] + 0.5 * terms["labels"]
@@ -77,7 +77,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn(
     teacher: Model, clips: tuple[Tensor, Tensor]
 ) -> None:
     images, masks = clips
-    lesson = DistillationConfig(labels=0.0)
+    lesson = DistillationConfig(label_weight=0.0)
     taught = teach(teacher, images, masks[0], COUNTS, [MapChoice()], SLOTS)
     settings = RolloutConfig(long_term_gap=2)
     result = learn(teacher, images, masks[0], taught, COUNTS, settings, lesson, SLOTS)
@@ -112,7 +112,7 @@ def test_attention_alone_moves_the_offsets(
 
     monkeypatch.setattr(student, "encode", varied)
     loss = DistillationLossConfig(logits="none")
-    online(student, teacher, loss=loss, labels=0.0)(
+    online(student, teacher, loss=loss, label_weight=0.0)(
         images, masks, COUNTS, SLOTS, RolloutConfig()
     ).loss.backward()
     offsets = student.get_parameter("layers.0.long_term.sampling.offset_network.offsets.weight").grad

@@ -25,7 +25,9 @@ def test_every_table_and_figure_is_there() -> None:
 
 def test_arms_differ_in_one_thing() -> None:
     ours = arm("table-1", "deformable")
-    assert ours.lesson.loss.balance == 1.5 and ours.lesson.labels == 0, "eq. 12 has no other term"
+    assert ours.lesson.loss.attention_weight == 1.5 and ours.lesson.label_weight == 0, (
+        "eq. 12 has no other term"
+    )
     assert arm("table-1", "vanilla").lesson == ours.lesson
     for study, name in (
         ("table-2", "ours"), ("table-4", "cka"), ("table-6", "all"), ("table-7", "lambda-1.5"), ("fig-5", "cka")
@@ -39,7 +41,7 @@ def test_arms_differ_in_one_thing() -> None:
     assert [arm("table-2", n).lesson.features for n in ("pefd", "mobilevos", "hints")] == [
         "pefd", "mobilevos", "hints"
     ]  # fmt: skip
-    assert [a.lesson.loss.balance for a in STUDIES["table-7"].arms] == [0.5, 1.0, 1.5, 2.0]
+    assert [a.lesson.loss.attention_weight for a in STUDIES["table-7"].arms] == [0.5, 1.0, 1.5, 2.0]
     assert [a.lesson.maps[0][1].layer for a in STUDIES["table-5"].arms[:3]] == [0, 1, 2]
     assert (
         not arm("table-5", "logit").lesson.pairs and arm("table-5", "attention").lesson.loss.logits == "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ from limpet.models import DeAOT
 from limpet.tensor_files import read_tensors
 from limpet.training import loop
 from limpet.training import rollout as objective
-from limpet.training.checkpoint import load_checkpoint
+from limpet.training.checkpoint import load_checkpoint, resumed_config
 from limpet.training.config import TrainConfig
 from limpet.training.loop import CHECKPOINT, Run, batches_ahead, train
 from limpet.training.schedule import ema_decay, learning_rate
 
-from .tiny import make_stills, tiny_run
+from .tiny import CLIPS, make_stills, tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -145,18 +146,32 @@ def test_rates_and_length_may_change_when_resuming_and_the_rest_stays(
     tmp_path: Path, stills: StillsFolder
 ) -> None:
     start(tmp_path, stills, tiny_run(steps=3, learning_rate=1e-3, weight_decay=0.05))
-    start(tmp_path, stills, tiny_run(steps=4, learning_rate=5e-4, weight_decay=0.01), resume=True)
+    start(tmp_path, stills, tiny_run(steps=4, learning_rate=5e-4, weight_decay=0.05), resume=True)
     config = load_checkpoint(tmp_path / CHECKPOINT).config
     assert (config.steps, config.learning_rate, config.weight_decay) == (4, 5e-4, 0.05)
+    fixed = tiny_run(steps=5, weight_decay=0.01, clips=replace(CLIPS, seed=3, batch=2))
+    message = r"batch was 1, is now 2; seed was 0, is now 3; weight_decay was 0\.05, is now 0\.01; resume it without"
+    with pytest.raises(DataError, match=message):
+        start(tmp_path, stills, fixed, resume=True)
+
+
+def test_settings_that_were_not_given_are_those_of_the_checkpoint(
+    tmp_path: Path, stills: StillsFolder
+) -> None:
+    begun = tiny_run(steps=3, weight_decay=0.05)
+    start(tmp_path, stills, begun)
+    assert resumed_config(TrainConfig(), tmp_path, ()) == begun
+    longer = replace(begun, steps=9)
+    assert resumed_config(TrainConfig(steps=9), tmp_path, ("steps", "weight_decay_of_another")) == longer
+    with pytest.raises(DataError, match=r"weight_decay was 0\.05, is now 0\.07"):
+        resumed_config(TrainConfig(), tmp_path, ("steps", "weight_decay"))
 
 
 def test_what_cannot_be_resumed_is_refused(tmp_path: Path, stills: StillsFolder) -> None:
     with pytest.raises(DataError, match=r"there is no checkpoint at .*; start without --resume"):
         start(tmp_path / "none", stills, resume=True)
     start(tmp_path / "run", stills, tiny_run(steps=1))
-    message = (
-        r"the run in .* trains 'deaot-t', not 'deaot-s'; go on with --model deaot-t, or choose another folder"
-    )
+    message = r"the run in .* was begun with other settings: model was 'deaot-t', is now 'deaot-s'"
     with pytest.raises(DataError, match=message):
         start(tmp_path / "run", stills, tiny_run(model="deaot-s"), resume=True)
     path = tmp_path / "run" / CHECKPOINT

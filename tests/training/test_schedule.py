@@ -22,7 +22,7 @@ from limpet.training.schedule import (
     set_learning_rate,
 )
 
-CONFIG = TrainConfig(steps=1000, learning_rate=1e-3, min_learning_rate=1e-5, warm_up=0.1)
+CONFIG = TrainConfig(steps=1000, learning_rate=1e-3, min_learning_rate=1e-5, warmup_ratio=0.1)
 
 
 def test_the_rate_rises_linearly_to_its_peak() -> None:
@@ -40,10 +40,10 @@ def test_the_rate_falls_by_a_power_to_the_smallest() -> None:
     assert learning_rate(CONFIG, 1000) == learning_rate(CONFIG, 1200) == pytest.approx(1e-5)
 
 
-@pytest.mark.parametrize("warm_up", [0.0, 1.0])
-def test_rates_stay_in_range_for_any_warm_up(warm_up: float) -> None:
+@pytest.mark.parametrize("warmup_ratio", [0.0, 1.0])
+def test_rates_stay_in_range_for_any_warm_up(warmup_ratio: float) -> None:
     for steps in (1, 2, 7):
-        config = TrainConfig(steps=steps, warm_up=warm_up)
+        config = TrainConfig(steps=steps, warmup_ratio=warmup_ratio)
         rates = [learning_rate(config, step) for step in range(steps)]
         assert all(config.min_learning_rate < rate <= config.learning_rate for rate in rates)
         assert max(rates) == pytest.approx(config.learning_rate), "the peak is reached"
@@ -115,23 +115,25 @@ def test_settings_are_passed_on() -> None:
 
 
 def test_the_average_forgets_its_start_and_then_grows_long() -> None:
-    config = TrainConfig(steps=1000, averaging=0.1)
+    config = TrainConfig(steps=1000, ema_horizon=0.1)
     assert ema_decay(config, 0) == pytest.approx(0.1)
     assert ema_decay(config, 10) == pytest.approx(11 / 20)
     assert ema_decay(config, 999) == pytest.approx(0.99)
-    assert ema_decay(TrainConfig(steps=1, averaging=0.0), 500) == pytest.approx(0.5)
+    assert ema_decay(TrainConfig(steps=1, ema_horizon=0.0), 500) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "steps is 0; train for at least one step"),
-        ({"min_learning_rate": 1e-3}, r"smallest 0\.001, peak 0\.0002; expected 0 < smallest <= peak"),
-        ({"min_learning_rate": 0.0}, "expected 0 < smallest <= peak"),
-        ({"warm_up": 1.5}, r"warm_up is 1\.5, expected a share from 0 to 1"),
-        ({"aux_loss_until": -0.5}, r"aux_loss_until is -0\.5, expected a share from 0 to 1"),
-        ({"teacher_forcing_until": 2}, "teacher_forcing_until is 2, expected a share"),
-        ({"averaging": -1}, "averaging is -1, expected a share"),
+        ({"steps": 0}, "steps is 0, expected a number of at least 1"),
+        ({"min_learning_rate": 1e-3}, r"min_learning_rate is 0\.001, above the peak learning_rate 0\.0002"),
+        ({"min_learning_rate": 0.0}, r"min_learning_rate is 0\.0, expected a number above 0"),
+        ({"warmup_ratio": 1.5}, r"warmup_ratio is 1\.5, expected a number from 0 to 1"),
+        ({"aux_loss_until": -0.5}, r"aux_loss_until is -0\.5, expected a number from 0 to 1"),
+        ({"teacher_forcing_until": 2}, "teacher_forcing_until is 2, expected a number from 0 to 1"),
+        ({"ema_horizon": -1}, "ema_horizon is -1, expected a number from 0 to 1"),
+        ({"long_term_gap": 0}, "long_term_gap is 0, expected a number of at least 1"),
+        ({"precision": "fp8"}, "precision is 'fp8', expected one of bf16-mixed, 32-true"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], message: str) -> None:

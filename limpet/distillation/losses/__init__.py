@@ -1,11 +1,7 @@
 """How far a student is from its teacher: functions of tensors, which know no model."""
 
 from limpet.distillation.losses.cka import cka_loss
-from limpet.distillation.losses.combined import (
-    DistillationLoss,
-    DistillationLossConfig,
-    distillation_loss,
-)
+from limpet.distillation.losses.combined import DistillationLoss, distillation_loss
 from limpet.distillation.losses.dist import dist_losses, inter_object_loss, intra_object_loss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
 from limpet.distillation.losses.projections import HintLoss, ProjectorEnsembleLoss
@@ -13,7 +9,6 @@ from limpet.distillation.losses.representation import representation_loss
 
 __all__ = [
     "DistillationLoss",
-    "DistillationLossConfig",
     "HintLoss",
     "ProjectorEnsembleLoss",
     "cka_loss",

@@ -1,58 +1,23 @@
 """The loss of distillation: logits and attention maps together (distillation paper, eq. 12), each term a setting.
 
-The settings repeat the paper's tables: the whole (Tables 6 and 7, with ``balance``), DIST alone (Table 2, attention
-"none"), KL instead of CKA (Table 4), the inter-object loss alone (Table 6), plain KL on the logits (Table 8). Which
-layer's map is compared (Table 5) is the caller's choice of what to pass.
+The settings repeat the paper's tables: the whole (Tables 6 and 7, with ``attention_weight``), DIST alone (Table 2,
+attention "none"), KL instead of CKA (Table 4), the inter-object loss alone (Table 6), plain KL on the logits (Table 8).
+Which layer's map is compared (Table 5) is the caller's choice of what to pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from limpet.core.errors import DataError
+from limpet.distillation.config import DistillationLossConfig
 from limpet.distillation.losses.cka import cka_loss
-from limpet.distillation.losses.dist import SLOTS, dist_losses, inter_object_loss, intra_object_loss
+from limpet.distillation.losses.dist import dist_losses, inter_object_loss, intra_object_loss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
 from limpet.models.attention_map import AttentionMap
-
-LOGITS = ("dist", "inter", "intra", "kl", "none")
-ATTENTION = ("cka", "kl", "none")
-
-
-@dataclass(frozen=True)
-class DistillationLossConfig:
-    """Which terms count.
-
-    logits: "dist" (inter- and intra-object), one of the two alone, "kl", or "none".
-    attention: "cka", "kl" or "none". With "none" for both the loss is zero.
-    balance: lambda, the weight of the attention term.
-    temperature: of "kl" on the logits; the others have none.
-    slots: of the inter-object loss: the objects that the models hold at once, and the background.
-    """
-
-    logits: str = "dist"
-    attention: str = "cka"
-    balance: float = 1.5
-    temperature: float = 1.0
-    slots: int = SLOTS
-
-    def __post_init__(self) -> None:
-        for name, known in (("logits", LOGITS), ("attention", ATTENTION)):
-            if getattr(self, name) not in known:
-                raise DataError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        if not self.balance >= 0:
-            raise DataError(f"balance is {self.balance}, expected a weight of 0 or more (the paper has 1.5)")
-        if not self.temperature > 0:
-            raise DataError(f"temperature is {self.temperature}, expected a number above 0")
-        if self.slots < 3:
-            raise DataError(
-                f"slots is {self.slots}, expected at least 3 (ten objects and the background are 11)"
-            )
 
 
 class DistillationLoss(NamedTuple):
@@ -84,7 +49,7 @@ def distillation_loss(
     """
     logits = _logit_terms(student, teacher, config)
     attention = _attention_terms(maps, config)
-    weighted = [*logits.values(), *(config.balance * term for term in attention.values())]
+    weighted = [*logits.values(), *(config.attention_weight * term for term in attention.values())]
     loss = torch.stack(weighted).sum() if weighted else student.new_zeros(())
     return DistillationLoss(loss, {name: term.detach() for name, term in {**logits, **attention}.items()})
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from limpet.core.errors import DataError
+from limpet.distillation.config import DistillationLossConfig
 from limpet.distillation.losses import (
-    DistillationLossConfig,
     cka_loss,
     distillation_loss,
     inter_object_loss,
@@ -47,13 +47,13 @@ def terms_of(student: Tensor, teacher: Tensor, ours: AttentionMap, theirs: Atten
     ("settings", "weights"),
     [
         ({}, {"inter": 1, "intra": 1, "attention_cka": 1.5}),
-        ({"balance": 0.5}, {"inter": 1, "intra": 1, "attention_cka": 0.5}),
+        ({"attention_weight": 0.5}, {"inter": 1, "intra": 1, "attention_cka": 0.5}),
         ({"attention": "kl"}, {"inter": 1, "intra": 1, "attention_kl": 1.5}),
         ({"attention": "none"}, {"inter": 1, "intra": 1}),
         ({"attention": "none", "logits": "inter"}, {"inter": 1}),
         ({"logits": "intra"}, {"intra": 1, "attention_cka": 1.5}),
         ({"attention": "none", "logits": "kl", "temperature": 2.0}, {"logits_kl": 1}),
-        ({"logits": "none", "balance": 2.0}, {"attention_cka": 2.0}),
+        ({"logits": "none", "attention_weight": 2.0}, {"attention_cka": 2.0}),
     ],
 )
 def test_the_loss_is_the_sum_of_its_terms(settings: dict[str, Any], weights: dict[str, float]) -> None:
@@ -114,10 +114,10 @@ def test_the_attention_term_needs_maps() -> None:
     [
         ({"logits": "mse"}, "logits is 'mse', expected one of dist, inter, intra, kl, none"),
         ({"attention": "dist"}, "attention is 'dist', expected one of cka, kl, none"),
-        ({"balance": -1.0}, r"balance is -1\.0, expected a weight of 0 or more"),
-        ({"balance": float("nan")}, "balance is nan"),
+        ({"attention_weight": -1.0}, r"attention_weight is -1\.0, expected a number of at least 0"),
+        ({"attention_weight": float("nan")}, "attention_weight is nan"),
         ({"temperature": 0.0}, r"temperature is 0\.0, expected a number above 0"),
-        ({"slots": 2}, "slots is 2, expected at least 3"),
+        ({"slots": 2}, "slots is 2, expected a number of at least 3"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -1,0 +1,102 @@
+"""The settings of training clips. ``limpet train`` and ``limpet distill`` make options from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from limpet.core.errors import DataError
+from limpet.core.options import check_options, option
+
+CLIPS = "Training clips"
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """How training clips are made. Pairs are (at the start, at the end) of the training and change linearly.
+
+    The defaults are those of AOT and DeAOT: 5 frames of 465 x 465 pixels, 4 clips per GPU. They need a GPU; on a CPU
+    3 frames of 257 pixels and 2 clips take a few seconds per step.
+    """
+
+    frames: int = option(5, help="Frames per clip (T).", group=CLIPS, min=2, metavar="N", primary=True)
+    size: int = option(
+        465,
+        help="Side of the square clips in pixels: 16k + 1, such as 257, 321 or 465.",
+        group=CLIPS,
+        min=33,
+        metavar="PIXELS",
+        primary=True,
+    )
+    batch: int = option(
+        4, help="Batch size per device, in clips (B).", group=CLIPS, min=1, metavar="N", primary=True
+    )
+    seed: int = option(
+        0,
+        help="Seed of everything random: the same seed and step give the same clips.",
+        group=CLIPS,
+        min=0,
+        metavar="N",
+    )
+    video_prob: tuple[float, float] = option(
+        (0.5, 0.5),
+        help="Probability that a clip comes from a video, at the start and at the end of the training; the others are "
+        "synthetic, made from photos.",
+        group=CLIPS,
+        min=0,
+        max=1,
+        metavar="A B",
+    )
+    crowd_prob: tuple[float, float] = option(
+        (0.0, 0.0),
+        help="Probability of a crowded clip, at the start and at the end: up to ten objects, many of which look alike.",
+        group=CLIPS,
+        min=0,
+        max=1,
+        metavar="A B",
+    )
+    attached_object_prob: float = option(
+        0.0,
+        help="Probability that a pasted object is attached to another one and moves with it.",
+        group=CLIPS,
+        min=0,
+        max=1,
+    )
+    max_frame_gap: tuple[int, int] = option(
+        (2, 6),
+        help="Maximum frame gap between neighbouring frames of a clip, in frames of the data set, at the start and at "
+        "the end of the training.",
+        group=CLIPS,
+        min=1,
+        metavar="A B",
+    )
+    max_objects: int = option(
+        10, help="Maximum number of objects per clip (N).", group=CLIPS, min=1, max=255, metavar="N"
+    )
+    min_pixels: int = option(
+        50,
+        help="An object smaller than this in the first frame is background in the whole clip.",
+        group=CLIPS,
+        min=1,
+        metavar="PIXELS",
+    )
+    crop_side: tuple[float, float] = option(
+        (0.5, 1.0),
+        help="Smallest and largest side of a video's crop, as a share of the video's shorter side.",
+        group=CLIPS,
+        above=0,
+        max=1,
+        metavar="A B",
+    )
+    image_cache_gb: float = option(
+        4.0,
+        help="Decoded photos, and as much again of decoded frames, that a process keeps in memory, in GB.",
+        group=CLIPS,
+        min=0,
+        metavar="GB",
+        may_change=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.size % 16 != 1:
+            raise DataError(f"size is {self.size}, expected 16k + 1 pixels, such as 257, 321 or 465")
