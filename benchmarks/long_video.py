@@ -46,7 +46,7 @@ def make_tracker(options: argparse.Namespace) -> Tracker:
     model = build_model(config)
     with torch.no_grad():  # else plain random weights see the same everywhere, and no frame is worth keeping
         model.decoder.conv_out.weight.mul_(30)
-    policy = find_policy(options.memory, config.long_term_gap, budget_bytes(options.budget))
+    policy = find_policy(options.memory, config, budget_bytes(options.budget))
     return Tracker(model, memory=policy, **settings)
 
 

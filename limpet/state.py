@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +130,10 @@ class TrackerState:
     def mask_array(self) -> NDArray[np.uint8]:
         """``mask`` as an array (H, W) that shares no memory with the state."""
         return self.mask.cpu().numpy().copy()
+
+    def with_mask(self, mask: NDArray[np.uint8]) -> TrackerState:
+        """The same state with other ids (H, W) in place of those predicted for the last frame; memories stay."""
+        return replace(self, mask=torch.from_numpy(np.array(mask)).to(self.mask.device))
 
     def to(self, device: torch.device | str) -> TrackerState:
         """The same state on another device."""

@@ -103,20 +103,20 @@ def _import_engine(config: BenchConfig) -> None:
 
 def _run_facts(config: BenchConfig, target: BenchTarget, recording: Recording) -> RunFacts:
     facts = target.tracker.facts(config.size)
-    height, width = facts["network_size"]
+    height, width = facts.network_size
     return RunFacts(
         what="end to end" if config.end_to_end else "steps",
-        model=facts["model"],
+        model=facts.model,
         weights=target.weights,
         engine=target.engine,
         bundle=None if config.bundle is None else config.bundle.name,
-        precision={"bfloat16": "bf16", "float32": "fp32"}.get(facts["precision"], facts["precision"]),
+        precision={"bfloat16": "bf16", "float32": "fp32"}.get(facts.precision, facts.precision),
         device=target.device,
         threads=config.threads,
         frame_size=config.size,
         network_size=(height, width),
         objects=config.objects,
-        memory=facts["memory"],
+        memory=facts.memory,
         frames=config.frames,
         warm_up=config.warm_up,
         overlay=config.overlay,

@@ -1,13 +1,16 @@
-"""What following a whole video asks of a tracker and of its state. Needs no torch.
+"""What following a video asks of a tracker and of its state: the one protocol that all trackers fulfil.
 
-``Tracker`` is one such tracker; one that was exported and runs without torch is another
-(limpet/runtime/exported_tracker.py).
+``limpet.Tracker`` is such a tracker, and ``limpet.load_exported`` gives another one that runs without torch. Tracking,
+projects, evaluation and measurements take any of them. Nothing here needs torch.
+
+Legend: H W pixels of the frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +21,48 @@ Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) of ids
 
 
+@dataclass(frozen=True)
+class TrackerFacts:
+    """Everything besides the video and the masks that the results of a tracker depend on; reports record it.
+
+    Attributes:
+        model: name of the model. weights_sha256: hash of its weights file.
+        precision: of the network's arithmetic, for instance "float32".
+        network_size: (height, width) in pixels of the network's input.
+        augmentation: the views of test-time augmentation in words, or None.
+        calibration: the Platt scaling of confidences, or None.
+        memory: name of the memory policy. memory_gap, memory_max_frames, memory_budget_mb: its settings.
+        objects_at_once: how many objects share one pass, where that is less than the model allows.
+        device: "cpu", "cuda", or the runtime of an exported tracker.
+        bundle: of an exported tracker, how it was exported.
+    """
+
+    model: str
+    weights_sha256: str
+    precision: str
+    network_size: tuple[int, int]
+    augmentation: str | None
+    calibration: Calibration | None
+    memory: str
+    memory_gap: int | None
+    memory_max_frames: int | None
+    memory_budget_mb: float | None
+    objects_at_once: int | None
+    device: str
+    bundle: Mapping[str, str] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it; ``bundle`` only where there is one."""
+        facts = asdict(self) | {"network_size": list(self.network_size)}
+        if self.calibration is not None:
+            facts["calibration"] = [self.calibration.slope, self.calibration.offset]
+        if self.bundle is None:
+            del facts["bundle"]
+        return facts
+
+
 class State(Protocol):
-    """What is known after a frame, as of ``limpet.TrackerState``."""
+    """What is known after a frame, see ``limpet.TrackerState``."""
 
     @property
     def object_ids(self) -> tuple[int, ...]: ...
@@ -27,20 +70,27 @@ class State(Protocol):
     def frame_index(self) -> int: ...
     @property
     def confidence(self) -> Mapping[int, float]: ...
-    def mask_array(self) -> Mask: ...
+    def mask_array(self) -> Mask:
+        """The ids of the last frame, uint8 (H, W); a copy."""
+
+    def with_mask(self, mask: Mask) -> Self:
+        """The same state with other ids, uint8 (H, W), in place of those predicted for the last frame."""
 
 
 AnyState = TypeVar("AnyState", bound=State)
 
 
 class AnyTracker(Protocol[AnyState]):
-    """What is asked of a tracker; ``start``, ``step`` and ``add`` are as of ``limpet.Tracker``.
+    """What is asked of a tracker. ``start``, ``step`` and ``add`` are documented at ``limpet.Tracker``.
 
     Attributes:
-        calibration: what made confidences of soft IoUs; None where nothing did.
-        resumable: whether its states can be written to a disk, so that a killed run can go on.
+        name: of the model, for reports.
+        calibration: the Platt scaling that makes confidences of soft IoUs; None where nothing was measured.
+        resumable: whether its states can be written to a disk, so that a killed run can be resumed.
     """
 
+    @property
+    def name(self) -> str: ...
     @property
     def calibration(self) -> Calibration | None: ...
     @property
@@ -51,7 +101,7 @@ class AnyTracker(Protocol[AnyState]):
     def add(self, frame: Image, mask: Mask, state: AnyState, /) -> AnyState: ...
 
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
-        """Raises LimpetError where frames of (H, W) or so many objects are more than the tracker can do."""
+        """Raises LimpetError if the tracker cannot take frames of (H, W) or so many objects."""
 
-    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
-        """All that results depend on besides video and masks, as plain data for the report."""
+    def facts(self, frame_size: tuple[int, int]) -> TrackerFacts:
+        """What the results on frames of (H, W) depend on."""

@@ -109,7 +109,7 @@ def _made_with(tracker: Tracker, config: LabelConfig) -> dict[str, Any]:
         "weights_sha256": tracker.weights_sha256,
         "precision": str(tracker.model.dtype).removeprefix("torch."),
         "sizes": asdict(tracker.sizes),
-        "memory": [policy.name, policy.gap, policy.most, policy.max_bytes],
+        "memory": [policy.name, policy.gap, policy.max_frames, policy.max_bytes],
         "augmentation": str(getattr(tracker, "augmentation", "")),
     }
     settings = asdict(config)

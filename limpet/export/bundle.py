@@ -24,7 +24,7 @@ from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.exported_tracker import load_exported
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
 from limpet.tracking.load import load
-from limpet.tracking.memory_policies import OFFICIAL_GAP
+from limpet.tracking.memory_policies import default_policy, model_gap
 from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
@@ -142,11 +142,11 @@ def load_for(plan: ExportPlan) -> Tracker:
 
 def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
     """Sizes and places. A model that was trained with a growing memory gets a ring, others none."""
-    gap = tracker.config.long_term_gap
-    ring = (RING if gap else 0) if plan.ring is None else plan.ring
+    keeps_frames = default_policy(tracker.config).max_frames != 0
+    ring = (RING if keeps_frames else 0) if plan.ring is None else plan.ring
     frame_size = plan.frame_size or EXAMPLE_SIZE
     network = tracker.sizes.network_size(*frame_size)
-    chosen = plan.gap or gap or OFFICIAL_GAP
+    chosen = plan.gap or model_gap(tracker.config)
     return FixedConfig(frame_size, network, plan.objects, plan.references, ring, chosen)
 
 

@@ -100,7 +100,9 @@ def reference_tracker(manifest: Manifest, weights: Path | None = None) -> Tracke
     Raises:
         WeightsError: these are not the bundle's weights.
     """
-    memory: MemoryPolicy | str = Ring(gap=manifest.gap, most=manifest.ring) if manifest.ring else "first"
+    memory: MemoryPolicy | str = (
+        Ring(gap=manifest.gap, max_frames=manifest.ring) if manifest.ring else "first"
+    )
     tracker = load(
         manifest.model,
         weights=weights,

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limpet.core.masks import decode_mask, encode_mask
+from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.project_file import Edit
 from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table, write_page
 
-Mask = NDArray[np.uint8]
 _OPEN_PAGES = 2
 
 

@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.uint8]
+from limpet.core.tracker_protocol import Mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from limpet.core.errors import ProjectError, VideoError
+from limpet.core.tracker_protocol import AnyTracker, Image, Mask
 from limpet.project.frame_access import FrameAccess
 from limpet.project.key_frames import Keys
-from limpet.project.merge_passes import Mask, Predicted, with_given
+from limpet.project.merge_passes import Predicted, with_given
 
 MAX_REFERENCES = 3
 """Key frames that a pass knows beside the one it begins at; more make every step slower."""
-
-Image = NDArray[np.uint8]
-
-
-class TrackerLike(Protocol):
-    """What a pass needs of a tracker: ``limpet.Tracker`` or anything of the same behaviour."""
-
-    def start(self, frame: Image, mask: Mask) -> Any: ...
-    def step(self, frame: Image, state: Any) -> tuple[Mask, Any]: ...
-    def add(self, frame: Image, mask: Mask, state: Any) -> Any: ...
 
 
 class Pass:
@@ -37,7 +25,7 @@ class Pass:
     """
 
     def __init__(
-        self, tracker: TrackerLike, frames: FrameAccess, keys: Keys, mask: Callable[[int], Mask]
+        self, tracker: AnyTracker[Any], frames: FrameAccess, keys: Keys, mask: Callable[[int], Mask]
     ) -> None:
         self._tracker, self._frames, self._keys, self._mask = tracker, frames, keys, mask
 
@@ -66,7 +54,7 @@ class Pass:
                 continue
             before = state
             labels, state = self._tracker.step(frame.image, state)
-            confidence = dict(getattr(state, "confidence", {}))
+            confidence = dict(state.confidence)
             given = self._keys.at(frame.index)
             if given:
                 labels = with_given(labels, self._mask(frame.index), given)
@@ -118,5 +106,4 @@ class Pass:
             named = labels
         if not named.any():
             return before  # nothing at all is to be seen: the frame teaches nothing
-        mask = torch.from_numpy(labels.copy()).to(state.mask.device)
-        return self._tracker.add(image, named, replace(state, mask=mask))
+        return self._tracker.add(image, named, state.with_mask(labels))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from limpet.core.errors import ProjectError, VideoError
+from limpet.core.tracker_protocol import AnyTracker
 from limpet.project.draft import Draft
 from limpet.project.folder import Folder
 from limpet.project.manual_edits import EditableProject
-from limpet.project.passes import TrackerLike
 from limpet.project.project_view import ProjectView, names_of
 from limpet.project.propagation import Job, OnFrame, Outcome, all_jobs, one_way, run_jobs
 from limpet.project.tidy import Tidied, tidy
@@ -47,7 +47,7 @@ class Project(EditableProject):
         reference = VideoReference.of(video, Path(folder))
         return cls(Folder.create(Path(folder), reference))
 
-    def propagate(self, tracker: TrackerLike, on_frame: OnFrame | None = None) -> Outcome:
+    def propagate(self, tracker: AnyTracker[Any], on_frame: OnFrame | None = None) -> Outcome:
         """Bring up to date what is empty or stale: between key frames from both, after the last one forwards.
 
         Args:
@@ -67,7 +67,7 @@ class Project(EditableProject):
 
     def propagate_forwards(
         self,
-        tracker: TrackerLike,
+        tracker: AnyTracker[Any],
         start: int,
         last: int | None = None,
         objects: Collection[int] | None = None,
@@ -92,7 +92,7 @@ class Project(EditableProject):
 
     def propagate_backwards(
         self,
-        tracker: TrackerLike,
+        tracker: AnyTracker[Any],
         start: int,
         first: int | None = None,
         objects: Collection[int] | None = None,
@@ -112,7 +112,7 @@ class Project(EditableProject):
 
     def propagate_between(
         self,
-        tracker: TrackerLike,
+        tracker: AnyTracker[Any],
         left: int,
         right: int,
         objects: Collection[int] | None = None,

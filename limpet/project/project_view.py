@@ -6,17 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from limpet.core.masks import decode_mask
+from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.key_frames import Keys, Status
 from limpet.project.project_file import Edit
 from limpet.project.snapshot import PAGE
 from limpet.video.video_reader import VideoReader
-
-Mask = NDArray[np.uint8]
 
 
 class ProjectView:

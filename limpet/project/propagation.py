@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from limpet.core.errors import LimpetError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.masks import decode_mask, encode_mask
+from limpet.core.tracker_protocol import AnyTracker
 from limpet.project.draft import Draft
 from limpet.project.folder import Folder
 from limpet.project.frame_access import FrameAccess
 from limpet.project.key_frames import Keys
 from limpet.project.merge_passes import Predicted, choose, compose
-from limpet.project.passes import Pass, TrackerLike
+from limpet.project.passes import Pass
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Outcome:
 
 def run_jobs(
     folder: Folder,
-    tracker: TrackerLike,
+    tracker: AnyTracker[Any],
     plan: Callable[[Draft], list[Job]],
     what: str,
     on_frame: OnFrame | None,
@@ -205,8 +207,7 @@ def run_jobs(
     """
     draft = Draft(folder)
     jobs = plan(draft)
-    name = getattr(tracker, "name", "")
-    what = f"{what} with {name}" if name else what
+    what = f"{what} with {tracker.name}" if tracker.name else what
     with folder.head.video.open(folder.path) as reader:
         frames = FrameAccess(reader)
         keys = Keys(draft.snapshot, draft.entry)

@@ -21,14 +21,13 @@ from limpet.core.calibration import Calibration
 from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.core.groups import check_mask, into_slots, object_ids
 from limpet.core.sizes import STRIDE, SizeRule, check_frame, resize_frame
+from limpet.core.tracker_protocol import Image, Mask, TrackerFacts
 from limpet.runtime.engine import Engine, EngineOptions, open_engine
 from limpet.runtime.exported_state import Places, with_reference
 from limpet.runtime.manifest import Manifest
 
 MIN_SIDE = 2 * STRIDE
 """Of what the network sees, in pixels, where the size was left open (limpet/export/dynamic_shapes.py)."""
-Image = NDArray[np.uint8]  # (H, W, 3) RGB
-Mask = NDArray[np.uint8]  # (H, W) of ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +59,10 @@ class ExportedState:
     def mask_array(self) -> Mask:
         """A copy of ``mask``."""
         return self.mask.copy()
+
+    def with_mask(self, mask: Mask) -> ExportedState:
+        """The same state with other ids (H, W) in place of those predicted for the last frame."""
+        return replace(self, mask=np.array(mask))
 
 
 class ExportedTracker:
@@ -99,27 +102,28 @@ class ExportedTracker:
         self.network_size(frame_size)
         self._check_count(object_ids)
 
-    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
-        """As of ``Tracker.facts``; ``device`` says which runtime computes."""
+    def facts(self, frame_size: tuple[int, int]) -> TrackerFacts:
+        """See ``Tracker.facts``; ``device`` is the runtime that computes."""
         manifest = self.manifest
-        return {
-            "model": manifest.model,
-            "weights_sha256": manifest.weights_sha256,
-            "precision": self.engine.precision,
-            "network_size": list(self.network_size(frame_size)),
-            "augmentation": None,
-            "calibration": self.calibration and [self.calibration.slope, self.calibration.offset],
-            "memory": f"{manifest.references} references, {manifest.ring} in a ring",
-            "memory_gap": manifest.gap if manifest.ring else None,
-            "memory_most": manifest.references + manifest.ring,
-            "memory_budget_mb": None,
-            "device": self.engine.runtime,
-            "bundle": {
+        return TrackerFacts(
+            model=manifest.model,
+            weights_sha256=manifest.weights_sha256,
+            precision=self.engine.precision,
+            network_size=self.network_size(frame_size),
+            augmentation=None,
+            calibration=self.calibration,
+            memory=f"{manifest.references} references, {manifest.ring} in a ring",
+            memory_gap=manifest.gap if manifest.ring else None,
+            memory_max_frames=manifest.references + manifest.ring,
+            memory_budget_mb=None,
+            objects_at_once=None,
+            device=self.engine.runtime,
+            bundle={
                 "backend": manifest.backend,
                 "precision": manifest.precision,
                 "limpet": manifest.limpet,
             },
-        }
+        )
 
     def network_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of what the network sees of frames of (H, W). Raises VideoError for a size it cannot take."""

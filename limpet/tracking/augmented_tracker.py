@@ -19,6 +19,7 @@ from torch import Tensor
 from limpet.core.errors import ModelError
 from limpet.core.groups import check_mask
 from limpet.core.sizes import STRIDE, check_frame
+from limpet.core.tracker_protocol import TrackerFacts
 from limpet.models.base import Model
 from limpet.state import TrackerState
 from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states
@@ -107,9 +108,9 @@ class AugmentedTracker(Tracker):
         super().__init__(model, device, max_size=max_size, name=name, **options)
         self.augmentation = augmentation
 
-    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
-        """As ``Tracker.facts``, with the views."""
-        return super().facts(frame_size) | {"augmentation": str(self.augmentation)}
+    def facts(self, frame_size: tuple[int, int]) -> TrackerFacts:
+        """See ``Tracker.facts``; the views are among them."""
+        return replace(super().facts(frame_size), augmentation=str(self.augmentation))
 
     @torch.inference_mode()
     def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:

@@ -25,7 +25,7 @@ from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD, SizeRule
 from limpet.models.base import Model
 from limpet.models.fixed_size import FixedConfig, FixedState, StartGraph, StepGraph
 from limpet.models.inference import Precision, for_inference
-from limpet.tracking.memory_policies import FEW, OFFICIAL_GAP
+from limpet.tracking.memory_policies import DEFAULT_FRAMES, default_policy, model_gap
 
 WARM_UP = 3  # steps before a CUDA graph is captured, so that libraries have made their choices
 
@@ -69,10 +69,10 @@ class BatchedTracker:
         self.device, self.streams = torch.device(device), streams
         fast = for_inference(model, self.device, precision)
         sizes = SizeRule(max_short=max_size, align_corners=model.config.align_corners)
-        gap = model.config.long_term_gap
-        kept = ring if ring is not None else (FEW if gap else 0)
+        keeps_frames = default_policy(model.config).max_frames != 0
+        kept = ring if ring is not None else (DEFAULT_FRAMES if keeps_frames else 0)
         self.config = FixedConfig(
-            frame_size, sizes.network_size(*frame_size), objects, ring=kept, gap=gap or OFFICIAL_GAP
+            frame_size, sizes.network_size(*frame_size), objects, ring=kept, gap=model_gap(model.config)
         )
         self._begin = _Begin(fast, self.config).to(self.device).eval()
         step = _Step(fast, self.config).to(self.device).eval()

@@ -63,7 +63,7 @@ def load(
     entry = find(name)
     config = entry.config()
     augmentation = Augmentation(flip, tuple(scales))
-    policy = find_policy(memory, config.long_term_gap, budget_bytes(memory_budget_mb))
+    policy = find_policy(memory, config, budget_bytes(memory_budget_mb))
     chosen = choose_device(device)
     path = find_weights(name, weights)
     content = content or read_weights(path)

@@ -1,62 +1,67 @@
-"""Memory policies: which frames of the past a tracker goes on reading, chosen by name.
+"""Memory policies: which past frames stay in the long-term memory and are attended to.
 
-A policy is a value without state of its own. It looks at facts (``StoredFrame``), never at tensors: frames come in
-the newest first, frames go out in the same order. How to add one: docs/memory.md.
+A policy is a value without state of its own. It looks at facts (``StoredFrame``), never at tensors: it is given frames,
+the newest first, and returns those that stay in the same order. docs/memory.md describes how to add one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from limpet.core.errors import ModelError
 from limpet.state import StoredFrame
 
+if TYPE_CHECKING:
+    from limpet.models.base import ModelConfig
+
 Frames = tuple[StoredFrame, ...]
 
 OFFICIAL_GAP = 5  # frames between memories when AOT and DeAOT are tested
-FEW = 8  # tracked frames where nobody says how many; RMem finds a handful better than all of a long video
+DEFAULT_FRAMES = (
+    8  # tracked frames, if not said otherwise; RMem finds a handful better than all of a long video
+)
 MB = 10**6
 
 
 @dataclass(frozen=True)
 class MemoryPolicy:
-    """What every policy tells; the base of those below.
+    """The settings that every policy has; the base class of those below.
 
-    Frames with masks that a person gave are references: no policy drops them, only a lack of bytes does. All others
-    are tracked frames.
+    Frames with masks that a person gave are references. No policy drops them; only the byte budget can. All other
+    frames are tracked frames.
 
-    gap: a tracked frame is offered every so many frames; None offers none.
-    most: how many tracked frames a group may keep; None sets no limit.
-    max_bytes: for the whole state, all groups and the short-term memory together; None sets no limit.
+    gap: a tracked frame becomes a candidate for the memory every ``gap`` frames; None means never.
+    max_frames: how many tracked frames a group may keep; None sets no limit.
+    max_bytes: budget for the whole state, all groups and the short-term memory together; None sets no limit.
     """
 
     gap: int | None = OFFICIAL_GAP
-    most: int | None = None
+    max_frames: int | None = None
     max_bytes: int | None = None
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
         if self.gap is not None and self.gap < 1:
-            raise ModelError(f"the memory's gap is {self.gap}, expected at least 1 frame or None")
-        if self.most is not None and self.most < 0:
-            raise ModelError(f"the memory may keep {self.most} tracked frames; expected 0 or more, or None")
+            raise ModelError(f"the gap of the memory is {self.gap}; expected at least 1 frame, or None")
+        if self.max_frames is not None and self.max_frames < 0:
+            raise ModelError(f"max_frames of the memory is {self.max_frames}; expected 0 or more, or None")
         if self.max_bytes is not None and self.max_bytes < 1:
             raise ModelError(
-                f"the memory budget is {self.max_bytes / MB:g} MB; expected more than 0, or none"
+                f"the memory budget is {self.max_bytes / MB:g} MB; expected more than 0, or None"
             )
 
-    def least(self, frames: Frames) -> StoredFrame:
-        """The tracked frame that is missed least: the oldest, unless a policy knows better."""
+    def choose_eviction(self, frames: Frames) -> StoredFrame:
+        """The tracked frame to drop when one has to go: the oldest, unless a policy overrides this."""
         return tracked(frames)[-1]
 
     def keep(self, frames: Frames) -> Frames:
-        """Those that stay, however many bytes there are. ``frames[0]`` may be newly offered."""
-        while self.most is not None and len(tracked(frames)) > self.most:
-            frames = without(frames, self.least(frames))
+        """The frames that stay, the byte budget left aside. ``frames[0]`` may be a new candidate."""
+        while self.max_frames is not None and len(tracked(frames)) > self.max_frames:
+            frames = without(frames, self.choose_eviction(frames))
         return frames
 
 
@@ -65,74 +70,94 @@ class FirstFrame(MemoryPolicy):
     """References only: the first frame and every frame given to ``add`` (AOT and DeAOT T, S and B)."""
 
     gap: int | None = None
-    most: int | None = 0
+    max_frames: int | None = 0
     name: ClassVar[str] = "first"
 
 
 @dataclass(frozen=True)
 class Official(MemoryPolicy):
-    """References and every ``gap``-th frame, for ever (AOT and DeAOT L). With a byte budget the oldest go."""
+    """References and every ``gap``-th frame of the whole video (AOT and DeAOT L). A byte budget drops the oldest."""
 
     name: ClassVar[str] = "official"
 
 
 @dataclass(frozen=True)
 class Ring(MemoryPolicy):
-    """References and the newest ``most`` of every ``gap``-th frame."""
+    """References and the newest ``max_frames`` of every ``gap``-th frame."""
 
-    most: int | None = FEW
+    max_frames: int | None = DEFAULT_FRAMES
     name: ClassVar[str] = "ring"
 
 
 @dataclass(frozen=True)
 class Bounded(MemoryPolicy):
-    """For long video: references and those frames that are sure, and unlike all others that are kept.
+    """For long video: references, and the tracked frames that are both confident and different from one another.
 
-    After each offer the frame with the least worth goes, worth being confidence times distance to the most similar
-    frame that stays. Two frames of the same view are each other's nearest, so that the less sure one goes: what
-    remains are the different views that the video has shown, from its beginning on. The newest frame stays until
-    the next offer. A frame in which no object is seen does not enter.
+    Each time a candidate arrives and there are too many frames, the frame of the lowest value is dropped. The value is
+    the confidence times the distance to the most similar frame in memory. Two frames of the same view are each other's
+    nearest neighbours, so that the less confident one is dropped, and what remains are the different views that the
+    video has shown since its beginning. The newest candidate stays until the next one arrives. A frame in which no
+    object is seen does not enter the memory.
 
-    What is followed: a small memory is not only cheaper but easier to read, and importance is to be balanced with
-    freshness (RMem, Zhou et al., CVPR 2024); no update while the target is absent, and frames kept for what they
-    show rather than when (DAM4SAM, Videnovic et al., CVPR 2025); an old memory is condensed to what represents it
-    (XMem, Cheng and Schwing, ECCV 2022), here whole frames instead of prototypes. Unlike RMem and XMem it
-    does not count how often a frame is read: no attention map need be kept.
+    The ideas come from three papers. A small memory is not only cheaper but also easier to attend to, and relevance
+    has to be balanced with freshness (RMem, Zhou et al., CVPR 2024). There is no update while the target is absent, and
+    frames are kept for what they show rather than for their age (DAM4SAM, Videnovic et al., CVPR 2025). An old memory
+    is condensed to what represents it (XMem, Cheng and Schwing, ECCV 2022), here to whole frames instead of prototypes.
+    Unlike RMem and XMem, this policy does not count how often a frame is attended to, so that no attention map has to
+    be kept.
     """
 
     name: ClassVar[str] = "bounded"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.most is None and self.max_bytes is None:
-            object.__setattr__(self, "most", FEW)  # something has to bound it
+        if self.max_frames is None and self.max_bytes is None:
+            object.__setattr__(self, "max_frames", DEFAULT_FRAMES)  # something has to bound it
 
     def keep(self, frames: Frames) -> Frames:
-        """Without those in which nothing was seen; then as every policy."""
+        """Drops the frames in which nothing was seen, and then does what every policy does."""
         return super().keep(tuple(f for f in frames if f.is_reference or f.confidence > 0))
 
-    def least(self, frames: Frames) -> StoredFrame:
-        """The one of least worth, the older of two equals; the newest only if it is alone."""
+    def choose_eviction(self, frames: Frames) -> StoredFrame:
+        """The frame of the lowest value, the older one of two equals; the newest only if there is no other."""
         newest, *older = tracked(frames)
         if not older:
             return newest
-        worth = {f.index: f.confidence * new for f, new in zip(frames, novelty(frames), strict=True)}
-        return min(older, key=lambda frame: (worth[frame.index], frame.index))
+        values = {f.index: f.confidence * new for f, new in zip(frames, novelty(frames), strict=True)}
+        return min(older, key=lambda frame: (values[frame.index], frame.index))
 
 
 POLICIES: dict[str, type[MemoryPolicy]] = {p.name: p for p in (FirstFrame, Official, Ring, Bounded)}
 
 
-def find_policy(
-    memory: MemoryPolicy | str | None, long_term_gap: int | None, max_bytes: int | None = None
-) -> MemoryPolicy:
-    """A policy with the gap of a model.
+def default_policy(config: ModelConfig, max_bytes: int | None = None) -> MemoryPolicy:
+    """The policy of a model unless the user chooses one; trackers, evaluation and export all ask here.
+
+    Models that were trained with references alone get ``FirstFrame``, others ``Official`` with their own gap.
 
     Args:
-        memory: a name; None for what the model was trained for, "first" where it has no gap, else "official"; a
-            policy is taken as it is, but for the budget.
-        long_term_gap: of the model; where it has none, a policy that needs one takes the official gap.
-        max_bytes: the budget for the whole state, None for none.
+        config: of the model.
+        max_bytes: budget for the whole state; None sets no limit.
+    """
+    if config.long_term_gap is None:
+        return FirstFrame(max_bytes=max_bytes)
+    return Official(gap=config.long_term_gap, max_bytes=max_bytes)
+
+
+def model_gap(config: ModelConfig) -> int:
+    """Frames between two memories for a model; the official gap where the model was trained with references alone."""
+    return config.long_term_gap or OFFICIAL_GAP
+
+
+def find_policy(
+    memory: MemoryPolicy | str | None, config: ModelConfig, max_bytes: int | None = None
+) -> MemoryPolicy:
+    """A policy for a model.
+
+    Args:
+        memory: a name; None for ``default_policy``; a policy is used as it is, except for its budget.
+        config: of the model; named policies use its gap.
+        max_bytes: budget for the whole state; None sets no limit.
 
     Raises:
         ModelError: an unknown name, or a budget of nothing.
@@ -140,18 +165,18 @@ def find_policy(
     if isinstance(memory, MemoryPolicy):
         return memory if max_bytes is None else replace(memory, max_bytes=max_bytes)
     if memory is None:
-        memory = FirstFrame.name if long_term_gap is None else Official.name
+        return default_policy(config, max_bytes)
     if memory not in POLICIES:
         raise ModelError(
             f"there is no memory policy called {memory!r}; the policies are: {', '.join(POLICIES)}"
         )
     if memory == FirstFrame.name:
         return FirstFrame(max_bytes=max_bytes)
-    return POLICIES[memory](gap=long_term_gap or OFFICIAL_GAP, max_bytes=max_bytes)
+    return POLICIES[memory](gap=model_gap(config), max_bytes=max_bytes)
 
 
 def budget_bytes(budget_mb: float | None) -> int | None:
-    """MB (10^6 bytes) -> bytes; None is no limit. Raises ModelError unless it is more than 0."""
+    """MB (10^6 bytes) -> bytes; None sets no limit. Raises ModelError unless it is more than 0."""
     if budget_mb is None:
         return None
     if not 0 < budget_mb < float("inf"):
@@ -160,12 +185,12 @@ def budget_bytes(budget_mb: float | None) -> int | None:
 
 
 def tracked(frames: Sequence[StoredFrame]) -> Frames:
-    """Those that are no references, in the same order."""
+    """The frames that are not references, in the same order."""
     return tuple(frame for frame in frames if not frame.is_reference)
 
 
 def without(frames: Frames, gone: StoredFrame) -> Frames:
-    """All but one."""
+    """All frames but one, in the same order."""
     return tuple(frame for frame in frames if frame is not gone)
 
 

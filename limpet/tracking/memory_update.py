@@ -108,7 +108,7 @@ def choose(
     while room is not None and _held(kept, each) > max(room, sum(each)):
         largest = max(range(len(kept)), key=lambda g: (bool(tracked(kept[g])), len(kept[g])))
         frames = kept[largest]
-        gone = policy.least(frames) if tracked(frames) else least_useful_reference(frames)
+        gone = policy.choose_eviction(frames) if tracked(frames) else least_useful_reference(frames)
         kept[largest] = without(frames, gone)
     return kept
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from limpet.core.errors import OutputError, VideoError
 from limpet.core.tracker_protocol import AnyState, AnyTracker, Mask
 from limpet.results.result_folder import ResultFolder
-from limpet.tracking.run_settings import can_go_on
+from limpet.tracking.run_settings import can_read_again
 from limpet.video.video_reader import Frame, VideoReader
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Session:
         self._state: Any = None
         self.begun_at = 0
         self._told = 0  # frames that on_frame has heard of
-        if tracker.resumable and can_go_on(reader):
+        if tracker.resumable and can_read_again(reader):
             from limpet.tracking.resume import ResumableRun  # brings torch along; exported trackers have none
 
             self._kept = ResumableRun(reader, results, tracker, settings)  # type: ignore[arg-type]

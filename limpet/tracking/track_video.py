@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from limpet.core.tracker_protocol import AnyTracker, Mask
 from limpet.results.moments import in_words
 from limpet.results.result_folder import ResultFolder
 from limpet.results.run_folder import WorkFolder, complete_report
-from limpet.tracking.run_settings import check_can_go_on, check_same, settings_of
+from limpet.tracking.run_settings import check_can_read_again, check_same, settings_of
 from limpet.tracking.session import Limit, OnFrame, Session
 from limpet.video.frame_queue import OnWait, StreamAccount
 from limpet.video.image_reader import ImageReader
@@ -110,7 +110,7 @@ def track(
     limit = Limit(max_frames, max_seconds)
     with open_source(video, live, on_wait) as reader:
         if resume:
-            check_can_go_on(reader)
+            check_can_read_again(reader)
         first_mask = _mask(mask, reader.size, resize_mask)
         later = _later_masks(add or {}, reader, resize_mask)
         results = ResultFolder(
@@ -134,7 +134,8 @@ def track(
                 Option("overwrite"),
                 " to start again",
             )
-        settings = settings_of(reader, {**later, 0: first_mask}, ready, overlay) | asdict(limit)
+        masks = {**later, 0: first_mask}
+        settings = settings_of(reader, masks, ready, overlay, max_frames, max_seconds).as_dict()
         results.report.info.update(settings, calibrated=ready.calibration is not None)
         earlier = complete_report(results.path) if resume else None
         if earlier is not None:

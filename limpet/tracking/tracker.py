@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import ModelError, VideoError
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
+from limpet.core.tracker_protocol import TrackerFacts
 from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, Memory, StoredFrame, TrackerState
@@ -74,7 +74,7 @@ class Tracker:
             keep_freed_memory()
         self.model = for_inference(model, self.device, precision)
         self.config = model.config
-        self.memory = find_policy(memory, model.config.long_term_gap)
+        self.memory = find_policy(memory, model.config)
         self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
         self.slots = objects_per_pass(model.config.max_objects, objects_at_once)
         self.calibration = calibration
@@ -135,23 +135,23 @@ class Tracker:
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
         """Frames of any size and any number of objects will do."""
 
-    def facts(self, frame_size: tuple[int, int]) -> dict[str, Any]:
-        """All that results on frames of (H, W) depend on besides video and masks, as plain data for the report."""
+    def facts(self, frame_size: tuple[int, int]) -> TrackerFacts:
+        """What results on frames of (H, W) depend on besides the video and the masks; reports record it."""
         policy = self.memory
-        return {
-            "model": self.name,
-            "weights_sha256": self.weights_sha256,
-            "precision": str(self.model.dtype).removeprefix("torch."),
-            "network_size": list(self.sizes.network_size(*frame_size)),
-            "augmentation": None,
-            "calibration": self.calibration and [self.calibration.slope, self.calibration.offset],
-            "memory": policy.name,
-            "memory_gap": policy.gap,
-            "memory_most": policy.most,
-            "memory_budget_mb": policy.max_bytes and policy.max_bytes / MB,
-            "objects_at_once": None if self.slots == self.config.max_objects else self.slots,
-            "device": self.device.type,
-        }
+        return TrackerFacts(
+            model=self.name,
+            weights_sha256=self.weights_sha256,
+            precision=str(self.model.dtype).removeprefix("torch."),
+            network_size=self.sizes.network_size(*frame_size),
+            augmentation=None,
+            calibration=self.calibration,
+            memory=policy.name,
+            memory_gap=policy.gap,
+            memory_max_frames=policy.max_frames,
+            memory_budget_mb=policy.max_bytes and policy.max_bytes / MB,
+            objects_at_once=None if self.slots == self.config.max_objects else self.slots,
+            device=self.device.type,
+        )
 
     def _begin(
         self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]

@@ -67,7 +67,7 @@ def test_other_weights_than_the_bundles() -> None:
 def test_a_ring_is_compared_with_a_ring() -> None:
     sha = reference_sha()
     tracker = reference_tracker(replace(MANIFEST, weights_sha256=sha, ring=3, gap=4))
-    assert (tracker.memory.gap, tracker.memory.most) == (4, 3)
+    assert (tracker.memory.gap, tracker.memory.max_frames) == (4, 3)
 
 
 def reference_sha() -> str:

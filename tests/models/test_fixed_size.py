@@ -20,7 +20,7 @@ FRAMES = 7
 
 def make_tracker(name: str, ring: int = 0, gap: int = 2) -> Tracker:
     torch.manual_seed(0)
-    memory = Ring(gap=gap, most=ring) if ring else "first"
+    memory = Ring(gap=gap, max_frames=ring) if ring else "first"
     return Tracker(build_model(find(name).config()), precision="fp32", memory=memory)
 
 

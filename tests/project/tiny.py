@@ -46,6 +46,9 @@ class State:
     age: int = 0
     seen: tuple[int, ...] = ()
 
+    def with_mask(self, mask: np.ndarray) -> State:
+        return replace(self, mask=torch.from_numpy(mask.copy()))
+
 
 class Repeats:
     """A tracker that repeats the last mask and is a little less sure each time; notes what it was asked.
@@ -53,6 +56,8 @@ class Repeats:
     Args:
         fail_at: grey level of the frame in which it breaks down.
     """
+
+    name = ""
 
     def __init__(
         self, decay: float = 0.9, fail_at: int | None = None, error: BaseException | None = None

@@ -28,7 +28,7 @@ def make_tracker() -> Tracker:
     return Tracker(
         lively_model(small_config(gap=GAP)),
         precision="fp32",
-        memory=Ring(gap=GAP, most=RING),
+        memory=Ring(gap=GAP, max_frames=RING),
         calibration=Calibration(0.9, -0.1),
         name="deaot-t",
         weights_sha256="0" * 64,

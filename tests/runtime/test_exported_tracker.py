@@ -110,7 +110,7 @@ def test_frames_of_another_size(onnx: ExportedTracker) -> None:
 def test_frames_too_small_for_a_bundle_of_any_size(onnx: ExportedTracker) -> None:
     manifest = replace(onnx.manifest, frame_size=None, network_size=None)
     exported = ExportedTracker(manifest, onnx.engine)
-    assert exported.facts((70, 90))["network_size"] == [65, 97]
+    assert exported.facts((70, 90)).network_size == (65, 97)
     with pytest.raises(VideoError, match="see at 17x33; a bundle for any size needs 32 each way"):
         exported.check_video((10, 40), (1,))
 
@@ -196,7 +196,7 @@ def test_precisions(bundles: Path) -> None:
 
 
 def test_facts_for_the_report(exported: ExportedTracker) -> None:
-    facts = json.loads(json.dumps(exported.facts(SIZE)))
+    facts = json.loads(json.dumps(exported.facts(SIZE).as_dict()))
     assert (facts["model"], facts["precision"], facts["memory_most"]) == ("deaot-t", "fp32", 4)
     assert facts["network_size"] == [65, 81] and facts["calibration"] == [0.9, -0.1]
     assert facts["device"].split()[0] in ("onnxruntime", "openvino", "torch")

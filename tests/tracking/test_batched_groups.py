@@ -58,6 +58,6 @@ def test_fewer_objects_at_once_are_more_groups_and_the_same_objects() -> None:
     tracker = Tracker(lively_model(), objects_at_once=2)
     state = tracker.start(frames_[0], mask)
     assert [group.object_ids for group in state.groups] == [(3, 5), (9,)]
-    assert tracker.facts((48, 64))["objects_at_once"] == 2
+    assert tracker.facts((48, 64)).objects_at_once == 2
     found, _ = tracker.step(frames_[1], state)
     assert set(np.unique(found)) <= {0, 3, 5, 9}

@@ -40,7 +40,7 @@ def test_each_video_as_if_alone(model: Model, ring: int) -> None:
     frames, masks = make_videos()
     streams = BatchedTracker(model, SIZE, 2, precision="fp32", objects=4, ring=ring)
     streams.start(torch.from_numpy(frames[0]), torch.from_numpy(masks))
-    memory = Ring(gap=5, most=ring) if ring else "first"
+    memory = Ring(gap=5, max_frames=ring) if ring else "first"
     alone = Tracker(model, precision="fp32", memory=memory)
     states = [alone.start(frames[0, video], masks[video]) for video in range(2)]
     for together in frames[1:]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from networks import lively_model, small_config
 
 from limpet.core.errors import ModelError
+from limpet.models import DeAOTConfig
 from limpet.state import StoredFrame
+from limpet.tracking.batched_tracker import BatchedTracker
 from limpet.tracking.load import load
 from limpet.tracking.memory_policies import (
     POLICIES,
@@ -16,10 +19,12 @@ from limpet.tracking.memory_policies import (
     MemoryPolicy,
     Official,
     Ring,
+    default_policy,
     find_policy,
     novelty,
 )
 from limpet.tracking.memory_update import choose, least_useful_reference
+from limpet.tracking.tracker import Tracker
 
 
 def frame(index: int, *given: int, sure: float = 1.0, view: tuple[float, ...] = (0.0,)) -> StoredFrame:
@@ -51,7 +56,7 @@ def test_official_keeps_everything() -> None:
 
 def test_a_ring_keeps_the_newest_and_every_reference() -> None:
     offers = [*PLAIN[:3], frame(12, 8), *PLAIN[3:]]
-    assert video(Ring(most=3), offers) == [
+    assert video(Ring(max_frames=3), offers) == [
         [0],
         [5, 0],
         [10, 5, 0],
@@ -72,7 +77,7 @@ def test_bounded_keeps_one_frame_of_each_view() -> None:
     for index, view in enumerate(shown, start=1):
         noisy = tuple(x + float(chance.normal(0, 0.1)) for x in views[view])
         offers.append(frame(index, sure=0.9, view=noisy))
-    last = video(Bounded(most=3), offers)[-1]
+    last = video(Bounded(max_frames=3), offers)[-1]
     kept = {shown[index - 1] for index in last if index}
     assert kept == {"b", "c"}, "the reference shows view a already"
     assert last[0] == len(shown) and last[-1] == 0 and len(last) == 4
@@ -82,29 +87,33 @@ def test_bounded_prefers_the_surer_of_two_frames_that_look_alike() -> None:
     new = frame(3, sure=0.9, view=(9.0,))
     for sure, expected in (((0.9, 0.8), [3, 1, 0]), ((0.5, 0.8), [3, 2, 0])):
         alike = [frame(1, sure=sure[0], view=(5.0,)), frame(2, sure=sure[1], view=(5.1,))]
-        assert video(Bounded(most=2), [REFERENCE, *alike, new])[-1] == expected
+        assert video(Bounded(max_frames=2), [REFERENCE, *alike, new])[-1] == expected
 
 
 def test_bounded_drops_the_older_of_two_equals() -> None:
-    assert video(Bounded(most=2), [REFERENCE, *(frame(i, view=(5.0,)) for i in (1, 2, 3))])[-1] == [3, 2, 0]
+    assert video(Bounded(max_frames=2), [REFERENCE, *(frame(i, view=(5.0,)) for i in (1, 2, 3))])[-1] == [
+        3,
+        2,
+        0,
+    ]
 
 
 def test_bounded_takes_the_newest_for_one_turn_whatever_its_worth() -> None:
     offers = [REFERENCE, frame(1, view=(5.0,)), frame(2, view=(9.0,)), frame(3, sure=0.01, view=(0.1,))]
-    after = video(Bounded(most=2), [*offers, frame(4, view=(20.0,))])
+    after = video(Bounded(max_frames=2), [*offers, frame(4, view=(20.0,))])
     assert after[-2][0] == 3 and after[-2][1:] == [2, 0]
     assert after[-1] == [4, 2, 0], "at the next turn it is judged like all others"
 
 
 def test_bounded_lets_no_frame_in_that_shows_no_object() -> None:
     offers = [REFERENCE, frame(1, view=(1.0,)), frame(2, sure=0.0, view=(99.0,)), frame(3, view=(2.0,))]
-    assert video(Bounded(most=8), offers)[-1] == [3, 1, 0]
+    assert video(Bounded(max_frames=8), offers)[-1] == [3, 1, 0]
 
 
 def test_bounded_has_a_bound_even_if_none_is_named() -> None:
     offers = [REFERENCE, *(frame(i, view=(float(i),)) for i in range(1, 50))]
     assert {len(kept) for kept in video(Bounded(), offers)} == set(range(1, 10))
-    assert Bounded(max_bytes=10**9).most is None, "bytes are a bound as well"
+    assert Bounded(max_bytes=10**9).max_frames is None, "bytes are a bound as well"
 
 
 def test_novelty_is_the_distance_to_the_nearest_other() -> None:
@@ -117,7 +126,7 @@ def test_novelty_is_the_distance_to_the_nearest_other() -> None:
     np.testing.assert_allclose(found, slow, rtol=1e-9)
 
 
-@pytest.mark.parametrize("policy", [Official(), Ring(most=4), Bounded()], ids=lambda p: p.name)
+@pytest.mark.parametrize("policy", [Official(), Ring(max_frames=4), Bounded()], ids=lambda p: p.name)
 def test_where_room_is_short_references_go_last(policy: MemoryPolicy) -> None:
     frames = (frame(30), frame(25, 8), frame(20), frame(15), frame(0, 7))
     for room, expected in ((5, 5), (4, 4), (3, 3), (2, 2)):
@@ -153,16 +162,31 @@ def test_of_references_those_go_first_whose_objects_were_given_elsewhere_too() -
     assert order == [10, 20, 5]
 
 
+def model_with(gap: int | None) -> DeAOTConfig:
+    return DeAOTConfig(long_term_gap=gap)
+
+
+def test_every_part_asks_one_place_for_the_default_of_a_model() -> None:
+    for gap, expected in ((None, FirstFrame()), (5, Official(gap=5))):
+        assert default_policy(model_with(gap)) == expected
+        model = lively_model(small_config(gap=gap))
+        assert Tracker(model).memory == expected
+        assert BatchedTracker(model, (48, 64)).config.ring == (0 if gap is None else 8)
+    assert default_policy(model_with(2), 10**6).max_bytes == 10**6
+
+
 def test_a_model_brings_its_gap() -> None:
-    assert find_policy(None, None) == FirstFrame()
-    assert find_policy(None, 5) == Official(gap=5)
-    assert find_policy(None, 2, 10**6) == Official(gap=2, max_bytes=10**6)
-    assert find_policy("ring", 3) == Ring(gap=3)
-    assert find_policy("bounded", None) == Bounded(gap=5), "the official gap where the model has none"
-    assert find_policy("first", 5) == FirstFrame()
-    own = Ring(gap=7, most=2)
-    assert find_policy(own, 5) is own
-    assert find_policy(own, 5, 10**6) == Ring(gap=7, most=2, max_bytes=10**6)
+    assert find_policy(None, model_with(None)) == FirstFrame()
+    assert find_policy(None, model_with(5)) == Official(gap=5)
+    assert find_policy(None, model_with(2), 10**6) == Official(gap=2, max_bytes=10**6)
+    assert find_policy("ring", model_with(3)) == Ring(gap=3)
+    assert find_policy("bounded", model_with(None)) == Bounded(gap=5), (
+        "the official gap where the model has none"
+    )
+    assert find_policy("first", model_with(5)) == FirstFrame()
+    own = Ring(gap=7, max_frames=2)
+    assert find_policy(own, model_with(5)) is own
+    assert find_policy(own, model_with(5), 10**6) == Ring(gap=7, max_frames=2, max_bytes=10**6)
     assert list(POLICIES) == ["first", "official", "ring", "bounded"]
 
 
@@ -184,8 +208,8 @@ def test_a_budget_of_nothing_is_refused(budget: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"gap": 0}, "gap is 0, expected at least 1 frame or None"),
-        ({"most": -1}, "may keep -1 tracked frames; expected 0 or more, or None"),
+        ({"gap": 0}, "gap of the memory is 0; expected at least 1 frame or None"),
+        ({"max_frames": -1}, "max_frames of the memory is -1; expected 0 or more, or None"),
         ({"max_bytes": 0}, "budget is 0 MB; expected more than 0"),
     ],
 )

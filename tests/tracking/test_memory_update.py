@@ -49,7 +49,7 @@ def one_frame(state: TrackerState) -> int:
 
 
 @pytest.mark.parametrize(
-    "policy", [FirstFrame(), Official(gap=2), Ring(gap=2, most=3), Bounded(gap=1, most=3)]
+    "policy", [FirstFrame(), Official(gap=2), Ring(gap=2, max_frames=3), Bounded(gap=1, max_frames=3)]
 )
 def test_what_is_kept_is_the_memory_of_those_very_frames(policy: MemoryPolicy) -> None:
     tracker, images = tracker_with(policy, layers=2), frames(16, HEIGHT, WIDTH)
@@ -148,7 +148,7 @@ def test_a_budget_too_small_says_the_smallest_that_works() -> None:
 
 
 def test_old_states_are_as_they_were_so_that_undo_works() -> None:
-    tracker, images = tracker_with(Bounded(gap=1, most=3)), frames(14, HEIGHT, WIDTH)
+    tracker, images = tracker_with(Bounded(gap=1, max_frames=3)), frames(14, HEIGHT, WIDTH)
     state = start(tracker, images)
     history = [state]
     for image in images[1:10]:
@@ -166,7 +166,7 @@ def test_old_states_are_as_they_were_so_that_undo_works() -> None:
 
 
 def test_a_bounded_memory_is_saved_and_goes_on(tmp_path: Path) -> None:
-    tracker, images = tracker_with(Bounded(gap=1, most=3), layers=2), frames(14, HEIGHT, WIDTH)
+    tracker, images = tracker_with(Bounded(gap=1, max_frames=3), layers=2), frames(14, HEIGHT, WIDTH)
     state = start(tracker, images)
     for image in images[1:8]:
         _, state = tracker.step(image, state)
@@ -186,7 +186,7 @@ def test_a_state_may_go_to_another_policy() -> None:
     for image in images[1:9]:
         _, state = growing.step(image, state)
     assert len(kept(state)[0]) == 9
-    _, small = tracker_with(Ring(gap=1, most=2)).step(images[9], state)
+    _, small = tracker_with(Ring(gap=1, max_frames=2)).step(images[9], state)
     assert kept(small) == [[9, 8, 0]]
     _, least = tracker_with(FirstFrame()).step(images[9], state)
     assert kept(least) == [[0]]

@@ -20,7 +20,7 @@ from PIL import Image
 from limpet.core.errors import OutputError, VideoError
 from limpet.results.run_folder import WORK
 from limpet.state import TrackerState
-from limpet.tracking.run_settings import check_can_go_on
+from limpet.tracking.run_settings import check_can_read_again
 from limpet.tracking.state_checkpoints import Checkpoints
 from limpet.tracking.track_video import TrackResult, track
 from limpet.tracking.tracker import Tracker
@@ -382,10 +382,10 @@ def test_a_run_that_is_still_going_is_left_alone(
 def test_what_comes_only_once_cannot_be_resumed(shots: Path, clip_of_one_frame: Path) -> None:
     for path in (shots, clip_of_one_frame):
         with open_video(path) as reader:
-            check_can_go_on(reader)
+            check_can_read_again(reader)
     reader.path = Path("camera:0")
     with pytest.raises(VideoError, match="is a stream, whose frames cannot be read again"):
-        check_can_go_on(reader)
+        check_can_read_again(reader)
 
 
 @pytest.fixture
