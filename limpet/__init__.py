@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from limpet.project import Project
     from limpet.runtime.exported_tracker import load_exported
     from limpet.state import TrackerState
+    from limpet.tracking.batched_tracker import BatchedTracker
     from limpet.tracking.load import load
     from limpet.tracking.track_video import track
     from limpet.tracking.tracker import Tracker
@@ -28,6 +29,7 @@ except PackageNotFoundError:  # run from a checkout that is not installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "BatchedTracker",
     "LimpetError",
     "Project",
     "Tracker",
@@ -48,6 +50,7 @@ def list_models() -> list[str]:
 
 
 _LATER = {
+    "BatchedTracker": "limpet.tracking.batched_tracker",
     "Project": "limpet.project",
     "TrackerState": "limpet.state",
     "Tracker": "limpet.tracking.tracker",

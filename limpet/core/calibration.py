@@ -1,6 +1,6 @@
-"""How to read a soft IoU as the expected IoU of a mask: a line that was measured on labelled video. Needs no torch.
+"""Platt scaling of confidences: from the soft IoU of a mask to its expected IoU. Needs no torch.
 
-What a soft IoU is, limpet/tracking/processing.py says.
+The two numbers are measured on labelled video. limpet/tracking/processing.py defines the soft IoU.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from limpet.core.errors import WeightsError
 
 FACT = "confidence"
 """The name of a calibration among the facts in the header of a weights file."""
-_LEAST = 1e-4  # soft IoUs are kept this far from 0 and 1, where log-odds have no end
+MIN_SOFT_IOU = 1e-4  # soft IoUs are kept this far from 0 and 1, where log-odds are infinite
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From soft IoU to confidence, for the weights that it was measured on: a straight line between log-odds.
+    """Platt scaling: confidence = sigmoid(slope * log_odds(soft IoU) + offset), measured for one weights file.
 
-    It belongs to one weights file and is kept in its header. It is monotone: it changes how large a confidence is,
-    never which of two masks is the better one.
+    It is kept in the header of that file. It is monotone: it changes how large a confidence is, never which of two
+    masks is the better one.
 
     Attributes:
         slope: above 0.
-        offset: what is added.
+        offset: what is added to the scaled log-odds.
     """
 
     slope: float = 1.0
@@ -62,5 +62,5 @@ class Calibration:
 
 def log_odds(share: float) -> float:
     """log(p / (1 - p)) of 0..1, finite at both ends."""
-    share = min(max(share, _LEAST), 1 - _LEAST)
+    share = min(max(share, MIN_SOFT_IOU), 1 - MIN_SOFT_IOU)
     return math.log(share / (1 - share))

@@ -11,10 +11,11 @@ import numpy as np
 from limpet.core.errors import Option, ProjectError, VideoError
 from limpet.core.groups import check_mask, object_ids
 from limpet.core.masks import read_mask
+from limpet.core.tracker_protocol import Mask
 from limpet.project.draft import Draft
 from limpet.project.frame_access import FrameAccess
 from limpet.project.project_file import Edit
-from limpet.project.project_view import Mask, ProjectView, names_of
+from limpet.project.project_view import ProjectView, names_of
 from limpet.project.snapshot import with_span
 from limpet.project.video_reference import ESTIMATE_MARGIN
 

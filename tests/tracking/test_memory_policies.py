@@ -208,7 +208,7 @@ def test_a_budget_of_nothing_is_refused(budget: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"gap": 0}, "gap of the memory is 0; expected at least 1 frame or None"),
+        ({"gap": 0}, "gap of the memory is 0; expected at least 1 frame, or None"),
         ({"max_frames": -1}, "max_frames of the memory is -1; expected 0 or more, or None"),
         ({"max_bytes": 0}, "budget is 0 MB; expected more than 0"),
     ],

@@ -1,10 +1,10 @@
-"""How many frames a second come out of several videos that are stepped together?
+"""How many frames per second are tracked when several videos share one batch?
 
-    python benchmarks/streams_speed.py --device cuda --streams 1 16 --objects 10 --compiled
-    python benchmarks/streams_speed.py --size 240 427 --streams 1 4 --objects 3
+    python benchmarks/many_videos.py --device cuda --videos 1 16 --objects 10 --compiled
+    python benchmarks/many_videos.py --size 240 427 --videos 1 4 --objects 3
 
-One row a number of videos: frames per second of all together, milliseconds a step (median and quartiles), and the
-peak memory of the device. The weights are random: they make no difference to the speed.
+One row for each number of videos: frames per second of all together, milliseconds per step (median and quartiles), and
+the peak memory of the device. The weights are random: they make no difference to the speed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from limpet.registry import find
 from limpet.tracking.batched_tracker import BatchedTracker
 
 
-def measure(options: argparse.Namespace, streams: int) -> str:
+def measure(options: argparse.Namespace, videos: int) -> str:
     height, width = options.size
     chance = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, (4, streams, height, width, 3), dtype=torch.uint8, generator=chance)
+    frames = torch.randint(0, 256, (4, videos, height, width, 3), dtype=torch.uint8, generator=chance)
     frames = frames.to(options.device)
-    masks = torch.zeros(streams, height, width, dtype=torch.uint8)
+    masks = torch.zeros(videos, height, width, dtype=torch.uint8)
     for index in range(options.objects):
         left = index * width // options.objects
         masks[:, height // 4 : 3 * height // 4, left : left + width // (2 * options.objects)] = index + 1
     torch.manual_seed(0)
     tracker = BatchedTracker(
-        build_model(find(options.model).config()), (height, width), streams, options.device,
+        build_model(find(options.model).config()), (height, width), videos, options.device,
         objects=options.objects, compiled=options.compiled,
     )  # fmt: skip
     tracker.start(frames[0], masks)
@@ -48,8 +48,8 @@ def measure(options: argparse.Namespace, streams: int) -> str:
     memory = (
         f", {torch.cuda.max_memory_allocated() / 1e6:.0f} MB" if options.device.startswith("cuda") else ""
     )
-    rate = 1e3 * streams / middle
-    return f"{streams:3d} videos: {rate:8.1f} frames/s, {middle:.2f} ms ({low:.2f}-{high:.2f}) a step{memory}"
+    rate = 1e3 * videos / middle
+    return f"{videos:3d} videos: {rate:8.1f} frames/s, {middle:.2f} ms ({low:.2f}-{high:.2f}) a step{memory}"
 
 
 def main() -> None:
@@ -58,15 +58,15 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", type=int, nargs=2, default=[480, 854])
     parser.add_argument("--objects", type=int, default=10)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--videos", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--warm-up", type=int, default=5)
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     begin(options.threads)
-    for streams in options.streams:
-        print(measure(options, streams), flush=True)
+    for videos in options.videos:
+        print(measure(options, videos), flush=True)
 
 
 if __name__ == "__main__":
