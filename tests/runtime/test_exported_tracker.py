@@ -197,7 +197,7 @@ def test_precisions(bundles: Path) -> None:
 
 def test_facts_for_the_report(exported: ExportedTracker) -> None:
     facts = json.loads(json.dumps(exported.facts(SIZE).as_dict()))
-    assert (facts["model"], facts["precision"], facts["memory_most"]) == ("deaot-t", "fp32", 4)
+    assert (facts["model"], facts["precision"], facts["memory_max_frames"]) == ("deaot-t", "fp32", 4)
     assert facts["network_size"] == [65, 81] and facts["calibration"] == [0.9, -0.1]
     assert facts["device"].split()[0] in ("onnxruntime", "openvino", "torch")
 
