@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from machine import begin
 
-from limpet.data.folders import read_mask
-from limpet.data.footage import Clip, find_footage
+from limpet.core.masks import read_annotation
+from limpet.data.footage import FootageClip, find_footage
 from limpet.distillation.proposals import (
     DEFAULT,
     above_otsu,
@@ -74,11 +74,11 @@ def iou(found: np.ndarray, true: np.ndarray) -> float:
     return float((found & true).sum() / max((found | true).sum(), 1))
 
 
-def measure(clip: Clip, ways: dict[str, Way]) -> dict[str, float | None]:
+def measure(clip: FootageClip, ways: dict[str, Way]) -> dict[str, float | None]:
     """IoU for each way, None where nothing is proposed."""
     assert clip.first_mask is not None, f"{clip.name} has no first mask"
     frame, later = (read_image(path) for path in folder_images(clip.source)[:2])
-    true = read_mask(clip.first_mask) > 0
+    true = read_annotation(clip.first_mask) > 0
     found = {name: run(frame, later) > 0 for name, run in ways.items()}
     return {name: iou(mask, true) if mask.any() else None for name, mask in found.items()}
 

@@ -30,7 +30,7 @@ from typing import Any
 import limpet
 from limpet.core.errors import LimpetError, ModelError
 from limpet.core.provenance import commit
-from limpet.evaluation.davis import load_davis
+from limpet.data import evaluation_videos
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.tracking.load import load
 from limpet.tracking.memory_policies import MemoryPolicy, find_policy
@@ -79,7 +79,7 @@ def score_sequence(config: ScoreConfig, root: Path, name: str) -> SequenceScore:
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(config.threads)
     stride = max(1, config.every // VIDEO_FRAMES_PER_FRAME.get(name, 1))
-    scores = evaluate_tracker(make_tracker(config), load_davis(root, name), stride=stride)
+    scores = evaluate_tracker(make_tracker(config), evaluation_videos(root, name), stride=stride)
     return SequenceScore(
         name, len(scores.objects), len(scores.frames[name]), 100 * scores.j_and_f, 100 * scores.j_mean,
         100 * scores.f_mean, scores.frames_per_second,

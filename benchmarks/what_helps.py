@@ -21,8 +21,7 @@ from typing import Any
 import torch
 from machine import begin
 
-from limpet.data import ClipConfig, DavisFolder, StillsFolder, TrainingClips
-from limpet.evaluation.davis import load_davis
+from limpet.data import ClipConfig, StillsFolder, TrainingClips, evaluation_videos, training_videos
 from limpet.evaluation.metrics import region_similarity
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.models import Model
@@ -89,7 +88,7 @@ def score_all(model: Model, options: argparse.Namespace, stills: StillsFolder) -
     """What is told of a training, in per cent."""
     config = ClipConfig(frames=4, size=257, batch=1, seed=CROWD_SEED, video_prob=(0, 0), crowd_prob=(1, 1))
     given, later = crowd_iou(model.eval(), TrainingClips(config, stills))
-    dev = load_davis(options.data / "davis2016", "dev")
+    dev = evaluation_videos(options.data / "davis2016", "dev")
     scores = evaluate_tracker(Tracker(model, max_size=240), dev, stride=2)
     return {"dev": 100 * scores.j_and_f, "crowd, given frame": given, "crowd, later frames": later}
 
@@ -123,7 +122,10 @@ def main() -> None:
     options = parser.parse_args()
     begin(options.threads)
     weights = find_weights(options.model, options.weights)
-    stills, videos = StillsFolder(options.data / "stills"), [DavisFolder(options.data / "davis2016", "fit")]
+    stills, videos = (
+        StillsFolder(options.data / "stills"),
+        [training_videos(options.data / "davis2016", "fit")],
+    )
 
     def result(folder: Path, config: TrainConfig | None) -> dict[str, float]:
         if not (folder / "score.json").is_file():

@@ -67,7 +67,7 @@ def calibrate_command(
     tensors are not changed. With --score alone the calibration of a file is measured and nothing is written.
     """
     import limpet
-    from limpet.data import DavisFolder, StillsFolder
+    from limpet.data import StillsFolder, training_videos
     from limpet.training.confidence_calibration import calibrate, calibration_clips
     from limpet.weights.zoo import find_weights
 
@@ -76,22 +76,22 @@ def calibrate_command(
         raise DataError("there is nothing to calibrate on; give --video ROOT:SPLIT, --stills DIR, or both")
     source = find_weights(model or MODEL, weights)
     target = _target(source, weights, out, overwrite) if fits else source
-    folders = [DavisFolder(*root_and_split(text)) for text in video or []]
-    judges = [DavisFolder(*root_and_split(text)) for text in score or []]
+    folders = [training_videos(*root_and_split(text)) for text in video or []]
+    judges = [training_videos(*root_and_split(text)) for text in score or []]
     photos = StillsFolder(stills) if stills else None
     skipped = [line for each in (*folders, *judges, photos) if each for line in each.skipped]
     notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
     tracker = limpet.load(model, weights=source, device=device, max_size=max_size)
     calibration, tracker.calibration = tracker.calibration, None
     if fits:
-        sequences = [sequence for folder in folders for sequence in folder.sequences]
+        sequences = [sequence for videos in folders for sequence in videos]
         seen = _observe(tracker, calibration_clips(sequences, photos, count=clips), "calibrating")
         calibration = calibrate(seen)
         digest = _write(source, target, calibration.to_text())
         _show("the clips calibrated on", seen, calibration)
         say(f"slope {calibration.slope:g}, offset {calibration.offset:g} -> {target} (sha256 {digest})")
     if judges:
-        held = [sequence for folder in judges for sequence in folder.sequences]
+        held = [sequence for videos in judges for sequence in videos]
         _show(" ".join(score or []), _observe(tracker, _whole(held), "scoring"), calibration)
 
 
@@ -141,7 +141,7 @@ def _show(title: str, seen: Sequence[Seen], calibration: Calibration | None) -> 
     say(
         f"{len(seen)} masks, {now.bad:.0%} of them with an IoU below 0.5; calibration error {now.error:.3f}{before}"
     )
-    say(f"chance that such a mask has less confidence than a better one: {now.detection:.3f}")
+    say(f"chance that such a mask has less confidence than a better one: {now.auroc:.3f}")
 
 
 def _table(title: str, found: Reliability) -> Table:

@@ -22,7 +22,7 @@ from limpet.cli.train import (
 from limpet.core.errors import DataError
 
 if TYPE_CHECKING:
-    from limpet.data import DavisFolder
+    from limpet.data import VideoSet
     from limpet.distillation.config import DistillationConfig
     from limpet.distillation.label_clip import LabelConfig
     from limpet.tracking.tracker import Tracker
@@ -209,7 +209,7 @@ def label(
     cache: Path,
     config: LabelConfig,
     relabel: bool,
-) -> list[DavisFolder]:
+) -> list[VideoSet]:
     """Let the teacher label each source of footage, in a folder of its own below ``cache``, and tell how it went."""
     from limpet.data.footage import find_first_mask, find_footage
     from limpet.distillation.label_footage import label_footage

@@ -20,7 +20,7 @@ from limpet.core.errors import OutputError
 from limpet.core.files import output_error
 
 if TYPE_CHECKING:
-    from limpet.evaluation.davis import Dataset, Sequence
+    from limpet.data import VideoSequence, VideoSet
     from limpet.evaluation.protocol import OnFrame
     from limpet.evaluation.score_tables import Receipt
     from limpet.evaluation.scores import Scores
@@ -74,7 +74,7 @@ def davis(
     scored.
     """
     import limpet
-    from limpet.evaluation.davis import load_davis
+    from limpet.data import evaluation_videos
     from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
     from limpet.evaluation.score_tables import Receipt, results_table
 
@@ -82,7 +82,7 @@ def davis(
         raise OutputError(
             "--save-masks keeps the masks of a run in OUT/masks; give --out and no --predictions"
         )
-    dataset = load_davis(root, split, resolution)
+    dataset = evaluation_videos(root, split, resolution)
     tracker = None
     if predictions is None:
         tracker = limpet.load(**load_arguments(tracker_options))
@@ -125,14 +125,14 @@ def _prepare(out: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def _progress(dataset: Dataset) -> Iterator[OnFrame]:
+def _progress(dataset: VideoSet) -> Iterator[OnFrame]:
     """A bar over all sequences; yields what to call after each frame."""
     lengths = [len(sequence) for sequence in dataset]
     names = [sequence.name for sequence in dataset]
     before = dict(zip(names, accumulate(lengths, initial=0), strict=False))
     with FrameProgress() as progress:
 
-        def on_frame(sequence: Sequence, index: int) -> None:
+        def on_frame(sequence: VideoSequence, index: int) -> None:
             progress(before[sequence.name] + index + 1, sum(lengths), sequence.name)
 
         yield on_frame

@@ -74,7 +74,7 @@ def train_command(
     options = dict(locals())
     import torch
 
-    from limpet.data import StillsFolder, video_folder
+    from limpet.data import StillsFolder, training_videos
     from limpet.training.loop import train
     from limpet.training.setup import build_training_model, davis_score, finish_run
 
@@ -86,7 +86,7 @@ def train_command(
         torch.set_num_threads(threads)
     config = training_config(model, options)
     photos = StillsFolder(stills) if stills else None
-    videos = [video_folder(*root_and_split(text)) for text in video or []]
+    videos = [training_videos(*root_and_split(text)) for text in video or []]
     skipped = [line for folder in (photos, *videos) if folder for line in folder.skipped]
     notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
     network = build_training_model(model, encoder, start, seed)

@@ -14,6 +14,8 @@ from limpet.core.errors import MaskError, Option
 from limpet.core.files import atomic_path
 
 MAX_ID = 255
+VOID = 255
+"""In masks of data sets, beside other ids: pixels that belong to no object and are not judged."""
 _LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF"}
 _UNREADABLE = (OSError, Image.DecompressionBombError, SyntaxError, ValueError)
 _AS_8_BIT = (
@@ -45,7 +47,7 @@ def read_mask(
         MaskError: when it cannot be read, has colours, more than 8 bits, another size, or no object.
     """
     path = Path(path)
-    mask = _values(path)
+    mask = _values(path, equal_channels=False)
     if void is not None:
         mask[mask == void] = 0
     if not mask.any():
@@ -53,6 +55,39 @@ def read_mask(
             f"{path} holds no object: every pixel is background (0); draw each object with an id 1..255"
         )
     return mask if size is None else _fit(mask, size, resize_mask, path)
+
+
+def read_ids(path: str | Path) -> NDArray[np.uint8]:
+    """Read the ids of a mask as they are stored, of a data set's annotation or of a saved prediction.
+
+    Args:
+        path: as for ``read_mask``; an RGB image of three equal channels is read as greyscale.
+
+    Returns:
+        uint8 (H, W); a mask without an object is allowed, since objects leave the frame.
+
+    Raises:
+        MaskError: when it cannot be read, has colours or more than 8 bits.
+    """
+    return _values(Path(path), equal_channels=True)
+
+
+def read_annotation(path: str | Path) -> NDArray[np.uint8]:
+    """Read the objects of a data set's mask: like ``read_ids``, but without void pixels.
+
+    Returns:
+        uint8 (H, W). 255 is kept where it is the only id, since DAVIS-2016 stores its single object so; beside
+        other ids it is void and becomes background.
+    """
+    return without_void(read_ids(path))
+
+
+def without_void(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``mask`` uint8 (H, W) without void pixels: 255 beside other ids becomes background, alone it is an object."""
+    void = mask == VOID
+    if void.any() and mask[~void].any():
+        return np.where(void, np.uint8(0), mask)
+    return mask
 
 
 def write_mask(path: str | Path, mask: NDArray[np.uint8]) -> None:
@@ -98,7 +133,7 @@ def davis_palette() -> NDArray[np.uint8]:
     return palette
 
 
-def _values(path: Path) -> NDArray[np.uint8]:
+def _values(path: Path, *, equal_channels: bool) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             if image.format in _LOSSY:
@@ -115,6 +150,8 @@ def _values(path: Path) -> NDArray[np.uint8]:
         raise MaskError(
             f"mask {path} cannot be read as an image ({error}); expected an indexed PNG"
         ) from error
+    if equal_channels and mode in ("RGB", "RGBA") and (pixels[..., :1] == pixels[..., 1:3]).all():
+        pixels, mode = pixels[..., 0], "L"
     if mode in ("P", "L", "1"):
         return pixels.astype(np.uint8)
     raise MaskError(_wrong_mode(path, mode, pixels))

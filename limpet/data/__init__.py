@@ -1,4 +1,4 @@
-"""Data sets on disk and the training clips made of them."""
+"""Data sets on disk, and the training clips that are made of them."""
 
 from __future__ import annotations
 
@@ -8,39 +8,36 @@ from typing import TYPE_CHECKING
 from limpet.data.config import ClipConfig
 
 if TYPE_CHECKING:
-    from limpet.data.folders import DavisFolder, Still, StillsFolder, VideoSequence
-    from limpet.data.layers import ClipBatch
-    from limpet.data.training_clips import TrainingClips, VideoFolder
-    from limpet.data.youtube_vos import YoutubeFolder, video_folder
+    from limpet.data.datasets import VideoSequence, VideoSet, evaluation_videos, training_videos
+    from limpet.data.stills import Still, StillsFolder
+    from limpet.data.training_clips import ClipBatch, TrainingClips
 
 __all__ = [
     "ClipBatch",
     "ClipConfig",
-    "DavisFolder",
     "Still",
     "StillsFolder",
     "TrainingClips",
-    "VideoFolder",
     "VideoSequence",
-    "YoutubeFolder",
-    "video_folder",
+    "VideoSet",
+    "evaluation_videos",
+    "training_videos",
 ]
 
 _LATER = {
-    "ClipBatch": "limpet.data.layers",
-    "DavisFolder": "limpet.data.folders",
-    "Still": "limpet.data.folders",
-    "StillsFolder": "limpet.data.folders",
+    "ClipBatch": "limpet.data.training_clips",
+    "Still": "limpet.data.stills",
+    "StillsFolder": "limpet.data.stills",
     "TrainingClips": "limpet.data.training_clips",
-    "VideoFolder": "limpet.data.training_clips",
-    "VideoSequence": "limpet.data.folders",
-    "YoutubeFolder": "limpet.data.youtube_vos",
-    "video_folder": "limpet.data.youtube_vos",
+    "VideoSequence": "limpet.data.datasets",
+    "VideoSet": "limpet.data.datasets",
+    "evaluation_videos": "limpet.data.datasets",
+    "training_videos": "limpet.data.datasets",
 }
 
 
 def __getattr__(name: str) -> object:
-    # These import torch; the command line makes its options from ClipConfig without it.
+    # Some of these import torch; the command line makes its options from ClipConfig without it.
     if name not in _LATER:
         raise AttributeError(f"module 'limpet.data' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -1,4 +1,4 @@
-"""What a folder of footage holds: which clips there are, and which mask belongs to the first frame of each."""
+"""Footage for distillation: which clips a folder holds, and which mask belongs to the first frame of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limpet.core.errors import DataError, VideoError
-from limpet.data.folders import split_names
+from limpet.data.datasets import find_layout, open_dataset
+from limpet.data.layouts import VideoDataset
 from limpet.video.image_reader import IMAGE_SUFFIXES, folder_images
 
 VIDEO_SUFFIXES = frozenset(
@@ -17,18 +18,19 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 _EXPECTED = (
-    "expected clips (mp4, mov, mkv …) and folders of frames in it, or a folder in DAVIS layout, of which "
-    "ROOT:SPLIT takes the videos of a list"
+    "expected a folder of clips (mp4, mov, mkv …) and folders of frames, or a data set such as DAVIS, of which "
+    "ROOT:SPLIT takes the videos of one split"
 )
 
 
 @dataclass(frozen=True)
-class Clip:
+class FootageClip:
     """One piece of footage.
 
-    name: unlike that of any other clip; its labels have the same.
-    source: a video file or a folder of frames.
-    first_mask: the mask of its first frame, where it lies with the footage (DAVIS layout).
+    Args:
+        name: unique in its footage; the clip's labels are stored under it.
+        source: a video file or a folder of frames.
+        first_mask: the mask of its first frame, where the footage is a data set that has one.
     """
 
     name: str
@@ -38,10 +40,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Footage:
-    """The clips below ``root``, by name, and one line for everything that is none: what it is and why."""
+    """The clips below ``root``, by name, and one line for everything that is not a clip: what it is and why."""
 
     root: Path
-    clips: tuple[Clip, ...]
+    clips: tuple[FootageClip, ...]
     skipped: tuple[str, ...] = ()
 
 
@@ -49,9 +51,9 @@ def find_footage(where: str | Path) -> Footage:
     """Look for clips; none is opened, and no mask is read.
 
     Args:
-        where: a folder of clips and of folders of frames, in any mix; a folder of frames, or one clip; a folder in
-            DAVIS layout, or ROOT:SPLIT for the videos of one of its lists. In DAVIS layout the annotation of the
-            first frame becomes the clip's first mask; all others stay unseen.
+        where: a folder of clips and of folders of frames, in any mix; a folder of frames, or one clip; a data set in
+            a layout of ``limpet.data.datasets``, or ROOT:SPLIT for the videos of one of its splits. In a data set
+            the annotation of the first frame becomes the clip's first mask; all others remain unused.
 
     Raises:
         DataError: there is no such folder, or no clip in it.
@@ -59,12 +61,12 @@ def find_footage(where: str | Path) -> Footage:
     root = Path(where)
     before, colon, split = str(where).rpartition(":")
     if root.is_file() and root.suffix.lower() in VIDEO_SUFFIXES:
-        return Footage(root.parent, (Clip(root.stem, root),))
+        return Footage(root.parent, (FootageClip(root.stem, root),))
     if root.is_dir():
-        in_davis_layout = (root / "JPEGImages").is_dir()
-        found = _davis(root, None) if in_davis_layout else _folder(root)
+        kind = find_layout(root)
+        found = _from_folder(root) if kind is None else _from_dataset(kind(root), None)
     elif colon and before and split:
-        found = _davis(Path(before), split)
+        found = _from_dataset(open_dataset(before), split)
     else:
         raise DataError(f"there is no folder of footage {root}; {_EXPECTED}")
     if not found.clips:
@@ -73,12 +75,12 @@ def find_footage(where: str | Path) -> Footage:
     return found
 
 
-def find_first_mask(clip: Clip, first_masks: Path | None) -> Path | None:
+def find_first_mask(clip: FootageClip, first_masks: Path | None) -> Path | None:
     """The mask of a clip's first frame, or None.
 
     Args:
         first_masks: a folder with ``<name>.png``, ``<name>_mask.png``, or ``<name>/<first frame>.png`` (00000.png
-            for a video file); what is there goes before the mask that lies with the footage.
+            for a video file); a mask in it takes precedence over the one in the data set.
 
     Raises:
         DataError: there is no such folder. VideoError: the clip's folder of frames has none.
@@ -93,26 +95,42 @@ def find_first_mask(clip: Clip, first_masks: Path | None) -> Path | None:
     return next((path for path in found if path.is_file()), clip.first_mask)
 
 
-def _folder(root: Path) -> Footage:
+def _from_folder(root: Path) -> Footage:
     entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     sources, skipped = [], []
     for path in entries:
-        reason = _why_no_clip(path)
+        reason = _why_not_a_clip(path)
         if reason is None:
             sources.append(path)
         elif reason:
             skipped.append(f"{path.name}: {reason}")
-    stills = [path for path in entries if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES]
-    if not sources and stills:
-        return Footage(root, (Clip(root.resolve().name, root),), tuple(skipped))
+    images = [path for path in entries if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES]
+    if not sources and images:
+        return Footage(root, (FootageClip(root.resolve().name, root),), tuple(skipped))
     names = _names(sources)
     stems = {*names, *(f"{name}_mask" for name in names)}  # masks may lie beside the clips
-    skipped += [f"{path.name}: a single picture is no clip" for path in stills if path.stem not in stems]
-    return Footage(root, tuple(map(Clip, names, sources)), tuple(skipped))
+    skipped += [f"{path.name}: a single image is not a clip" for path in images if path.stem not in stems]
+    return Footage(root, tuple(map(FootageClip, names, sources)), tuple(skipped))
 
 
-def _why_no_clip(path: Path) -> str | None:
-    """None for a clip or a folder of frames; nothing ("") for a picture, which is judged later."""
+def _from_dataset(dataset: VideoDataset, split: str | None) -> Footage:
+    clips, skipped = [], []
+    for video in dataset.videos(split):
+        try:
+            first = folder_images(video.frames)[0] if video.frames.is_dir() else None
+        except VideoError as error:
+            skipped.append(f"{video.name}: {error}")
+            continue
+        if first is None:
+            skipped.append(f"{video.name}: the split names it, but there is no folder {video.frames}")
+            continue
+        mask = video.masks / f"{first.stem}.png"
+        clips.append(FootageClip(video.name, video.frames, mask if mask.is_file() else None))
+    return Footage(dataset.root, tuple(clips), tuple(skipped))
+
+
+def _why_not_a_clip(path: Path) -> str | None:
+    """None for a clip or a folder of frames; nothing ("") for an image, which is judged later."""
     if path.is_file():
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
@@ -133,25 +151,3 @@ def _names(sources: list[Path]) -> list[str]:
         f"{stem}-{path.suffix[1:]}" if path.is_file() and often[stem] > 1 else stem
         for stem, path in zip(stems, sources, strict=True)
     ]
-
-
-def _davis(root: Path, split: str | None) -> Footage:
-    frames_root = root / "JPEGImages" / "480p"
-    if not frames_root.is_dir():
-        raise DataError(
-            f"{frames_root} is not a folder; in DAVIS layout frames are JPEGImages/480p/<video>/*.jpg"
-        )
-    clips, skipped = [], []
-    for name in split_names(root, split, frames_root):
-        folder = frames_root / name
-        try:
-            first = folder_images(folder)[0] if folder.is_dir() else None
-        except VideoError as error:
-            skipped.append(f"{name}: {error}")
-            continue
-        if first is None:
-            skipped.append(f"{name}: the split names it, but there is no folder {folder}")
-            continue
-        mask = root / "Annotations" / "480p" / name / f"{first.stem}.png"
-        clips.append(Clip(name, folder, mask if mask.is_file() else None))
-    return Footage(root, tuple(clips), tuple(skipped))

@@ -1,4 +1,8 @@
-"""What passes between the sampler, the renderer and the training loop."""
+"""Layers of a synthetic clip: a scene at the bottom, and objects cut out of images and pasted on top, which move.
+
+Shapes: T frames; images uint8 (h, w, 3) RGB; masks uint8 (h, w); homographies float64 (3, 3) or (T, 3, 3), which map
+pixels (x, y, 1).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
-from limpet.data.image_cache import Picture
+from limpet.data.image_cache import LabelledImage
+from limpet.data.photometric import PhotometricParams
 from limpet.data.random_warps import OBJECT, corners, pose, project, random_bend, random_motion, translation
+
+CUT_MARGIN = 4  # pixels kept around a cut-out object, so that its soft edge has something to fade into
+MAX_MOTION_BLUR = 14.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Layer:
         label: id in the clip of a cut-out object (0: a distractor that is background); None for the scene.
         window: top, left, bottom, right of the part of the clip that this layer can touch.
         colour: float32 (3, 4), RGB -> RGB affine map, or None.
-        smear: float32 (T, 2), motion blur (x, y) in output pixels.
+        motion_blur: float32 (T, 2), the path (x, y) in output pixels along which each frame is blurred.
         fill_holes: where the scene's mask is not 0, objects were cut out: fill from around, label 0.
     """
 
@@ -35,76 +42,28 @@ class Layer:
     label: int | None
     window: tuple[int, int, int, int]
     colour: np.ndarray | None
-    smear: np.ndarray
+    motion_blur: np.ndarray
     fill_holes: bool = False
 
 
 @dataclass(frozen=True)
-class PhotometricParams:
-    """What happens to rendered frames: colour float32 (T, 3, 4), gamma, blur (T,) in pixels, noise."""
-
-    colour: np.ndarray
-    gamma: float
-    blur: np.ndarray
-    noise: float
-    noise_seed: int
-
-
-@dataclass(frozen=True)
 class RawClip:
-    """All that was drawn by chance for one clip; rendering adds no chance. Layers from bottom to top."""
+    """Everything that was drawn at random for one clip; rendering is deterministic. Layers from bottom to top."""
 
     frames: int
     size: int
     layers: tuple[Layer, ...]
-    finish: PhotometricParams
+    photometric: PhotometricParams
 
 
 @dataclass(frozen=True)
-class ClipBatch:
-    """Clips for one training step, on the training device.
+class CameraView:
+    """What the camera sees.
 
     Args:
-        images: float32 (T, B, 3, H, W), RGB with the ImageNet mean taken off and divided by its deviation.
-        masks: int64 (T, B, H, W), ids 0..N of each sample; every id of the sample is there in frame 0.
-        object_counts: N of each sample, at least 1.
+        size: side of the clip in pixels.
+        camera: float64 (T, 3, 3), output pixels to pixels of the scene.
     """
-
-    images: torch.Tensor
-    masks: torch.Tensor
-    object_counts: list[int]
-
-
-def table_of(ids: Sequence[int]) -> np.ndarray:
-    """uint8 (256,): each of ``ids`` stays as it is, every other becomes background."""
-    table = np.zeros(256, np.uint8)
-    table[list(ids)] = list(ids)
-    return table
-
-
-def with_labels(rng: np.random.Generator, layers: list[Layer], most: int) -> list[Layer]:
-    """Gives the objects the ids 1..N in random order; beyond ``most`` pasted ones become background."""
-    scene = layers[0]
-    counts = np.bincount(scene.masks[0].ravel(), minlength=256)
-    in_scene = [] if scene.fill_holes else [int(i) for i in np.flatnonzero(counts) if i]
-    # an id of the scene that only shows up later is nobody's: the table leaves it background
-    labels = [*in_scene, *(layer.label for layer in layers[1:] if layer.label)][:most]
-    ids = dict(zip(labels, (int(i) + 1 for i in rng.permutation(len(labels))), strict=True))
-    if not scene.fill_holes:
-        table = np.zeros(256, np.uint8)
-        for old in in_scene:
-            table[old] = ids.get(old, 0)
-        scene = replace(scene, masks=tuple(table[mask] for mask in scene.masks))
-    return [scene, *(replace(layer, label=ids.get(layer.label or 0, 0)) for layer in layers[1:])]
-
-
-CUT_MARGIN = 4  # pixels kept around a cut-out object, so that its soft edge has something to fade into
-LONGEST_SMEAR = 14.0  # pixels of motion blur
-
-
-@dataclass(frozen=True)
-class View:
-    """What the camera sees: homographies float64 (T, 3, 3), output pixels to pixels of the scene."""
 
     size: int
     camera: np.ndarray
@@ -116,96 +75,9 @@ class View:
         return result
 
 
-def crop_that_keeps(
-    rng: np.random.Generator,
-    objects: Sequence[np.ndarray],
-    sides: tuple[float, float],
-    keep: float,
-    tries: int = 10,
-) -> tuple[float, float, float]:
-    """A square crop with at least the share ``keep`` of the objects' pixels, or the best of the tries.
-
-    Args:
-        objects: bool (H, W) of one frame, or of several that each should keep that share.
-        sides: smallest and largest side in units of the shorter side.
-        keep: 0 to 1.
-
-    Returns:
-        (x, y) of the centre and the side, in pixels.
-    """
-    height, width = int(objects[0].shape[0]), int(objects[0].shape[1])
-    small = [mask[::2, ::2] for mask in objects if mask.any()]
-    best, best_share = (width / 2, height / 2, float(min(height, width))), -1.0
-    if not small:
-        return best
-    ys, xs = np.nonzero(small[0])
-    totals = [max(int(np.count_nonzero(mask)), 1) for mask in small]
-    for _ in range(tries if len(ys) else 0):
-        side = float(rng.uniform(*sides)) * min(height, width)
-        pick = rng.integers(len(ys))  # a random pixel of the objects lies somewhere in the crop
-        offset = rng.uniform(-0.45, 0.45, 2) * side
-        x = float(np.clip(2 * xs[pick] + offset[0], side / 2, width - side / 2))
-        y = float(np.clip(2 * ys[pick] + offset[1], side / 2, height - side / 2))
-        area = np.s_[_half(y - side / 2) : _half(y + side / 2), _half(x - side / 2) : _half(x + side / 2)]
-        share = min(int(np.count_nonzero(mask[area])) / n for mask, n in zip(small, totals, strict=True))
-        if share > best_share:
-            best, best_share = (x, y, side), share
-        if share >= keep:
-            break
-    return best
-
-
-def _half(position: float) -> int:
-    return max(int(position / 2), 0)
-
-
-def crop_camera(
-    rng: np.random.Generator, crop: tuple[float, float, float], size: int, turn: float
-) -> np.ndarray:
-    """Homography (3, 3) of a crop: mirrored half of the time, turned, its sides a few percent unequal."""
-    x, y, side = crop
-    stretch = np.exp(rng.normal(0.0, 0.06))
-    mirror = -1.0 if rng.random() < 0.5 else 1.0
-    scale = side / size
-    matrix = np.diag([scale * stretch * mirror, scale / stretch, 1.0])
-    middle = (size - 1) / 2
-    place = translation(x - 0.5, y - 0.5) @ pose(turn, 1.0, 0, 0, 0, 1.0)
-    result: np.ndarray = place @ matrix @ translation(-middle, -middle)
-    return result
-
-
-def scene_layer(
-    view: View, pictures: Sequence[Picture], labels: np.ndarray, bend: np.ndarray | None, shutter: float
-) -> Layer:
-    """The bottom layer. ``labels`` is a table uint8 (256,) from the picture's ids to the clip's."""
-    height, width = pictures[0].mask.shape
-    # a bend refers to the whole picture; without one, what the camera never sees can stay behind
-    left, top, right, bottom = _seen(view, height, width) if bend is None else (0, 0, width, height)
-    area = np.s_[top:bottom, left:right]
-    middle = np.array([[view.size / 2, view.size / 2]])
-    return Layer(
-        images=tuple(p.image[area] for p in pictures),
-        masks=tuple(labels[p.mask[area]] for p in pictures),
-        homography=translation(-left, -top) @ view.camera,
-        bend=bend,
-        label=None,
-        window=(0, 0, view.size, view.size),
-        colour=None,
-        smear=_smear(view.camera, project(view.camera[0], middle), shutter),
-    )
-
-
-def _seen(view: View, height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the part of the pictures that the camera sees, with a margin."""
-    reached = project(view.camera, corners(view.size, view.size)).reshape(-1, 2)
-    left, top = (np.floor(reached.min(0)).astype(int) - 2).clip(0, [width - 2, height - 2])
-    right, bottom = (np.ceil(reached.max(0)).astype(int) + 3).clip([left + 2, top + 2], [width, height])
-    return int(left), int(top), int(right), int(bottom)
-
-
 @dataclass(frozen=True)
 class CutOut:
-    """An object cut out of its pictures: images and 0/1 masks (one or T) around it, and where they were."""
+    """An object cut out of its images: images and 0/1 masks (one or T) around it, and where they were."""
 
     images: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
@@ -224,18 +96,18 @@ class CutOut:
         return (xs.min() + xs.max()) / 2, (ys.min() + ys.max()) / 2, np.ptp(xs) + 1.0, np.ptp(ys) + 1.0
 
 
-def cut_out(pictures: Sequence[Picture], ids: Sequence[int], min_pixels: int) -> CutOut | None:
+def cut_out(images: Sequence[LabelledImage], ids: Sequence[int], min_pixels: int) -> CutOut | None:
     """The object made of ``ids``, or None if it has fewer than ``min_pixels`` pixels in the first frame."""
     table = np.zeros(256, np.uint8)
     table[list(ids)] = 1
-    masks = [table[p.mask] for p in pictures]
+    masks = [table[p.mask] for p in images]
     if np.count_nonzero(masks[0]) < min_pixels:
         return None
     rows = np.flatnonzero(np.any([m.any(1) for m in masks], 0))
     columns = np.flatnonzero(np.any([m.any(0) for m in masks], 0))
     top, left = max(int(rows[0]) - CUT_MARGIN, 0), max(int(columns[0]) - CUT_MARGIN, 0)
     area = np.s_[top : int(rows[-1]) + CUT_MARGIN + 1, left : int(columns[-1]) + CUT_MARGIN + 1]
-    return CutOut(tuple(p.image[area] for p in pictures), tuple(m[area] for m in masks), left, top)
+    return CutOut(tuple(p.image[area] for p in images), tuple(m[area] for m in masks), left, top)
 
 
 def random_placement(
@@ -255,7 +127,7 @@ def random_placement(
 
 def moving_layer(
     rng: np.random.Generator,
-    view: View,
+    view: CameraView,
     thing: CutOut,
     placement: np.ndarray,
     energy: float,
@@ -269,7 +141,7 @@ def moving_layer(
     Args:
         placement: (3, 3), pixels of the cut-out to output pixels in frame 0.
         energy: of its own motion, 1 is moderate.
-        drift: (x, y) pixels of the clip that it moves besides, from the first to the last frame.
+        drift: additional displacement (x, y) in pixels of the clip, from the first to the last frame.
         shutter: share of the time between frames that the motion blur covers.
     """
     frames, (height, width) = len(view.camera), thing.extent
@@ -285,11 +157,49 @@ def moving_layer(
     )
     homography = np.linalg.inv(motion @ placement) @ view.relative
     bend = random_bend(rng, frames, OBJECT.bend * energy, height, width)
-    smear = _smear(homography, np.array([[x, y]]), shutter)
-    window = _window(homography, view.size, height, width, float(np.abs(smear).max()) + 2)
+    blur = motion_blur_of(homography, np.array([[x, y]]), shutter)
+    window = _window(homography, view.size, height, width, float(np.abs(blur).max()) + 2)
     if window is None:
         return None
-    return Layer(thing.images, thing.masks, homography, bend, label, window, colour, smear)
+    return Layer(thing.images, thing.masks, homography, bend, label, window, colour, blur)
+
+
+def motion_blur_of(homography: np.ndarray, point: np.ndarray, shutter: float) -> np.ndarray:
+    """Motion blur of a layer from the path of one of its points: float32 (T, 2) in output pixels.
+
+    Args:
+        homography: (T, 3, 3), output pixels to pixels of the layer.
+        point: float64 (1, 2), (x, y) in pixels of the layer.
+        shutter: share of the time between frames that the blur covers.
+    """
+    path = project(np.linalg.inv(homography), point)[:, 0]  # (T, 2)
+    blur = np.gradient(path, axis=0) * shutter
+    length = np.linalg.norm(blur, axis=1, keepdims=True)
+    result: np.ndarray = blur * np.minimum(1.0, MAX_MOTION_BLUR / np.maximum(length, 1e-6))
+    return result.astype(np.float32)
+
+
+def keep_ids(ids: Sequence[int]) -> np.ndarray:
+    """Lookup table uint8 (256,): each of ``ids`` stays as it is, every other id becomes background."""
+    table = np.zeros(256, np.uint8)
+    table[list(ids)] = list(ids)
+    return table
+
+
+def renumber_objects(rng: np.random.Generator, layers: list[Layer], max_objects: int) -> list[Layer]:
+    """Gives the objects the ids 1..N in random order; objects beyond ``max_objects`` become background."""
+    scene = layers[0]
+    counts = np.bincount(scene.masks[0].ravel(), minlength=256)
+    in_scene = [] if scene.fill_holes else [int(i) for i in np.flatnonzero(counts) if i]
+    # an id of the scene that only shows up later belongs to no object: the table leaves it background
+    labels = [*in_scene, *(layer.label for layer in layers[1:] if layer.label)][:max_objects]
+    ids = dict(zip(labels, (int(i) + 1 for i in rng.permutation(len(labels))), strict=True))
+    if not scene.fill_holes:
+        table = np.zeros(256, np.uint8)
+        for old in in_scene:
+            table[old] = ids.get(old, 0)
+        scene = replace(scene, masks=tuple(table[mask] for mask in scene.masks))
+    return [scene, *(replace(layer, label=ids.get(layer.label or 0, 0)) for layer in layers[1:])]
 
 
 def _window(
@@ -305,12 +215,3 @@ def _window(
     if right - left < 4 or bottom - top < 4:
         return None
     return int(top), int(left), int(bottom), int(right)
-
-
-def _smear(homography: np.ndarray, point: np.ndarray, shutter: float) -> np.ndarray:
-    """Motion blur of a layer from the path of one of its points: float32 (T, 2) in output pixels."""
-    path = project(np.linalg.inv(homography), point)[:, 0]  # (T, 2)
-    smear = np.gradient(path, axis=0) * shutter
-    length = np.linalg.norm(smear, axis=1, keepdims=True)
-    result: np.ndarray = smear * np.minimum(1.0, LONGEST_SMEAR / np.maximum(length, 1e-6))
-    return result.astype(np.float32)

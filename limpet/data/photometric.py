@@ -1,40 +1,98 @@
-"""Colour, blur and noise of whole frames on the training device, and the encoder's normalisation."""
+"""Photometric augmentation: colour jitter, blur, gamma and noise of whole frames, and the encoder's normalisation.
+
+Shapes: T frames, H W pixels; images float32 RGB in [0, 1].
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from limpet.data.layers import PhotometricParams
+from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def finish(images: torch.Tensor, plan: PhotometricParams) -> torch.Tensor:
-    """Blur, colour, gamma and noise as planned: (T, 3, H, W) in [0, 1] to the same."""
-    images = gaussian_blur(images, plan.blur)
-    images = change_colour(images, plan.colour).clamp_(0.0, 1.0)
-    if plan.gamma != 1.0:
-        images = images.clamp_(min=1e-4).pow_(plan.gamma)
-    if plan.noise:
-        images = (images + _noise(images, plan)).clamp_(0.0, 1.0)
+@dataclass(frozen=True)
+class PhotometricParams:
+    """What happens to the rendered frames of a clip, on any device.
+
+    Args:
+        colour: float32 (T, 3, 4), RGB -> RGB affine map of each frame.
+        gamma: exponent of all values.
+        blur: float32 (T,), standard deviation of a Gaussian in pixels, 0 is none.
+        noise: standard deviation of Gaussian noise in units of the value range.
+        noise_seed: the same seed gives the same noise.
+    """
+
+    colour: np.ndarray
+    gamma: float
+    blur: np.ndarray
+    noise: float
+    noise_seed: int
+
+
+def apply_photometric(images: torch.Tensor, params: PhotometricParams) -> torch.Tensor:
+    """Blurs, recolours and adds noise as ``params`` says: (T, 3, H, W) in [0, 1] to the same."""
+    images = gaussian_blur(images, params.blur)
+    images = change_colour(images, params.colour).clamp_(0.0, 1.0)
+    if params.gamma != 1.0:
+        images = images.clamp_(min=1e-4).pow_(params.gamma)
+    if params.noise:
+        images = (images + _noise(images, params)).clamp_(0.0, 1.0)
     return images
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """RGB (..., 3, H, W) in [0, 1] less the ImageNet mean, divided by its deviation."""
+    """RGB (..., 3, H, W) in [0, 1] minus the ImageNet mean, divided by its standard deviation."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
-    deviation = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
-    return (images - mean).div_(deviation)
+    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
+    return (images - mean).div_(std)
 
 
 def denormalise(images: torch.Tensor) -> torch.Tensor:
-    """What ``normalise`` was given, (..., 3, H, W)."""
+    """The inverse of ``normalise``, (..., 3, H, W)."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
-    deviation = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
-    return images * deviation + mean
+    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1)
+    return images * std + mean
+
+
+def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Brightness, contrast, saturation, hue and tint at random: float64 (4, 4) on (r, g, b, 1) in [0, 1]."""
+    spread = np.clip(rng.normal(0.0, 1.0, 3), -1.8, 1.8) * strength  # beyond that most pixels are clipped
+    brightness, contrast, saturation = np.exp(spread * np.array([0.16, 0.18, 0.3]))
+    hue = rng.normal(0.0, 0.12) * strength
+    tint = np.exp(rng.normal(0.0, 0.06, 3) * strength)
+    grey = np.outer(np.ones(3), LUMA)
+    linear = (np.eye(3) - grey) @ _turn_about_grey(hue) * saturation + grey
+    linear = np.diag(tint) @ linear * contrast * brightness
+    result = np.eye(4)
+    result[:3, :3] = linear
+    result[:3, 3] = (1.0 - contrast) * 0.45 * brightness
+    return result
+
+
+def random_photometric(rng: np.random.Generator, frames: int) -> PhotometricParams:
+    """Parameters of a clip: a strong colour change for all frames, a weak one for each, blur, gamma, noise."""
+    whole = random_colour(rng, 1.0) if rng.random() < 0.8 else np.eye(4)
+    if rng.random() < 0.04:
+        whole[:3, :3] = np.outer(np.ones(3), LUMA @ whole[:3, :3])  # black and white
+    flicker = 0.12 if rng.random() < 0.7 else 0.35
+    colour = np.stack([random_colour(rng, flicker) @ whole for _ in range(frames)])
+    blur = np.zeros(frames)
+    if rng.random() < 0.12:
+        blur += rng.uniform(0.4, 1.6)
+    blur += np.where(rng.random(frames) < 0.08, rng.uniform(0.4, 1.8, frames), 0.0)
+    return PhotometricParams(
+        colour=colour[:, :3].astype(np.float32),
+        gamma=float(np.exp(rng.uniform(-0.4, 0.4))) if rng.random() < 0.2 else 1.0,
+        blur=blur.astype(np.float32),
+        noise=float(rng.uniform(0.008, 0.04)) if rng.random() < 0.12 else 0.0,
+        noise_seed=int(rng.integers(2**31)),
+    )
 
 
 def change_colour(images: torch.Tensor, colour: np.ndarray) -> torch.Tensor:
@@ -46,7 +104,7 @@ def change_colour(images: torch.Tensor, colour: np.ndarray) -> torch.Tensor:
 
 
 def gaussian_blur(images: torch.Tensor, deviations: np.ndarray) -> torch.Tensor:
-    """Blurs the frames whose deviation (pixels) is not 0; a new tensor if there is one."""
+    """Blurs the frames of (T, 3, H, W) whose standard deviation (T,) in pixels is not 0; a new tensor if any is."""
     chosen = [t for t, deviation in enumerate(deviations) if deviation > 0]
     if not chosen:
         return images
@@ -60,17 +118,17 @@ def gaussian_blur(images: torch.Tensor, deviations: np.ndarray) -> torch.Tensor:
     return images
 
 
-def apply_motion_blur(images: torch.Tensor, smear: np.ndarray) -> torch.Tensor:
-    """Motion blur: each frame of (T, C, H, W) is averaged along its vector (x, y) in pixels."""
-    chosen = [t for t, length in enumerate(np.abs(smear).max(1)) if length >= 1.5]
+def apply_motion_blur(images: torch.Tensor, paths: np.ndarray) -> torch.Tensor:
+    """Motion blur: each frame of (T, C, H, W) is averaged along its path (T, 2), (x, y) in pixels."""
+    chosen = [t for t, length in enumerate(np.abs(paths).max(1)) if length >= 1.5]
     if not chosen:
         return images
     images = images.clone()
     for t in chosen:
-        taps = int(np.ceil(np.abs(smear[t]).max())) + 1
+        taps = int(np.ceil(np.abs(paths[t]).max())) + 1
         along = np.linspace(-0.5, 0.5, taps)
         images[t] = _mean_of_shifts(
-            images[t], [(round(a * smear[t, 0]), round(a * smear[t, 1])) for a in along]
+            images[t], [(round(a * paths[t, 0]), round(a * paths[t, 1])) for a in along]
         )
     return images
 
@@ -97,47 +155,9 @@ def _along(image: torch.Tensor, taps: np.ndarray, axis: int) -> torch.Tensor:
     return result
 
 
-def _noise(images: torch.Tensor, plan: PhotometricParams) -> torch.Tensor:
-    generator = torch.Generator(device=images.device).manual_seed(plan.noise_seed)
-    return torch.randn(images.shape, generator=generator, device=images.device) * plan.noise
-
-
-LUMA = np.array([0.299, 0.587, 0.114])
-
-
-def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
-    """Brightness, contrast, saturation, hue and tint by chance: float64 (4, 4) on (r, g, b, 1) in [0, 1]."""
-    spread = np.clip(rng.normal(0.0, 1.0, 3), -1.8, 1.8) * strength  # beyond that most pixels are clipped
-    brightness, contrast, saturation = np.exp(spread * np.array([0.16, 0.18, 0.3]))
-    hue = rng.normal(0.0, 0.12) * strength
-    tint = np.exp(rng.normal(0.0, 0.06, 3) * strength)
-    grey = np.outer(np.ones(3), LUMA)
-    linear = (np.eye(3) - grey) @ _turn_about_grey(hue) * saturation + grey
-    linear = np.diag(tint) @ linear * contrast * brightness
-    result = np.eye(4)
-    result[:3, :3] = linear
-    result[:3, 3] = (1.0 - contrast) * 0.45 * brightness
-    return result
-
-
-def random_photometric(rng: np.random.Generator, frames: int) -> PhotometricParams:
-    """PhotometricParams of a clip: strong colour change for all frames, a weak one for each, blur, gamma, noise."""
-    whole = random_colour(rng, 1.0) if rng.random() < 0.8 else np.eye(4)
-    if rng.random() < 0.04:
-        whole[:3, :3] = np.outer(np.ones(3), LUMA @ whole[:3, :3])  # a grey film
-    flicker = 0.12 if rng.random() < 0.7 else 0.35
-    colour = np.stack([random_colour(rng, flicker) @ whole for _ in range(frames)])
-    blur = np.zeros(frames)
-    if rng.random() < 0.12:
-        blur += rng.uniform(0.4, 1.6)
-    blur += np.where(rng.random(frames) < 0.08, rng.uniform(0.4, 1.8, frames), 0.0)
-    return PhotometricParams(
-        colour=colour[:, :3].astype(np.float32),
-        gamma=float(np.exp(rng.uniform(-0.4, 0.4))) if rng.random() < 0.2 else 1.0,
-        blur=blur.astype(np.float32),
-        noise=float(rng.uniform(0.008, 0.04)) if rng.random() < 0.12 else 0.0,
-        noise_seed=int(rng.integers(2**31)),
-    )
+def _noise(images: torch.Tensor, params: PhotometricParams) -> torch.Tensor:
+    generator = torch.Generator(device=images.device).manual_seed(params.noise_seed)
+    return torch.randn(images.shape, generator=generator, device=images.device) * params.noise
 
 
 def _turn_about_grey(angle: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Smooth random motion as matrices and thin-plate splines, in numpy."""
+"""Smooth random motion as homographies and thin-plate splines, in numpy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BEND_POINTS = 4  # control points a side of the thin-plate spline
-BEND_CELLS = 17  # samples a side of the displacement field; the renderer interpolates between them
-STEEPEST_BEND = 0.8  # largest slope of the displacement field
+BEND_POINTS = 4  # control points per side of the thin-plate spline
+BEND_CELLS = 17  # samples per side of the displacement field; the renderer interpolates between them
+MAX_BEND_SLOPE = 0.8  # largest slope of the displacement field
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class MotionScale:
         zoom: of the logarithm of the scale.
         shear: as a slope.
         tilt: perspective, as the relative change of scale at the edge.
-        bend: displacement of the spline's control points in sides of the picture.
+        bend: displacement of the spline's control points in sides of the image.
     """
 
     shift: float
@@ -38,7 +38,7 @@ HANDHELD = MotionScale(shift=0.012, turn=0.012, zoom=0.015, shear=0.0, tilt=0.0,
 
 
 def draw_energy(rng: np.random.Generator) -> float:
-    """How lively a clip is: mostly moderate, sometimes nearly still, sometimes violent."""
+    """Strength of the motion of a clip, 1 being moderate: sometimes nearly still, sometimes violent."""
     chance = rng.random()
     if chance < 0.15:
         return float(rng.uniform(0.05, 0.3))
@@ -48,7 +48,7 @@ def draw_energy(rng: np.random.Generator) -> float:
 
 
 def smooth_path(rng: np.random.Generator, frames: int, channels: int) -> np.ndarray:
-    """A path from 0 whose speed changes slowly: float64 (T, channels), steps of deviation about 1."""
+    """A path from 0 whose speed changes slowly: float64 (T, channels), steps of standard deviation about 1."""
     speed = rng.standard_normal(channels)
     path = np.zeros((frames, channels))
     for t in range(1, frames):
@@ -83,9 +83,9 @@ def random_motion(
     """Where the points of frame 0 are in frame t: float64 (T, 3, 3) in output pixels, the first the identity.
 
     Args:
-        pivot: (x, y) about which the thing turns and zooms.
+        pivot: (x, y) about which the object turns and zooms.
         size: side of the clip in pixels; the unit of shifts.
-        reach: half of the thing's size in pixels, to which the perspective refers.
+        reach: half of the object's size in pixels, to which the perspective refers.
     """
     path = smooth_path(rng, frames, 7) * energy
     x, y = path[:, 0] * scale.shift * size, path[:, 1] * scale.shift * size
@@ -105,7 +105,7 @@ def random_bend(
 ) -> np.ndarray | None:
     """A thin-plate deformation that grows over the frames: float32 (T, 2, n, n), (x, y) in pixels.
 
-    Control points move by 0.13 of the picture's side at most. Where neighbours would still fold over each
+    Control points move by 0.13 of the image's side at most. Where neighbours would still fold over each
     other, the whole field is made smaller: a displacement whose slope is below 1 is one to one.
     """
     if deviation < 1e-4:
@@ -117,7 +117,7 @@ def random_bend(
     cell = np.array([width, height]) / (BEND_CELLS - 1)
     slope_x, slope_y = np.diff(field, axis=2) / cell[0], np.diff(field, axis=1) / cell[1]
     steepest = np.sqrt((slope_x**2).sum(-1).max() + (slope_y**2).sum(-1).max())
-    field *= min(1.0, STEEPEST_BEND / max(float(steepest), 1e-9))
+    field *= min(1.0, MAX_BEND_SLOPE / max(float(steepest), 1e-9))
     result: np.ndarray = field.transpose(0, 3, 1, 2).astype(np.float32)
     return result
 
@@ -152,12 +152,12 @@ def project(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def corners(height: float, width: float) -> np.ndarray:
-    """The corners (x, y) of a picture, float64 (4, 2)."""
+    """The corners (x, y) of an image, float64 (4, 2)."""
     return np.array([[0.0, 0.0], [width - 1.0, 0.0], [0.0, height - 1.0], [width - 1.0, height - 1.0]])
 
 
 def keep_inside(camera: np.ndarray, size: int, height: int, width: int, slack: float = 0.04) -> np.ndarray:
-    """Shrinks and shifts views (T, 3, 3) that look past the edge by more than ``slack`` of the picture."""
+    """Shrinks and shifts views (T, 3, 3) that look past the edge by more than ``slack`` of the image."""
     view = project(camera, corners(size, size))  # (T, 4, 2)
     low, high = view.min(1), view.max(1)
     extent = np.array([width - 1.0, height - 1.0])

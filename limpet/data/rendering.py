@@ -13,7 +13,7 @@ from limpet.data.photometric import apply_motion_blur, change_colour
 
 
 def render(clip: RawClip, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frames and ids of a clip, before its finish.
+    """Frames and ids of a clip, before the photometric augmentation.
 
     Returns:
         images: float32 (T, 3, H, W) in [0, 1]. masks: int64 (T, H, W), ids of the clip.
@@ -26,7 +26,7 @@ def render(clip: RawClip, device: torch.device) -> tuple[torch.Tensor, torch.Ten
 
 
 def sampling_grid(layer: Layer, device: torch.device) -> torch.Tensor:
-    """Where each output pixel of the layer's window comes from: (T, h, w, 2) in [-1, 1] of its pictures.
+    """Where each output pixel of the layer's window comes from: (T, h, w, 2) in [-1, 1] of its images.
 
     The bend is looked up where the homography leads, so it belongs to the object and moves with it.
     """
@@ -61,7 +61,7 @@ def _render_scene(layer: Layer, frames: int, device: torch.device) -> tuple[torc
         ids = torch.zeros_like(ids)
     images = _warp(pixels, grid, frames, "bilinear", "reflection")
     masks = _warp(ids, grid, frames, "nearest", "reflection")
-    return apply_motion_blur(images, layer.smear), masks[:, 0].round().long()
+    return apply_motion_blur(images, layer.motion_blur), masks[:, 0].round().long()
 
 
 def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
@@ -74,14 +74,14 @@ def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
     alpha = _pixels([mask[..., None] for mask in layer.masks], images.device) * 255.0
     sheet = torch.cat([pixels * alpha, alpha], 1)
     shrink = _shrink_factor(layer)
-    if shrink > 1:  # bilinear sampling would skip pixels of a picture that is shrunk to less than half
+    if shrink > 1:  # bilinear sampling would skip pixels of an image that is shrunk to less than half
         height, width = sheet.shape[-2:]
         sheet = F.interpolate(sheet, (max(height // shrink, 2), max(width // shrink, 2)), mode="area")
-    # colours are premultiplied, so that what surrounds the object in its own picture does not bleed in
+    # colours are premultiplied, so that what surrounds the object in its own image does not bleed in
     sheet = _warp(sheet, grid, len(images), "bilinear", "zeros")
     area = (slice(None), slice(top, bottom), slice(left, right))
     masks[area].masked_fill_(sheet[:, 3] > 0.5, layer.label or 0)
-    sheet = apply_motion_blur(sheet, layer.smear)
+    sheet = apply_motion_blur(sheet, layer.motion_blur)
     under = images[:, :, top:bottom, left:right]
     under.mul_(1.0 - sheet[:, 3:]).add_(sheet[:, :3])
 
@@ -106,7 +106,7 @@ def _warp(source: torch.Tensor, grid: torch.Tensor, frames: int, mode: str, padd
 def fill_holes(pixels: torch.Tensor, holes: torch.Tensor) -> torch.Tensor:
     """Closes the holes (> 0) with what is around them: averages over ever larger cells, then back down.
 
-    The texture that averaging loses comes from the mirrored picture; a smooth patch would betray the hole.
+    The texture that averaging loses comes from the mirrored image; a smooth patch would betray the hole.
 
     Args:
         pixels: (1, 3, H, W) in [0, 1]. holes: (1, 1, H, W).

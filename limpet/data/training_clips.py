@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 
 from limpet.core.errors import DataError
 from limpet.data.config import ClipConfig
-from limpet.data.folders import StillsFolder, VideoSequence
+from limpet.data.datasets import VideoSet
 from limpet.data.image_cache import ImageCache
-from limpet.data.layers import ClipBatch
-from limpet.data.photometric import finish, normalise
+from limpet.data.photometric import apply_photometric, normalise
 from limpet.data.rendering import render
 from limpet.data.sampling import ClipSampler
+from limpet.data.stills import StillsFolder
 
 ATTEMPTS = 20
 STILL_LONG_SIDE, VIDEO_LONG_SIDE = 480, 640
 
 
-class VideoFolder(Protocol):
-    """Videos with masks, however they lie on disk; ``skipped`` has a line for all that can't be used."""
+@dataclass(frozen=True)
+class ClipBatch:
+    """Clips for one training step.
 
-    sequences: list[VideoSequence]
-    skipped: list[str]
+    Args:
+        images: float32 (T, B, 3, H, W), RGB minus the ImageNet mean, divided by its standard deviation.
+        masks: int64 (T, B, H, W), ids 0..N of each sample; every id of the sample is visible in frame 0.
+        object_counts: N of each sample, at least 1.
+    """
+
+    images: torch.Tensor
+    masks: torch.Tensor
+    object_counts: list[int]
 
 
 class TrainingClips:
     """Batches of clips, a pure function of seed, rank and step: a resumed training sees the same ones.
 
+    It can be pickled, so that the worker processes of a ``DataLoader`` make batches; decoded images stay behind.
+
     Args:
         config: how clips are made.
         stills: photos with masks, or None.
-        videos: videos with masks, any number of folders.
+        videos: videos with masks, any number of data sets; see ``training_videos``.
         device: where the clips are rendered and stay.
         rank: number of this process among those that train together.
 
@@ -45,30 +55,30 @@ class TrainingClips:
         self,
         config: ClipConfig,
         stills: StillsFolder | None = None,
-        videos: Sequence[VideoFolder] = (),
+        videos: Sequence[VideoSet] = (),
         device: torch.device | str = "cpu",
         rank: int = 0,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self._folders: list[StillsFolder | VideoFolder] = list(videos)
+        self._sources: list[StillsFolder | VideoSet] = list(videos)
         if stills is not None:
-            self._folders.append(stills)
-        most = config.image_cache_gb * 1e9
-        self._caches = (ImageCache(STILL_LONG_SIDE, most), ImageCache(VIDEO_LONG_SIDE, most))
-        sequences = [sequence for folder in videos for sequence in folder.sequences]
+            self._sources.append(stills)
+        max_bytes = config.image_cache_gb * 1e9
+        self._caches = (ImageCache(STILL_LONG_SIDE, max_bytes), ImageCache(VIDEO_LONG_SIDE, max_bytes))
+        sequences = [sequence for videos_of_split in videos for sequence in videos_of_split]
         photos = stills.stills if stills is not None else []
         self.sampler = ClipSampler(config, photos, sequences, *self._caches, rank=rank)
 
     @property
     def skipped(self) -> list[str]:
-        """One line for every file left out so far; damage inside a file shows when it is first drawn."""
-        found = [line for folder in self._folders for line in folder.skipped]
+        """One line for every file left out so far; damage inside a file only shows when it is first drawn."""
+        found = [line for source in self._sources for line in source.skipped]
         return found + [line for cache in self._caches for line in cache.skipped]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of decoded pictures in memory."""
+        """Bytes of decoded images in memory."""
         return sum(cache.nbytes for cache in self._caches)
 
     def batch(self, step: int, progress: float = 0.0) -> ClipBatch:
@@ -76,7 +86,7 @@ class TrainingClips:
 
         Args:
             step: number of the step, from 0.
-            progress: share of the training that is done, 0 to 1; moves the curriculum.
+            progress: share of the training that is done, 0 to 1, by which the settings that change are interpolated.
 
         Raises:
             DataError: no clip with an object in frame 0 could be made.
@@ -94,7 +104,7 @@ class TrainingClips:
             images, masks = render(raw, self.device)
             masks, count = keep_visible(masks, self.config.min_pixels)
             if count:
-                return normalise(finish(images, raw.finish)), masks, count
+                return normalise(apply_photometric(images, raw.photometric)), masks, count
         raise DataError(
             f"no clip with an object of {self.config.min_pixels} pixels or more in {ATTEMPTS} attempts "
             f"at step {step}; the objects of the data set are too small for this clip size"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from limpet.data import StillsFolder, VideoFolder
+from limpet.data import StillsFolder, VideoSet
 from limpet.distillation.config import DistillationRecord, record
 from limpet.distillation.objective import CachedDistillation, OnlineDistillation
 from limpet.models.base import Model
@@ -23,7 +23,7 @@ def distill(
     training: TrainConfig,
     folder: Path,
     stills: StillsFolder | None,
-    videos: Sequence[VideoFolder],
+    videos: Sequence[VideoSet],
     *,
     device: str = "auto",
     processes: int = 1,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import DataError, MaskError
-from limpet.core.masks import read_mask
-from limpet.data.footage import Clip
+from limpet.core.masks import read_mask, without_void
+from limpet.data.footage import FootageClip
 from limpet.distillation.label_cache import ClipWriter, LabelCache, LabelledClip
 from limpet.distillation.proposals import ProposalConfig, propose_opening
 from limpet.results.object_track import LostRule
@@ -66,7 +66,7 @@ class LabelConfig:
 class LabelPlan(NamedTuple):
     """A clip, its length and hash, and its first mask with the hash of that file ("" where it will be proposed)."""
 
-    clip: Clip
+    clip: FootageClip
     nbytes: int
     sha256_head: str
     mask: Path | None
@@ -123,11 +123,7 @@ def _opening(reader: VideoReader, plan: LabelPlan, config: LabelConfig) -> tuple
             f"the first mask {plan.mask} is {mask.shape[0]}x{mask.shape[1]} but the frames are "
             f"{reader.size[0]}x{reader.size[1]} (height x width); draw it on the first frame itself, or resize it"
         )
-    if np.setdiff1d(
-        mask, (0, 255)
-    ).size:  # 255 is the object where it is alone, else "ignore", as in data sets
-        mask[mask == 255] = 0
-    return 0, mask
+    return 0, without_void(mask)
 
 
 def _kept_size(size: tuple[int, int], max_size: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import DataError, MaskError, VideoError
-from limpet.data.folders import DavisFolder
+from limpet.data import VideoSet, training_videos
 from limpet.data.footage import Footage, find_first_mask
 from limpet.distillation.label_cache import SPLIT, LabelCache, LabelledClip
 from limpet.distillation.label_clip import PROPOSAL, LabelConfig, LabelPlan, OnFrame, label_clip
@@ -32,7 +32,7 @@ class LabelResult:
     notices: what else to know: labels that end early, masks that were proposed, frames that could not be read.
     """
 
-    folder: DavisFolder
+    folder: VideoSet
     clips: tuple[LabelledClip, ...]
     skipped: tuple[str, ...]
     notices: tuple[str, ...]
@@ -137,4 +137,4 @@ def _result(store: LabelCache, plans: list[LabelPlan], skipped: list[str], notic
             f"{store.path} also holds {others} clips that are not in this footage; they are not used"
         )
     store.list_clips([clip.name for clip in labelled])
-    return LabelResult(DavisFolder(store.path, SPLIT), labelled, tuple(skipped), tuple(notices))
+    return LabelResult(training_videos(store.path, SPLIT), labelled, tuple(skipped), tuple(notices))

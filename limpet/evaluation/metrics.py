@@ -1,4 +1,4 @@
-"""Region similarity J, boundary accuracy F, and what DAVIS tells of their course over a sequence.
+"""Region similarity J, boundary accuracy F, and the statistics of a measure over a sequence as DAVIS defines them.
 
 J is the overlap of two masks (intersection over union). F compares outlines: a pixel of one outline counts as
 found when the other outline comes within a small radius of it; F is the harmonic mean of precision and recall
@@ -141,7 +141,7 @@ def grow(bits: int, row: int, radius: int) -> int:
     return grown
 
 
-def course(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats:
+def measure_stats(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats:
     """Mean, recall and decay of one measure over the frames of a sequence.
 
     The quarters share their border frames, with the official edges. From 256 frames on the official tool's
@@ -153,7 +153,7 @@ def course(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats:
     """
     series = np.asarray(values, dtype=np.float64)
     if not series.size:
-        raise ValueError("the course of a measure needs at least one frame")
+        raise ValueError("the statistics of a measure need at least one frame")
     edges = np.round(np.linspace(1, len(series), 5) + 1e-10).astype(int) - 1
     first, last = series[edges[0] : edges[1] + 1], series[edges[3] : edges[4] + 1]
     return MeasureStats(float(series.mean()), float((series > 0.5).mean()), float(first.mean() - last.mean()))

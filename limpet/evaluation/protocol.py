@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import DataError
-from limpet.core.masks import write_mask
-from limpet.evaluation.davis import VOID, Sequence, read_ids, require_files
+from limpet.core.masks import VOID, read_ids, write_mask
+from limpet.data.datasets import VideoSequence, require_files
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
 from limpet.evaluation.scores import ObjectScores, Scores
 
@@ -39,14 +39,14 @@ class Tracker(Protocol[State]):
     def step(self, frame: NDArray[np.uint8], state: State, /) -> tuple[Ids, State]: ...
 
 
-OnFrame = Callable[[Sequence, int], None]
+OnFrame = Callable[[VideoSequence, int], None]
 """Called after each frame with the sequence and the frame's index."""
 
 
 class Judge:
     """Scores one sequence, frame after frame."""
 
-    def __init__(self, sequence: Sequence) -> None:
+    def __init__(self, sequence: VideoSequence) -> None:
         self.sequence = sequence
         first = sequence.mask(0)
         found = [int(number) for number in np.unique(first) if number]
@@ -103,7 +103,7 @@ class Judge:
 
 def evaluate_tracker(
     tracker: Tracker[Any],
-    dataset: Iterable[Sequence],
+    dataset: Iterable[VideoSequence],
     *,
     stride: int = 1,
     max_frames: int | None = None,
@@ -115,7 +115,7 @@ def evaluate_tracker(
 
     Args:
         tracker: anything with `start` and `step`.
-        dataset: sequences, for instance of `load_davis`.
+        dataset: sequences, for instance of `evaluation_videos`.
         stride: use every `stride`-th frame only.
         max_frames: use at most so many frames of a sequence (at least 3).
         max_sequences: use at most so many sequences, the first ones.
@@ -141,7 +141,7 @@ def evaluate_tracker(
 
 
 def evaluate_predictions(
-    folder: str | Path, dataset: Iterable[Sequence], *, on_frame: OnFrame | None = None
+    folder: str | Path, dataset: Iterable[VideoSequence], *, on_frame: OnFrame | None = None
 ) -> Scores:
     """Score masks that lie in FOLDER/SEQUENCE/FRAME.png.
 
@@ -166,7 +166,7 @@ def evaluate_predictions(
     return _gather(judges, frames)
 
 
-def scored_names(sequence: Sequence) -> tuple[str, ...]:
+def scored_names(sequence: VideoSequence) -> tuple[str, ...]:
     """Names of the frames that count: all but the first and the last."""
     if len(sequence) < 3:
         raise DataError(

@@ -147,8 +147,8 @@ def _values(scored: ObjectScores | Summary) -> tuple[float, ...]:
     return (scored.j_and_f, *_three(scored.j), *_three(scored.f))
 
 
-def _three(course: MeasureStats) -> tuple[float, float, float]:
-    return (course.mean, course.recall, course.decay)
+def _three(stats: MeasureStats) -> tuple[float, float, float]:
+    return (stats.mean, stats.recall, stats.decay)
 
 
 def _texts(scored: ObjectScores | Summary) -> list[str]:

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from limpet.core.errors import DataError
-from limpet.evaluation.metrics import MeasureStats, course
+from limpet.evaluation.metrics import MeasureStats, measure_stats
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class ObjectScores:
     @cached_property
     def j(self) -> MeasureStats:
         """Mean, recall and decay of J."""
-        return course(self.region)
+        return measure_stats(self.region)
 
     @cached_property
     def f(self) -> MeasureStats:
         """Mean, recall and decay of F."""
-        return course(self.boundary)
+        return measure_stats(self.boundary)
 
     @property
     def j_and_f(self) -> float:
@@ -122,7 +122,7 @@ def summarise(objects: Sequence[ObjectScores]) -> Summary:
     return Summary(len(objects), _mean(o.j for o in objects), _mean(o.f for o in objects))
 
 
-def _mean(courses: Iterable[MeasureStats]) -> MeasureStats:
-    rows = np.array([(c.mean, c.recall, c.decay) for c in courses], dtype=np.float64)
+def _mean(stats: Iterable[MeasureStats]) -> MeasureStats:
+    rows = np.array([(c.mean, c.recall, c.decay) for c in stats], dtype=np.float64)
     mean, recall, decay = (float(value) for value in rows.mean(axis=0))
     return MeasureStats(mean, recall, decay)

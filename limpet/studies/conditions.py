@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import DataError
-from limpet.data import DavisFolder, StillsFolder, VideoFolder, YoutubeFolder, video_folder
+from limpet.data import StillsFolder, VideoSet, evaluation_videos, training_videos
 from limpet.distillation.config import DistillationRecord
-from limpet.evaluation.davis import Dataset, load_davis
 from limpet.models import Model
 from limpet.registry import find
 from limpet.studies.scale import Scale
@@ -82,8 +81,8 @@ class Bench:
     teacher: Tracker | None
     start: Start
     stills: StillsFolder | None
-    videos: Sequence[VideoFolder]
-    judge: Dataset | None
+    videos: Sequence[VideoSet]
+    judge: VideoSet | None
     data: dict[str, str]
     device: str = "auto"
     no_teacher: str = ""
@@ -148,8 +147,8 @@ class StudyData:
     """What clips are made of, what is scored, and how the user called it."""
 
     stills: StillsFolder | None
-    videos: tuple[VideoFolder, ...]
-    judge: Dataset | None
+    videos: tuple[VideoSet, ...]
+    judge: VideoSet | None
     named: dict[str, str]
 
     @property
@@ -175,8 +174,8 @@ def small_data(stills: Path | None, videos: Sequence[Split], score: Split | None
         named["videos"] = " ".join(map(_text, videos))
     return StudyData(
         StillsFolder(stills) if stills else None,
-        tuple(video_folder(*split) for split in videos),
-        load_davis(*score) if score else None,
+        tuple(training_videos(*split) for split in videos),
+        evaluation_videos(*score) if score else None,
         named | ({"score": _text(score)} if score else {}),
     )
 
@@ -198,11 +197,11 @@ def paper_data(
         raise DataError(
             f"the paper's recipe wants --stills, --davis and --youtube; {' and '.join(missing)} missing"
         )
-    few = DavisFolder(davis, DAVIS_TRAIN)
+    few = training_videos(davis, DAVIS_TRAIN)
     return StudyData(
         StillsFolder(stills),
-        (*[few] * DAVIS_TIMES, YoutubeFolder(youtube)),
-        load_davis(*score) if score else None,
+        (*[few] * DAVIS_TIMES, training_videos(youtube, "train")),
+        evaluation_videos(*score) if score else None,
         {name: str(root) for name, root in roots.items()} | ({"score": _text(score)} if score else {}),
     )
 

@@ -102,7 +102,7 @@ def score_model(
     took = footprint(Tracker(model, device, precision="fp32"))
     tracker = Tracker(model, device, max_size=bench.scale.max_size, name=name)
     scores = evaluate_tracker(tracker, bench.judge, stride=bench.scale.stride)
-    receipt = Receipt("", bench.judge.name)
+    receipt = Receipt("", bench.judge.split)
     return Result(
         recipe=recipe,
         j_and_f=100 * scores.j_and_f,

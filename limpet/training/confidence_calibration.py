@@ -21,8 +21,8 @@ from PIL import Image
 
 from limpet.core.calibration import Calibration, log_odds
 from limpet.core.errors import DataError
+from limpet.core.masks import read_annotation
 from limpet.data import ClipConfig, StillsFolder, TrainingClips, VideoSequence
-from limpet.data.folders import read_mask
 from limpet.data.photometric import denormalise
 from limpet.evaluation.metrics import region_similarity
 from limpet.evaluation.reliability import balanced, fit_platt_scaling
@@ -152,5 +152,5 @@ def _load(video: VideoSequence, places: Sequence[int]) -> tuple[list[Image8], li
                 images.append(np.asarray(picture.convert("RGB"), np.uint8))
         except (OSError, SyntaxError, ValueError) as error:
             raise DataError(f"cannot read the frame {video.frames[place]}: {error}") from error
-        masks.append(read_mask(video.masks[place]))
+        masks.append(read_annotation(video.masks[place]))
     return images, masks

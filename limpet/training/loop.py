@@ -15,7 +15,7 @@ from torch import Tensor
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, MissingExtraError
 from limpet.core.options import resume_config
-from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoFolder
+from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
@@ -39,7 +39,7 @@ def train(
     config: TrainConfig,
     folder: Path,
     stills: StillsFolder | None,
-    videos: Sequence[VideoFolder],
+    videos: Sequence[VideoSet],
     *,
     device: str = "auto",
     processes: int = 1,

@@ -45,11 +45,11 @@ def build_training_model(name: str, encoder: Path | None, start: Path | None, se
 
 def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2) -> Score:
     """A function that scores a model by J&F (0..100) on every ``stride``-th frame of a few sequences."""
-    from limpet.evaluation.davis import load_davis
+    from limpet.data import evaluation_videos
     from limpet.evaluation.protocol import evaluate_tracker
     from limpet.tracking.tracker import Tracker
 
-    dataset = load_davis(root, split)
+    dataset = evaluation_videos(root, split)
 
     def score(model: Model) -> float:
         tracker = Tracker(model)

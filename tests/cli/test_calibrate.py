@@ -68,7 +68,7 @@ def test_too_little_to_learn_from_changes_nothing(
 ) -> None:
     copy = tmp_path / "w.safetensors"
     shutil.copy(weights, copy)
-    limpet("calibrate", "--video", video, "--weights", copy).refused("no ground for a calibration")
+    limpet("calibrate", "--video", video, "--weights", copy).refused("not enough for a calibration")
     assert copy.read_bytes() == weights.read_bytes()
 
 

@@ -62,12 +62,12 @@ def test_bad_input(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) ->
         "there is no split 'test' in ", "the splits there are: val"
     )
     limpet("eval", "davis", "gone", "--split", "val").refused(
-        "gone is not a DAVIS folder: expected gone/JPEGImages"
+        "gone is not a folder; expected the folder of a data set"
     )
     limpet(*command, "val", "--weights", "gone.safetensors").refused(
         "there is no weights file at gone.safetensors"
     )
-    limpet(*command, "val", "--resolution", "4k").refused("is not a DAVIS folder", "resolutions there: 480p")
+    limpet(*command, "val", "--resolution", "4k").refused("there is no folder ", "resolutions there: 480p")
     limpet(*command, "val", "--save-masks").refused("--save-masks keeps the masks", "give --out")
     limpet(*command, "val", "--predictions", "gone").refused("there is no folder of predictions gone")
     (tmp_path / "file").write_text("mine")

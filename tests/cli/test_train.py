@@ -141,7 +141,7 @@ def test_a_run_that_is_stopped_can_go_on(
         ((), "there is nothing to train on; give --stills DIR, --video ROOT:SPLIT, or both"),
         (("--stills", "gone"), "gone/images is not a folder"),
         (("--stills", "empty"), "no usable photos with masks in empty"),
-        (("--video", "gone:train"), "gone/JPEGImages/480p is not a folder"),
+        (("--video", "gone:train"), "gone is not a folder; expected the folder of a data set"),
         (("--video", "gone"), "'gone' names no split; expected ROOT:SPLIT"),
         (
             ("--stills", "good", "--encoder", "gone.safetensors"),
@@ -156,8 +156,11 @@ def test_a_run_that_is_stopped_can_go_on(
         (("--stills", "good", "--model", "deaot"), "there is no model called 'deaot'"),
         (("--stills", "good", "--precision", "fp8"), "precision is 'fp8', expected bf16-mixed or 32-true"),
         (("--stills", "good", "--device", "gpu"), "there is no device 'gpu'"),
-        (("--stills", "good", "--size", "64"), "clip size is 64; use 16k + 1 pixels"),
-        (("--stills", "good", "--score", "gone:dev"), "gone is not a DAVIS folder"),
+        (("--stills", "good", "--size", "64"), "clip size is 64; expected 16k + 1 pixels"),
+        (
+            ("--stills", "good", "--score", "gone:dev"),
+            "gone is not a folder; expected the folder of a data set",
+        ),
         (("--stills", "unlabelled"), "have no object, only 0 (background): photo0.png"),
     ],
 )

@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 
 from limpet.core.errors import MaskError, OutputError
-from limpet.core.masks import davis_palette, decode_mask, encode_mask, read_mask, write_mask
+from limpet.core.masks import (
+    davis_palette,
+    decode_mask,
+    encode_mask,
+    read_annotation,
+    read_ids,
+    read_mask,
+    without_void,
+    write_mask,
+)
 
 MASK = np.zeros((20, 30), np.uint8)
 MASK[2:9, 3:12] = 7
@@ -173,3 +182,28 @@ def test_write_refuses_other_arrays(tmp_path: Path) -> None:
 def test_write_into_nowhere(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot write .*m.png: the folder does not exist"):
         write_mask(tmp_path / "no" / "m.png", MASK)
+
+
+def test_ids_of_a_data_set_may_be_empty_or_grey_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    grey = np.zeros((24, 40), np.uint8)
+    Image.fromarray(grey).save(path)
+    assert not read_ids(path).any()
+    grey[2:10, 3:13] = 255
+    Image.fromarray(grey).save(path)
+    assert np.array_equal(read_ids(path), grey)
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(path)
+    assert np.array_equal(read_ids(path), grey)
+    Image.fromarray(np.stack([grey, grey, 255 - grey], axis=-1)).save(path)
+    with pytest.raises(MaskError, match="has colours"):
+        read_ids(path)
+    with pytest.raises(MaskError, match="there is no mask"):
+        read_ids(tmp_path / "gone.png")
+
+
+def test_255_is_the_object_alone_and_void_among_others(tmp_path: Path) -> None:
+    for values, expected in (([0, 255], [0, 255]), ([0, 2, 255], [0, 2, 0]), ([0, 0], [0, 0])):
+        mask = np.array([values], np.uint8)
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+        assert read_annotation(tmp_path / "mask.png").tolist() == [expected]
+        assert without_void(mask).tolist() == [expected] and mask.tolist() == [values]

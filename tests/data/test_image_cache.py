@@ -48,7 +48,7 @@ def test_beyond_its_limit_the_cache_lets_go_of_what_was_asked_for_longest_ago(st
         name: (stills_root / "images" / f"{name}.jpg", stills_root / "masks" / f"{name}.png")
         for name in names
     }
-    cache = ImageCache(long_side=480, most=2 * 150 * 200 * 4)
+    cache = ImageCache(long_side=480, max_bytes=2 * 150 * 200 * 4)
     first, second = cache.load(*paths["coco_a"]), cache.load(*paths["horse_b"])
     assert cache.load(*paths["coco_a"]) is first
     cache.load(*paths["bsds_c"])

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from limpet.data.layers import PhotometricParams
 from limpet.data.photometric import (
+    PhotometricParams,
     apply_motion_blur,
+    apply_photometric,
     change_colour,
-    finish,
+    denormalise,
     gaussian_blur,
     normalise,
     random_colour,
@@ -65,15 +66,17 @@ def test_normalise_takes_off_the_imagenet_mean() -> None:
     assert torch.allclose(normalise(images), torch.zeros(2, 3, 2, 2), atol=1e-6)
     one = normalise(torch.ones(1, 3, 1, 1))[0, 0, 0, 0]
     assert abs(float(one) - (1 - 0.485) / 0.229) < 1e-5
+    images = torch.rand(2, 3, 4, 5)
+    assert torch.allclose(denormalise(normalise(images)), images, atol=1e-6)
 
 
-def test_the_finish_is_repeatable_and_in_range() -> None:
+def test_it_is_repeatable_and_in_range() -> None:
     images = torch.rand(3, 3, 33, 33)
-    plan = random_photometric(np.random.default_rng(5), 3)
-    plan = PhotometricParams(plan.colour, 0.8, np.array([0.0, 1.0, 0.0], np.float32), 0.05, 7)
-    first, second = finish(images.clone(), plan), finish(images.clone(), plan)
+    params = random_photometric(np.random.default_rng(5), 3)
+    params = PhotometricParams(params.colour, 0.8, np.array([0.0, 1.0, 0.0], np.float32), 0.05, 7)
+    first, second = apply_photometric(images.clone(), params), apply_photometric(images.clone(), params)
     assert torch.equal(first, second)
     assert float(first.min()) >= 0.0 and float(first.max()) <= 1.0
     assert not torch.equal(
-        first, finish(images.clone(), PhotometricParams(plan.colour, 0.8, plan.blur, 0.05, 8))
+        first, apply_photometric(images.clone(), PhotometricParams(params.colour, 0.8, params.blur, 0.05, 8))
     )

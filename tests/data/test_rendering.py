@@ -4,28 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from limpet.data.image_cache import Picture
-from limpet.data.layers import (
-    Layer,
-    PhotometricParams,
-    RawClip,
-    View,
-    cut_out,
-    moving_layer,
-    random_placement,
-    scene_layer,
-)
+from limpet.data.clip_scene import scene_layer
+from limpet.data.image_cache import LabelledImage
+from limpet.data.layers import CameraView, Layer, RawClip, cut_out, moving_layer, random_placement
+from limpet.data.photometric import PhotometricParams
 from limpet.data.random_warps import CAMERA, project, random_bend, random_motion, translation
 from limpet.data.rendering import fill_holes, render, sampling_grid
 from tests.data.conftest import COLOURS, draw_mask
 
 CPU = torch.device("cpu")
-NO_FINISH = PhotometricParams(np.zeros((3, 3, 4), np.float32), 1.0, np.zeros(3, np.float32), 0.0, 0)
+NO_CHANGE = PhotometricParams(np.zeros((3, 3, 4), np.float32), 1.0, np.zeros(3, np.float32), 0.0, 0)
 SAME = np.arange(256, dtype=np.uint8)
 
 
-def _picture(mask: np.ndarray) -> Picture:
-    return Picture(COLOURS[mask], mask)
+def _picture(mask: np.ndarray) -> LabelledImage:
+    return LabelledImage(COLOURS[mask], mask)
 
 
 def _what_the_colours_say(images: torch.Tensor) -> torch.Tensor:
@@ -40,8 +33,8 @@ def _agreement(images: torch.Tensor, masks: torch.Tensor) -> float:
 
 def test_a_still_view_shows_the_picture_itself() -> None:
     mask = draw_mask(65, 65, [(10, 20, 40, 60)])
-    view = View(65, np.stack([np.eye(3)] * 3))
-    clip = RawClip(3, 65, (scene_layer(view, [_picture(mask)], SAME, None, 0.0),), NO_FINISH)
+    view = CameraView(65, np.stack([np.eye(3)] * 3))
+    clip = RawClip(3, 65, (scene_layer(view, [_picture(mask)], SAME, None, 0.0),), NO_CHANGE)
     images, masks = render(clip, CPU)
     assert masks.dtype == torch.int64 and images.shape == (3, 3, 65, 65)
     for t in range(3):
@@ -56,7 +49,7 @@ def test_image_and_mask_move_as_one(seed: int) -> None:
     other = np.zeros((80, 80), np.uint8)
     other[20:60, 15:70] = 3
     motion = random_motion(rng, 3, CAMERA, 2.0, (48, 48), 97, 48)
-    view = View(97, translation(20.0, 10.0) @ np.linalg.inv(motion))
+    view = CameraView(97, translation(20.0, 10.0) @ np.linalg.inv(motion))
     bend = random_bend(rng, 3, 0.04, 120, 150)
     thing = cut_out([_picture(other)], [3], 50)
     assert thing is not None
@@ -66,7 +59,7 @@ def test_image_and_mask_move_as_one(seed: int) -> None:
     )
     layer = moving_layer(rng, view, thing, placement, 1.5, label=3)
     assert layer is not None and layer.bend is not None
-    clip = RawClip(3, 97, (scene_layer(view, [scene], SAME, bend, 0.0), layer), NO_FINISH)
+    clip = RawClip(3, 97, (scene_layer(view, [scene], SAME, bend, 0.0), layer), NO_CHANGE)
     images, masks = render(clip, CPU)
     assert set(masks[0].unique().tolist()) == {0, 1, 3}
     assert not torch.equal(masks[0], masks[2])
@@ -107,7 +100,7 @@ def test_a_bend_moves_by_pixels_of_the_picture() -> None:
 
 
 def test_what_is_pasted_later_hides_what_was_there() -> None:
-    view = View(65, np.stack([np.eye(3)] * 2))
+    view = CameraView(65, np.stack([np.eye(3)] * 2))
     scene = scene_layer(view, [_picture(draw_mask(65, 65, [(0, 0, 65, 65)]))], SAME, None, 0.0)
     things = []
     for number, label in ((2, 2), (3, 0)):
@@ -119,14 +112,14 @@ def test_what_is_pasted_later_hides_what_was_there() -> None:
         layer = moving_layer(np.random.default_rng(0), view, thing, shift, 0.0, label)
         assert layer is not None
         things.append(layer)
-    images, masks = render(RawClip(2, 65, (scene, *things), NO_FINISH), CPU)
+    images, masks = render(RawClip(2, 65, (scene, *things), NO_CHANGE), CPU)
     assert masks[0, 30, 10] == 1 and masks[0, 30, 24] == 2
     assert masks[0, 30, 40] == 0  # an object without a label on top
     assert _what_the_colours_say(images)[0, 30, 40] == 3
 
 
 def test_a_shrunk_object_keeps_its_place() -> None:
-    view = View(65, np.stack([np.eye(3)] * 2))
+    view = CameraView(65, np.stack([np.eye(3)] * 2))
     scene = scene_layer(view, [_picture(np.zeros((65, 65), np.uint8))], SAME, None, 0.0)
     mask = np.zeros((240, 240), np.uint8)
     mask[40:200, 40:200] = 1
@@ -137,7 +130,7 @@ def test_a_shrunk_object_keeps_its_place() -> None:
     )
     layer = moving_layer(np.random.default_rng(0), view, thing, placement, 0.0, 1)
     assert layer is not None
-    images, masks = render(RawClip(2, 65, (scene, layer), NO_FINISH), CPU)
+    images, masks = render(RawClip(2, 65, (scene, layer), NO_CHANGE), CPU)
     ys, xs = np.nonzero(masks[0].numpy())
     assert abs(xs.mean() - 30.0) < 0.6 and abs(ys.mean() - 34.0) < 0.6
     assert abs(len(xs) - 32 * 32) < 100  # half a pixel around it
@@ -157,7 +150,7 @@ def test_holes_are_filled_from_around() -> None:
 
 
 def test_the_mask_of_an_enlarged_object_ends_where_half_of_the_colour_does() -> None:
-    view = View(65, np.stack([np.eye(3)] * 2))
+    view = CameraView(65, np.stack([np.eye(3)] * 2))
     scene = scene_layer(view, [_picture(np.zeros((65, 65), np.uint8))], SAME, None, 0.0)
     thing = cut_out([_picture(draw_mask(40, 40, [(15, 15, 25, 25)]))], [1], 50)
     assert thing is not None
@@ -165,7 +158,7 @@ def test_the_mask_of_an_enlarged_object_ends_where_half_of_the_colour_does() -> 
     placement = translation(32.0, 32.0) @ np.diag([3.9, 3.9, 1.0]) @ translation(-middle[0], -middle[1])
     layer = moving_layer(np.random.default_rng(0), view, thing, placement, 0.0, 1)
     assert layer is not None
-    images, masks = render(RawClip(2, 65, (scene, layer), NO_FINISH), CPU)
+    images, masks = render(RawClip(2, 65, (scene, layer), NO_CHANGE), CPU)
     row = masks[0, 32].nonzero().flatten()
     assert (int(row.min()), int(row.max())) == (
         13,

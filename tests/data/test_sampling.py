@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.data.config import ClipConfig
-from limpet.data.folders import DavisFolder, StillsFolder
+from limpet.data import ClipConfig, StillsFolder, training_videos
 from limpet.data.image_cache import ImageCache
 from limpet.data.layers import RawClip
 from limpet.data.sampling import ClipSampler, draw_frames
 
 
 def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
-    settings = ClipConfig(size=65, **config)  # type: ignore[arg-type]
-    photos, videos = StillsFolder(stills).stills, DavisFolder(davis, "fit").sequences
+    settings = ClipConfig(frames=3, size=65, **config)  # type: ignore[arg-type]
+    photos, videos = StillsFolder(stills).stills, training_videos(davis, "fit").sequences
     return ClipSampler(settings, photos, videos, ImageCache(480), ImageCache(640), rank)
 
 
@@ -69,7 +68,7 @@ def test_clips_vary(stills_root: Path, davis_root: Path) -> None:
     assert any(layer.label == 0 for layer in pasted)  # distractors that are background
     assert any(clip.layers[0].fill_holes for clip in clips)  # objects lifted from their photo
     assert any(len(layer.images) > 1 for layer in pasted)  # objects of another video
-    assert any(np.abs(layer.smear).max() > 1.5 for layer in pasted)
+    assert any(np.abs(layer.motion_blur).max() > 1.5 for layer in pasted)
 
 
 def test_a_crowd_has_many_objects_some_of_which_look_alike(stills_root: Path, davis_root: Path) -> None:
@@ -93,7 +92,7 @@ def test_a_crowd_has_many_objects_some_of_which_look_alike(stills_root: Path, da
 def test_one_kind_of_data_is_enough_but_none_is_not(stills_root: Path, davis_root: Path) -> None:
     both = _sampler(stills_root, davis_root)
     caches = ImageCache(480), ImageCache(640)
-    config = ClipConfig(size=65, video_prob=(0.5, 0.5))
+    config = ClipConfig(frames=3, size=65, video_prob=(0.5, 0.5))
     assert len(ClipSampler(config, both.stills, [], *caches).sample(0).layers[0].images) == 1
     assert len(ClipSampler(config, [], both.sequences, *caches).sample(0).layers[0].images) == 3
     with pytest.raises(DataError, match="neither photos nor videos"):

@@ -19,9 +19,8 @@ from video.clips import make_clip
 import limpet.distillation.label_cache as label_cache
 import limpet.distillation.label_clip as label_clip
 from limpet.core.errors import DataError, OutputError
-from limpet.core.masks import write_mask
-from limpet.data import ClipConfig, DavisFolder, TrainingClips
-from limpet.data.folders import read_mask
+from limpet.core.masks import read_ids, write_mask
+from limpet.data import ClipConfig, TrainingClips, training_videos
 from limpet.data.footage import find_footage
 from limpet.distillation.label_footage import LabelConfig, LabelResult, label_footage
 from limpet.state import TrackerState
@@ -99,7 +98,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def labels_of(place: Path, name: str) -> list[np.ndarray]:
-    return [read_mask(path) for path in sorted((place / "cache" / "Annotations" / "480p" / name).iterdir())]
+    return [read_ids(path) for path in sorted((place / "cache" / "Annotations" / "480p" / name).iterdir())]
 
 
 def test_labels_are_read_as_any_data_set(place: Path, teacher: Teacher) -> None:
@@ -109,9 +108,9 @@ def test_labels_are_read_as_any_data_set(place: Path, teacher: Teacher) -> None:
         ("dog", FRAMES, "given", 0, 0.9),
     ]
     assert result.skipped == result.notices == ()
-    for folder in (result.folder, DavisFolder(place / "cache", None)):
+    for folder in (result.folder, training_videos(place / "cache", None)):
         assert [(s.name, len(s)) for s in folder.sequences] == [("cat", FRAMES), ("dog", FRAMES)]
-        assert folder.skipped == []
+        assert folder.skipped == ()
     for number, mask in enumerate(labels_of(place, "cat")):
         assert np.array_equal(mask, np.roll(first_mask(1), number, axis=1))
     clips = TrainingClips(ClipConfig(frames=2, size=33, batch=1, video_prob=(1, 1)), videos=[result.folder])
@@ -139,9 +138,9 @@ def test_of_labelled_footage_only_the_first_mask_is_read(place: Path, teacher: T
     garbage = label_footage(teacher, find_footage(f"{root}:all"), None, place / "garbage")
     assert files_of(place / "plain") == files_of(place / "garbage")
     masks = garbage.folder.sequences[0].masks
-    assert np.array_equal(read_mask(masks[0]), first_mask(1))
+    assert np.array_equal(read_ids(masks[0]), first_mask(1))
     assert np.array_equal(
-        read_mask(masks[5]), np.roll(first_mask(1), 5, axis=1)
+        read_ids(masks[5]), np.roll(first_mask(1), 5, axis=1)
     )  # the teacher's, not the file's
     assert plain.clips[0].first_mask == "given"
 
@@ -307,7 +306,7 @@ def test_clips_that_no_longer_fit_are_left_out(place: Path, teacher: Teacher) ->
     )
     assert [clip.name for clip in result.clips] == ["cat"]
     assert result.skipped[0].startswith("dog: its labels no longer fit into max_gb=")
-    assert result.folder.skipped == [] and not (place / "small" / "JPEGImages" / "480p" / "dog").exists()
+    assert result.folder.skipped == () and not (place / "small" / "JPEGImages" / "480p" / "dog").exists()
     more = label_footage(teacher, find_footage(place / "footage"), place / "masks", place / "small")
     assert len(more.clips) == 2  # another bound is no other way of labelling
 

@@ -14,8 +14,8 @@ from limpet.evaluation.metrics import (
     boundary_accuracy,
     boundary_map,
     boundary_radius,
-    course,
     grow,
+    measure_stats,
     region_similarity,
     row_length,
     to_bits,
@@ -126,20 +126,20 @@ def test_real_masks_equal_the_official_measures(golden: dict[str, Any], shared: 
             assert int(boundary_map(a.view(np.uint8)).sum()) == values["gt_boundary_pixels"][place]
 
 
-def test_course_equals_the_official_statistics(golden: dict[str, Any]) -> None:
+def test_statistics_equals_the_official_statistics(golden: dict[str, Any]) -> None:
     for sequence in golden["sequences"].values():
         for values in sequence["objects"].values():
             for measure in "JF":
-                found = course(values[measure])
+                found = measure_stats(values[measure])
                 expected = values[f"{measure}_stats_mean_recall_decay"]
                 assert [found.mean, found.recall, found.decay] == pytest.approx(expected, abs=1e-9)
 
 
-def test_course_of_long_series_has_the_decay_that_the_official_tool_loses(golden: dict[str, Any]) -> None:
+def test_statistics_of_long_series_has_the_decay_that_the_official_tool_loses(golden: dict[str, Any]) -> None:
     for length, expected in golden["db_statistics_series"]["values"].items():
         count = int(length)
         series = np.round(np.linspace(0.9, 0.2, count) + 0.05 * np.sin(np.arange(count)), 6)
-        found = course(series)
+        found = measure_stats(series)
         assert [found.mean, found.recall] == pytest.approx(expected[:2], abs=1e-9)
         if expected[2] is None:
             assert count >= 256
@@ -149,10 +149,14 @@ def test_course_of_long_series_has_the_decay_that_the_official_tool_loses(golden
             assert found.decay == pytest.approx(expected[2], abs=1e-9)
 
 
-def test_course_of_one_frame_and_of_none() -> None:
-    assert (course([0.5]).mean, course([0.5]).recall, course([0.5]).decay) == (0.5, 0.0, 0.0)
+def test_statistics_of_one_frame_and_of_none() -> None:
+    assert (measure_stats([0.5]).mean, measure_stats([0.5]).recall, measure_stats([0.5]).decay) == (
+        0.5,
+        0.0,
+        0.0,
+    )
     with pytest.raises(ValueError, match="at least one frame"):
-        course([])
+        measure_stats([])
 
 
 def test_radius() -> None:

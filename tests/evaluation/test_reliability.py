@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.evaluation.reliability import balanced, detection, fit_platt_scaling, reliability
+from limpet.evaluation.reliability import auroc, balanced, fit_platt_scaling, reliability
 
 
 def some(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -19,7 +19,7 @@ def some(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     return x, np.clip(mean + chance.choice([-0.05, 0.05], size=n), 0, 1)
 
 
-def test_the_line_behind_the_data_is_found() -> None:
+def test_the_slope_and_offset_behind_the_data_are_found() -> None:
     x, y = some()
     slope, offset = fit_platt_scaling(x, y, np.ones(len(x)))
     assert slope == pytest.approx(1.5, abs=0.06) and offset == pytest.approx(-0.7, abs=0.06)
@@ -42,10 +42,10 @@ def test_all_or_nothing_converges() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "why"),
     [
-        ([], [], "0 masks are no ground for a calibration"),
+        ([], [], "0 masks are not enough for a calibration"),
         ([1.0, 1.0], [0.2, 0.9], "they are all alike"),
         ([1.0, 2.0], [0.5, 0.5], "they are all alike"),
-        ([1.0, 2.0], [0.9, 0.1], "masks that look worse are better"),
+        ([1.0, 2.0], [0.9, 0.1], "masks with a lower confidence are better"),
     ],
 )
 def test_nothing_to_learn(x: list[float], y: list[float], why: str) -> None:
@@ -58,18 +58,18 @@ def test_reliability_by_hand() -> None:
     assert [(b.low, b.high, b.count) for b in found.bins] == [(0, 0.1, 1), (0.7, 0.8, 2), (0.9, 1.0, 1)]
     assert found.bins[1].confidence == pytest.approx(0.75) and found.bins[1].iou == pytest.approx(0.6)
     assert found.error == pytest.approx((0.05 + 2 * 0.15 + 0.1) / 4)
-    assert found.bad == 0.25 and found.detection == 1.0
+    assert found.bad == 0.25 and found.auroc == 1.0
     with pytest.raises(DataError, match="there is no mask"):
         reliability([], [])
 
 
-def test_detection_against_all_pairs() -> None:
+def test_auroc_against_all_pairs() -> None:
     chance = np.random.default_rng(1)
     confidence, bad = chance.integers(0, 6, 50) / 5, chance.random(50) < 0.4
     pairs = [(b, g) for b in confidence[bad] for g in confidence[~bad]]
     expected = np.mean([1.0 if b < g else 0.5 if b == g else 0.0 for b, g in pairs])
-    assert detection(confidence, bad) == pytest.approx(expected)
-    assert math.isnan(detection([0.1, 0.2], [False, False])) and math.isnan(detection([0.1], [True]))
+    assert auroc(confidence, bad) == pytest.approx(expected)
+    assert math.isnan(auroc([0.1, 0.2], [False, False])) and math.isnan(auroc([0.1], [True]))
 
 
 def test_every_kind_counts_the_same() -> None:

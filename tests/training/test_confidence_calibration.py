@@ -11,7 +11,7 @@ from PIL import Image
 
 from limpet.core.calibration import Calibration
 from limpet.core.errors import DataError
-from limpet.data import DavisFolder
+from limpet.data import VideoSet, training_videos
 from limpet.data.photometric import denormalise, normalise
 from limpet.training.confidence_calibration import (
     CUT,
@@ -32,7 +32,7 @@ SIZES = {"one": (48, 64), "two": (40, 80)}
 
 
 @pytest.fixture
-def videos(tmp_path: Path) -> DavisFolder:
+def videos(tmp_path: Path) -> VideoSet:
     """Two videos of seven and eight frames and of different size; a box moves to the right."""
     root = tmp_path / "davis"
     chance = np.random.default_rng(0)
@@ -48,23 +48,23 @@ def videos(tmp_path: Path) -> DavisFolder:
             ):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(path)
-    return DavisFolder(root, "all")
+    return training_videos(root, "all")
 
 
-def test_a_video_is_thinned_evenly(videos: DavisFolder) -> None:
+def test_a_video_is_thinned_evenly(videos: VideoSet) -> None:
     clip = plain_clip(videos.sequences[0], frames=4)
     assert (clip.kind, clip.name, len(clip.frames)) == (PLAIN, "one", 4)
     assert [int(np.argmax(mask[10])) for mask in clip.masks] == [4, 8, 12, 16], "every second frame"
     assert len(plain_clip(videos.sequences[0], frames=100).frames) == 7
 
 
-def test_in_a_cut_there_is_no_object(videos: DavisFolder) -> None:
+def test_in_a_cut_there_is_no_object(videos: VideoSet) -> None:
     clip = cut_clip(*videos.sequences, frames=6)
     assert clip.kind == CUT and {image.shape[:2] for image in clip.frames} == {SIZES["one"]}
     assert [bool(mask.any()) for mask in clip.masks] == [True, True, False, False, True, True]
 
 
-def test_each_kind_of_clip(videos: DavisFolder, tmp_path: Path) -> None:
+def test_each_kind_of_clip(videos: VideoSet, tmp_path: Path) -> None:
     stills = make_stills(tmp_path / "stills")
     made = [make() for make in calibration_clips(videos.sequences, stills, count=2, frames=6)]
     assert [clip.kind for clip in made] == [PLAIN, PLAIN, CUT, CUT, PHOTOS, PHOTOS]
@@ -87,7 +87,7 @@ def test_denormalise_undoes_normalise() -> None:
     assert torch.allclose(denormalise(normalise(images)), images, atol=1e-6)
 
 
-def test_what_is_seen_is_soft_iou_and_true_iou(videos: DavisFolder) -> None:
+def test_what_is_seen_is_soft_iou_and_true_iou(videos: VideoSet) -> None:
     tracker, clip = small_tracker(), plain_clip(videos.sequences[0], frames=4)
     seen = list(observe(tracker, clip))
     state = tracker.start(clip.frames[0], clip.masks[0])
