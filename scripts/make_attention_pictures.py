@@ -40,7 +40,7 @@ def main() -> None:
             Path(folder) / "first.png",
             Path(folder) / "look",
             tracker=partial(limpet.load, given.model, weights=given.weights),
-            wish=VisualiseConfig(frames=(FRAME,), movies=False),
+            config=VisualiseConfig(frames=(FRAME,), movies=False),
         )
         for kind in result.kinds:
             target = given.out / f"attention-{kind}.jpg"

@@ -87,7 +87,7 @@ def visualise_command(
     import limpet
     from limpet.tracking.visualise_attention import VisualiseConfig, visualise
 
-    wish = VisualiseConfig(
+    config = VisualiseConfig(
         what=tuple(name.strip() for name in what.split(",") if name.strip()),
         layer=layer,
         kind=kind,  # type: ignore[arg-type]  # the model says so when it is neither
@@ -100,7 +100,7 @@ def visualise_command(
     tracker = partial(limpet.load, model, weights=weights, device=device, max_size=max_size, memory=memory)
     with _frame_by_frame(Path(video).name, out) as on_frame:
         result = visualise(
-            video, mask, out, tracker=tracker, wish=wish, resize_mask=resize_mask,
+            video, mask, out, tracker=tracker, config=config, resize_mask=resize_mask,
             overwrite=overwrite, on_frame=on_frame,
         )  # fmt: skip
     _tell(result)

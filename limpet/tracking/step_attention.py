@@ -1,10 +1,10 @@
-"""What a tracker's model looks at in one step.
+"""What a tracker's model attends to in one step.
 
-    seen        = look(tracker, frame, state)       # only in the frames that somebody wants to see
+    records     = attention_of_step(tracker, frame, state)       # only for frames whose attention is wanted
     mask, state = tracker.step(frame, state)
 
-Nothing is retained in the network, and ``step`` knows nothing of this: the frame is encoded and propagated once more,
-and the maps are computed from that. A step that nobody looks at costs what it always did.
+Nothing is retained in the network, and ``step`` is not involved: the frame is encoded and propagated once more, and
+the maps are computed from that. A step without attention maps costs nothing extra.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.state import TrackerState
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
-from limpet.visual.attention.attention_record import Seen
-from limpet.visual.attention.cells import CellGrid
+from limpet.visual.attention.attention_record import AttentionRecord, CellGrid
 
 
 @torch.inference_mode()
-def look(
+def attention_of_step(
     tracker: Tracker,
     frame: NDArray[np.uint8],
     state: TrackerState,
     layer: int = -1,
     kind: MapKind = "long-term",
-) -> tuple[Seen, ...]:
-    """The attention in the step from ``state`` to ``frame``, one value for each group of objects.
+) -> tuple[AttentionRecord, ...]:
+    """The attention in the step from ``state`` to ``frame``, one record per group of objects.
 
     Args:
         frame: uint8 (H, W, 3) RGB, of the size that the state was made for.
         state: as given to ``step``; it stays as it is.
         layer: counted from 0; -1 is the last.
-        kind: "long-term" (keys in the remembered frames) or "self" (keys in the frame itself).
+        kind: "long-term" (keys in the frames in memory) or "self" (keys in the frame itself).
 
     Raises:
         ModelError: the model has no such layer or kind, or the state has several views.
     """
     if state.views:
-        raise ModelError("attention is looked at in one view; load the tracker without flip and scales")
+        raise ModelError(
+            "attention maps need a state with a single view; load the tracker without flip and scales"
+        )
     model = tracker.model
     features = model.encode(prepare_image(frame, state.network_size, tracker.device).to(model.dtype))
     cells = CellGrid(features.size, model.config.align_corners)
@@ -58,12 +59,14 @@ def look(
     return tuple(found)
 
 
-def _as_arrays(seen: AttentionMap, ids: tuple[int, ...], cells: CellGrid, key_frames: Sequence[int]) -> Seen:
+def _as_arrays(
+    seen: AttentionMap, ids: tuple[int, ...], cells: CellGrid, key_frames: Sequence[int]
+) -> AttentionRecord:
     weights = seen.weights[0].float().cpu().numpy()  # h*w K
     weights = weights.reshape(len(weights), len(key_frames), -1)
     if seen.places is None:
-        return Seen(ids, cells, tuple(key_frames), weights, cells.middles()[None], None)
+        return AttentionRecord(ids, cells, tuple(key_frames), weights, cells.centres()[None], None)
     last = np.array(cells.size, np.float32) - 1
     places = seen.places[0].float().cpu().numpy().clip(0, last)  # off the map its border is read
     points = None if seen.points is None else seen.points.float().cpu().numpy().clip(0, last)
-    return Seen(ids, cells, tuple(key_frames), weights, places, points)
+    return AttentionRecord(ids, cells, tuple(key_frames), weights, places, points)

@@ -1,4 +1,4 @@
-"""``limpet visualise``: a clip is tracked as ever, and what the model looks at is drawn beside it."""
+"""``limpet visualise``: a clip is tracked, and what the model attends to is drawn beside it."""
 
 from __future__ import annotations
 
@@ -17,175 +17,17 @@ from limpet.models.attention_map import MapKind
 from limpet.results.gallery import Gallery
 from limpet.state import TrackerState
 from limpet.tracking.session import follow
-from limpet.tracking.step_attention import look
+from limpet.tracking.step_attention import attention_of_step
 from limpet.tracking.tracker import Tracker
 from limpet.video.open import open_video
 from limpet.video.video_reader import Frame, VideoReader
-from limpet.visual.attention.attention_scene import Scene, View
+from limpet.visual.attention.attention_scene import AttentionScene, FrameView
+from limpet.visual.attention.panels import panel_size, resized
 from limpet.visual.attention.pictures import DRAW
-from limpet.visual.attention.sheet import panel_size, resized
 
 Mask = NDArray[np.uint8]
 OnFrame = Callable[[int, int | None, int], None]
 """Takes the frames done, the frames to come in all if that is known, and the frames drawn."""
-
-
-@dataclass(frozen=True)
-class VisualiseResult:
-    """What was made.
-
-    folder: where. kinds: those that were drawn. pictures: PNG files. frames: of the clip that were drawn.
-    notices: what else to know. problems: those that leave a part of the wish undone.
-    """
-
-    folder: Path
-    kinds: tuple[str, ...]
-    pictures: int
-    frames: int
-    notices: tuple[str, ...]
-    problems: tuple[str, ...]
-
-
-def visualise(
-    video: str | Path,
-    mask: str | Path,
-    out: str | Path,
-    *,
-    tracker: Callable[[], Tracker],
-    wish: VisualiseConfig | None = None,
-    resize_mask: bool = False,
-    overwrite: bool = False,
-    on_frame: OnFrame | None = None,
-) -> VisualiseResult:
-    """Track a clip, and draw what the model looks at.
-
-    Args:
-        video, mask, resize_mask: as for ``limpet.track``.
-        out: folder for KIND/00010.png, KIND.mp4 and visualise.json.
-        tracker: makes one; called once the input is known to be good.
-        wish: what to draw; all kinds unless told otherwise.
-        overwrite: replace what an earlier call left in ``out``.
-        on_frame: called after each frame.
-
-    Raises:
-        VideoError, MaskError, ModelError, OutputError, WeightsError: each says what to do. What was drawn stays.
-    """
-    wish = wish or VisualiseConfig()
-    with open_video(video) as reader:
-        first_mask = read_mask(mask, reader.size, resize_mask=resize_mask)
-        _check(wish, reader.size, object_ids(first_mask))
-        gallery = Gallery(
-            out, tuple(DRAW), frame_rate=reader.frame_rate, movies=wish.movies, overwrite=overwrite
-        )
-        work = _Work(reader, tracker(), wish, gallery)
-        gallery.describe(work.facts())
-        with gallery:
-            work.run(first_mask, on_frame)
-        return work.result()
-
-
-class _Work:
-    """From the first frame to the last that is drawn."""
-
-    def __init__(
-        self, reader: VideoReader, tracker: Tracker, wish: VisualiseConfig, gallery: Gallery
-    ) -> None:
-        self._reader, self._tracker, self._wish, self._gallery = reader, tracker, wish, gallery
-        self._key_panels = 1 if wish.kind == "self" or tracker.memory.gap is None else 2
-        self._kinds = wish.what
-        self._views: dict[int, View] = {}
-        self._drawn: list[int] = []
-        self._last = 0
-
-    def facts(self) -> dict[str, Any]:
-        """For visualise.json."""
-        tracker = self._tracker
-        about = {"source": self._reader.name, "model": tracker.name, "weights_sha256": tracker.weights_sha256}
-        return about | asdict(self._wish)
-
-    def run(self, first_mask: Mask, on_frame: OnFrame | None) -> None:
-        before: TrackerState | None = None
-        for frame, labels, state in follow(self._reader, first_mask, self._tracker):
-            if frame.image is not None:
-                now = View(frame.index, frame.image, labels)
-                if before is not None and self._wish.needs(frame.index):
-                    self._draw(frame, now, before)
-                self._keep(now, state)
-                before = state
-            self._last = frame.index
-            if on_frame is not None:
-                on_frame(frame.index + 1, self._reader.frame_count, len(self._drawn))
-            if self._wish.ends(frame.index):
-                return
-
-    def result(self) -> VisualiseResult:
-        wish, gallery = self._wish, self._gallery
-        missed = sorted(set(wish.frames or ()) - set(self._drawn))
-        problems = [self._why_missed(index) for index in missed]
-        if not self._drawn and not problems:
-            problems.append(
-                f"nothing was drawn: {self._reader.name} has {self._count()}, of which none was chosen"
-            )
-        notices = (*map(str, self._reader.failures), *gallery.notices)
-        return VisualiseResult(
-            gallery.path, self._kinds, gallery.pictures, len(self._drawn), notices, tuple(problems)
-        )
-
-    def _draw(self, frame: Frame, now: View, before: TrackerState) -> None:
-        scene = self._scene(now, before)
-        if "grid" in self._kinds and all(seen.points is None for seen in scene.seen):
-            self._leave_out_grid()
-        for kind in self._kinds:
-            picture = DRAW[kind](scene)
-            if picture is not None:
-                still = self._wish.is_still(frame.index)
-                self._gallery.add(kind, frame.index, frame.time, picture, still=still)
-        self._drawn.append(frame.index)
-
-    def _scene(self, now: View, before: TrackerState) -> Scene:
-        wish = self._wish
-        seen = look(self._tracker, now.image, before, wish.layer, wish.kind)
-        ids = before.object_ids if wish.object_id is None else (wish.object_id,)
-        views = {before.frame_index + 1: now} if wish.kind == "self" else self._views
-        return Scene(now, seen, views, ids, self._key_panels, self._about(), wish.query)
-
-    def _keep(self, view: View, state: TrackerState) -> None:
-        """Keep the frames that are in a memory, no larger than they are drawn."""
-        size = panel_size(view.mask.shape[:2], 1 + self._key_panels)
-        small = View(view.index, resized(view.image, size), resized(view.mask, size, nearest=True))
-        held = {stored.index for group in state.groups for stored in group.frames}
-        self._views = {index: self._views.get(index, small) for index in held}
-
-    def _leave_out_grid(self) -> None:
-        name = self._tracker.name or "the model"
-        reason = f"{name} reads every cell, and has no deformed grid to draw; models that do: *-deformable"
-        self._kinds = tuple(kind for kind in self._kinds if kind != "grid")
-        if not self._kinds:
-            raise ModelError(reason)
-        self._gallery.notices.append(reason)
-
-    def _about(self) -> str:
-        layers, kind = self._tracker.config.layers, self._wish.kind
-        layer = f", layer {self._wish.layer % layers} of 0 to {layers - 1}" if layers > 1 else ""
-        return f"{self._tracker.name}{layer}, {kind} attention"
-
-    def _why_missed(self, index: int) -> str:
-        why = "it could not be decoded" if index <= self._last else f"{self._reader.name} has {self._count()}"
-        return f"frame {index} was not drawn: {why}"
-
-    def _count(self) -> str:
-        return f"{self._last + 1} frames, 0 to {self._last}"
-
-
-def _check(wish: VisualiseConfig, size: tuple[int, int], ids: Sequence[int]) -> None:
-    if wish.object_id is not None and wish.object_id not in ids:
-        raise MaskError(f"the mask holds no object {wish.object_id}; it has {', '.join(map(str, ids))}")
-    if wish.query is not None:
-        x, y = wish.query
-        if not (0 <= x < size[1] and 0 <= y < size[0]):
-            raise VideoError(
-                f"the query {x:g},{y:g} lies outside the frame, which is {size[1]} wide and {size[0]} high"
-            )
 
 
 @dataclass(frozen=True)
@@ -194,10 +36,14 @@ class VisualiseConfig:
 
     what: kinds of pictures, keys of DRAW.
     layer: counted from 0; -1 is the last. kind: of the attention, "long-term" or "self".
-    object_id: one object; None draws all of the mask (and one of them for a query).
-    query: (x, y) in pixels of the frame; None chooses the place of the object that reads its key points most.
-    frames: which to keep as PNG; None takes every ``every``-th.
-    movies: also a video of each kind.
+    object_id: draw one object; None draws all objects of the mask (for a query, one of them).
+    query: (x, y) in pixels of the frame; None chooses the cell of the object that attends most to its key points.
+    frames: which to keep as PNG; None keeps every ``every``-th.
+    movies: also write a video of each kind.
+
+    Raises:
+        ModelError: there is no such kind of picture.
+        VideoError: ``frames`` holds frame 0, or ``every`` is below 1.
     """
 
     what: tuple[str, ...] = tuple(DRAW)
@@ -215,14 +61,14 @@ class VisualiseConfig:
             raise ModelError(f"there is no picture {', '.join(unknown)!r}; choose from {', '.join(DRAW)}")
         if self.frames is not None and any(index < 1 for index in self.frames):
             raise VideoError(
-                f"frame {min(self.frames)} cannot be drawn: the masks of frame 0 are given, and the model looks "
-                f"for them from frame 1 on"
+                f"frame {min(self.frames)} cannot be drawn: the masks of frame 0 are given, and attention begins "
+                f"with frame 1"
             )
         if self.every < 1:
-            raise VideoError(f"every {self.every} frames cannot be; expected 1 or more")
+            raise VideoError(f"every is {self.every}; expected 1 or more")
 
     def is_still(self, index: int) -> bool:
-        """Whether a frame is to be kept as PNG."""
+        """Whether a frame is kept as PNG."""
         return index in self.frames if self.frames is not None else index % self.every == 0
 
     def needs(self, index: int) -> bool:
@@ -232,3 +78,161 @@ class VisualiseConfig:
     def ends(self, index: int) -> bool:
         """Whether nothing is drawn of any frame after this one."""
         return not self.movies and self.frames is not None and index >= max(self.frames, default=0)
+
+
+@dataclass(frozen=True)
+class VisualiseResult:
+    """What was made.
+
+    folder: where. kinds: those that were drawn. pictures: PNG files. frames: of the clip that were drawn.
+    notices: what else to know. problems: those that leave a part of the request undone.
+    """
+
+    folder: Path
+    kinds: tuple[str, ...]
+    pictures: int
+    frames: int
+    notices: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def visualise(
+    video: str | Path,
+    mask: str | Path,
+    out: str | Path,
+    *,
+    tracker: Callable[[], Tracker],
+    config: VisualiseConfig | None = None,
+    resize_mask: bool = False,
+    overwrite: bool = False,
+    on_frame: OnFrame | None = None,
+) -> VisualiseResult:
+    """Track a clip, and draw what the model attends to.
+
+    Args:
+        video, mask, resize_mask: as for ``limpet.track``.
+        out: folder for KIND/00010.png, KIND.mp4 and visualise.json.
+        tracker: makes one; called once the input is known to be good.
+        config: what to draw; by default all kinds.
+        overwrite: replace what an earlier call left in ``out``.
+        on_frame: called after each frame.
+
+    Raises:
+        VideoError, MaskError, ModelError, OutputError, WeightsError: each says what to do. What was drawn stays.
+    """
+    config = config or VisualiseConfig()
+    with open_video(video) as reader:
+        first_mask = read_mask(mask, reader.size, resize_mask=resize_mask)
+        _check(config, reader.size, object_ids(first_mask))
+        gallery = Gallery(
+            out, tuple(DRAW), frame_rate=reader.frame_rate, movies=config.movies, overwrite=overwrite
+        )
+        run = _VisualiseRun(reader, tracker(), config, gallery)
+        gallery.describe(run.facts())
+        with gallery:
+            run.draw_frames(first_mask, on_frame)
+        return run.result()
+
+
+class _VisualiseRun:
+    """From the first frame to the last that is drawn."""
+
+    def __init__(
+        self, reader: VideoReader, tracker: Tracker, config: VisualiseConfig, gallery: Gallery
+    ) -> None:
+        self._reader, self._tracker, self._config, self._gallery = reader, tracker, config, gallery
+        self._key_panels = 1 if config.kind == "self" or tracker.memory.gap is None else 2
+        self._kinds = config.what
+        self._views: dict[int, FrameView] = {}
+        self._drawn: list[int] = []
+        self._last = 0
+
+    def facts(self) -> dict[str, Any]:
+        """For visualise.json."""
+        tracker = self._tracker
+        about = {"source": self._reader.name, "model": tracker.name, "weights_sha256": tracker.weights_sha256}
+        return about | asdict(self._config)
+
+    def draw_frames(self, first_mask: Mask, on_frame: OnFrame | None) -> None:
+        before: TrackerState | None = None
+        for frame, labels, state in follow(self._reader, first_mask, self._tracker):
+            if frame.image is not None:
+                now = FrameView(frame.index, frame.image, labels)
+                if before is not None and self._config.needs(frame.index):
+                    self._draw(frame, now, before)
+                self._keep(now, state)
+                before = state
+            self._last = frame.index
+            if on_frame is not None:
+                on_frame(frame.index + 1, self._reader.frame_count, len(self._drawn))
+            if self._config.ends(frame.index):
+                return
+
+    def result(self) -> VisualiseResult:
+        config, gallery = self._config, self._gallery
+        missed = sorted(set(config.frames or ()) - set(self._drawn))
+        problems = [self._why_missed(index) for index in missed]
+        if not self._drawn and not problems:
+            problems.append(
+                f"nothing was drawn: {self._reader.name} has {self._count()}, of which none was chosen"
+            )
+        notices = (*map(str, self._reader.failures), *gallery.notices)
+        return VisualiseResult(
+            gallery.path, self._kinds, gallery.pictures, len(self._drawn), notices, tuple(problems)
+        )
+
+    def _draw(self, frame: Frame, now: FrameView, before: TrackerState) -> None:
+        scene = self._scene(now, before)
+        if "grid" in self._kinds and all(record.reference_points is None for record in scene.records):
+            self._leave_out_grid()
+        for kind in self._kinds:
+            picture = DRAW[kind](scene)
+            if picture is not None:
+                still = self._config.is_still(frame.index)
+                self._gallery.add(kind, frame.index, frame.time, picture, still=still)
+        self._drawn.append(frame.index)
+
+    def _scene(self, now: FrameView, before: TrackerState) -> AttentionScene:
+        config = self._config
+        records = attention_of_step(self._tracker, now.image, before, config.layer, config.kind)
+        ids = before.object_ids if config.object_id is None else (config.object_id,)
+        views = {before.frame_index + 1: now} if config.kind == "self" else self._views
+        return AttentionScene(now, records, views, ids, self._key_panels, self._about(), config.query)
+
+    def _keep(self, view: FrameView, state: TrackerState) -> None:
+        """Keep the frames that are in a memory, no larger than they are drawn."""
+        size = panel_size(view.mask.shape[:2], 1 + self._key_panels)
+        small = FrameView(view.index, resized(view.image, size), resized(view.mask, size, nearest=True))
+        held = {stored.index for group in state.groups for stored in group.frames}
+        self._views = {index: self._views.get(index, small) for index in held}
+
+    def _leave_out_grid(self) -> None:
+        name = self._tracker.name or "the model"
+        reason = f"{name} has no deformable attention and so no sampling grid to draw; *-deformable models have one"
+        self._kinds = tuple(kind for kind in self._kinds if kind != "grid")
+        if not self._kinds:
+            raise ModelError(reason)
+        self._gallery.notices.append(reason)
+
+    def _about(self) -> str:
+        layers, kind = self._tracker.config.layers, self._config.kind
+        layer = f", layer {self._config.layer % layers} of 0 to {layers - 1}" if layers > 1 else ""
+        return f"{self._tracker.name}{layer}, {kind} attention"
+
+    def _why_missed(self, index: int) -> str:
+        why = "it could not be decoded" if index <= self._last else f"{self._reader.name} has {self._count()}"
+        return f"frame {index} was not drawn: {why}"
+
+    def _count(self) -> str:
+        return f"{self._last + 1} frames, 0 to {self._last}"
+
+
+def _check(config: VisualiseConfig, size: tuple[int, int], ids: Sequence[int]) -> None:
+    if config.object_id is not None and config.object_id not in ids:
+        raise MaskError(f"the mask holds no object {config.object_id}; it has {', '.join(map(str, ids))}")
+    if config.query is not None:
+        x, y = config.query
+        if not (0 <= x < size[1] and 0 <= y < size[0]):
+            raise VideoError(
+                f"the query {x:g},{y:g} lies outside the frame, which is {size[1]} wide and {size[0]} high"
+            )

@@ -64,10 +64,10 @@ def test_a_plain_model_has_no_grid_and_the_rest_is_drawn(
     outcome = limpet(*command, "--what", "points,grid", "--out", "look")
     outcome.succeeded()
     assert outcome.err == (
-        "note: deaot-t reads every cell, and has no deformed grid to draw; models that do: *-deformable\n"
+        "note: deaot-t has no deformable attention and so no sampling grid to draw; *-deformable models have one\n"
     )
     assert files_in(tmp_path / "look") == ["points/00003.png", "points/00006.png", "visualise.json"]
-    limpet(*command, "--what", "grid", "--out", "none").refused("has no deformed grid")
+    limpet(*command, "--what", "grid", "--out", "none").refused("no sampling grid to draw")
     assert not (tmp_path / "none").exists()
 
 
@@ -104,7 +104,7 @@ def test_one_object_one_query_and_the_frame_itself(
         (("--query", "10"), ("--query is '10'", "X,Y")),
         (("--object", 9), ("no object 9", "7, 200")),
         (("--what", "maps,curves"), ("'curves'", "maps, points, query, grid")),
-        (("--frames", "0,3"), ("frame 0 cannot be drawn", "from frame 1 on")),
+        (("--frames", "0,3"), ("frame 0 cannot be drawn", "begins with frame 1")),
         (("--frames", "a"), ("--frames is 'a'", "10,20")),
     ],
 )
@@ -147,30 +147,30 @@ def test_ctrl_c_keeps_what_is_drawn(clip: Path, mask: Path, weights: Path, tmp_p
     with pytest.raises(KeyboardInterrupt):
         visualise(
             clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights),
-            wish=VisualiseConfig(what=("maps",), every=2), on_frame=stop,
+            config=VisualiseConfig(what=("maps",), every=2), on_frame=stop,
         )  # fmt: skip
     assert files_in(tmp_path / "look") == ["maps.mp4", "maps/00002.png", "visualise.json"]
     assert frames_in(tmp_path / "look/maps.mp4") == 3
 
 
-def test_only_the_frames_that_are_drawn_are_looked_at(
+def test_attention_is_computed_only_for_frames_that_are_drawn(
     clip: Path, mask: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import limpet
     from limpet.tracking import visualise_attention as module
 
     looked: list[int] = []
-    really = module.look
+    really = module.attention_of_step
 
     def counted(tracker, frame, state, *rest):  # type: ignore[no-untyped-def]
         looked.append(state.frame_index + 1)
         return really(tracker, frame, state, *rest)
 
-    monkeypatch.setattr(module, "look", counted)
-    wish = VisualiseConfig(what=("maps",), frames=(3, 5), movies=False)
+    monkeypatch.setattr(module, "attention_of_step", counted)
+    config = VisualiseConfig(what=("maps",), frames=(3, 5), movies=False)
     done: list[int] = []
     visualise(
-        clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights), wish=wish,
+        clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights), config=config,
         on_frame=lambda index, total, drawn: done.append(index),
     )  # fmt: skip
     assert looked == [3, 5] and done[-1] == 6, "and the last of them ends the run"

@@ -12,7 +12,7 @@ from networks import NARROW, frames, lively_model, mask_of, same_state, small_co
 from limpet.core.errors import ModelError
 from limpet.models import AOTConfig
 from limpet.models.deformable import DeformableConfig, OffsetNetwork
-from limpet.tracking.step_attention import look
+from limpet.tracking.step_attention import attention_of_step
 from limpet.tracking.tracker import Tracker
 
 
@@ -33,7 +33,7 @@ def test_masks_are_the_same_with_and_without_looking(deformable: bool, kind: str
     first, *rest = frames(3)
     plain = looked = tracker.start(first, mask_of(1, 2))
     for frame in rest:
-        look(tracker, frame, looked, kind=kind)  # type: ignore[arg-type]
+        attention_of_step(tracker, frame, looked, kind=kind)  # type: ignore[arg-type]
         one, plain = tracker.step(frame, plain)
         other, looked = tracker.step(frame, looked)
         assert one.tobytes() == other.tobytes()
@@ -45,7 +45,7 @@ def test_nothing_is_retained() -> None:
     first, second = frames(2)
     state = tracker.start(first, mask_of(1))
     before = {name: set(vars(module)) for name, module in tracker.model.named_modules()}
-    look(tracker, second, state)
+    attention_of_step(tracker, second, state)
     assert before == {name: set(vars(module)) for name, module in tracker.model.named_modules()}
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in tracker.model.modules())
 
@@ -56,19 +56,21 @@ def test_keys_lie_in_the_remembered_frames_the_newest_first() -> None:
     state = tracker.start(first, mask_of(1, 2))
     for frame in rest[:-1]:
         _, state = tracker.step(frame, state)
-    (seen,) = look(tracker, rest[-1], state, layer=0)
-    assert seen.object_ids == (1, 2) and seen.key_frames == (4, 2, 0)
-    height, width = seen.cells.size
-    assert seen.weights.shape == (height * width, 3, height * width)
-    assert np.allclose(seen.weights.sum(axis=(1, 2)), 1, atol=1e-5)
-    assert seen.points is None and np.array_equal(seen.places[0], seen.cells.middles())
+    (record,) = attention_of_step(tracker, rest[-1], state, layer=0)
+    assert record.object_ids == (1, 2) and record.key_frames == (4, 2, 0)
+    height, width = record.cells.size
+    assert record.weights.shape == (height * width, 3, height * width)
+    assert np.allclose(record.weights.sum(axis=(1, 2)), 1, atol=1e-5)
+    assert record.reference_points is None and np.array_equal(
+        record.sampling_locations[0], record.cells.centres()
+    )
 
 
 def test_a_frame_that_looks_at_itself() -> None:
     tracker = small_tracker()
     first, second = frames(2)
-    (seen,) = look(tracker, second, tracker.start(first, mask_of(3)), kind="self")
-    assert seen.key_frames == (1,) and seen.weights.shape[1] == 1
+    (record,) = attention_of_step(tracker, second, tracker.start(first, mask_of(3)), kind="self")
+    assert record.key_frames == (1,) and record.weights.shape[1] == 1
 
 
 def test_the_weights_are_those_of_the_step() -> None:
@@ -76,29 +78,31 @@ def test_the_weights_are_those_of_the_step() -> None:
     tracker = small_tracker()
     (first,) = frames(1)
     state = tracker.start(first, mask_of(1))
-    (seen,) = look(tracker, first, state)
+    (record,) = attention_of_step(tracker, first, state)
     key = state.groups[0].long_term[0].key[0]
     expected = torch.softmax(key @ key.T / key.shape[1] ** 0.5, dim=-1)
-    assert np.allclose(seen.weights[:, 0], expected.numpy(), atol=1e-5)
+    assert np.allclose(record.weights[:, 0], expected.numpy(), atol=1e-5)
 
 
 def test_a_deformable_model_tells_where_it_read() -> None:
     tracker = deformable_tracker()
     first, second = frames(2)
-    (seen,) = look(tracker, second, tracker.start(first, mask_of(1)))
-    assert seen.points is not None
-    count = len(seen.points)
-    assert seen.places.shape == (4, count, 2) and seen.weights.shape[1:] == (1, count)
-    assert (seen.places >= 0).all() and (seen.places <= np.array(seen.cells.size) - 1).all()
-    assert np.abs(seen.places - seen.points).max() > 0.1
+    (record,) = attention_of_step(tracker, second, tracker.start(first, mask_of(1)))
+    assert record.reference_points is not None
+    count = len(record.reference_points)
+    assert record.sampling_locations.shape == (4, count, 2) and record.weights.shape[1:] == (1, count)
+    assert (record.sampling_locations >= 0).all() and (
+        record.sampling_locations <= np.array(record.cells.size) - 1
+    ).all()
+    assert np.abs(record.sampling_locations - record.reference_points).max() > 0.1
 
 
 def test_each_group_of_objects_has_its_own() -> None:
     tracker = small_tracker()
     first, second = frames(2)
     ids = tuple(range(1, 13))
-    seen = look(tracker, second, tracker.start(first, mask_of(*ids)))
-    assert [each.object_ids for each in seen] == [ids[:10], ids[10:]]
+    records = attention_of_step(tracker, second, tracker.start(first, mask_of(*ids)))
+    assert [each.object_ids for each in records] == [ids[:10], ids[10:]]
 
 
 def test_what_is_not_there_is_told() -> None:
@@ -106,18 +110,18 @@ def test_what_is_not_there_is_told() -> None:
     first, second = frames(2)
     state = tracker.start(first, mask_of(1))
     with pytest.raises(ModelError, match="no layer 3"):
-        look(tracker, second, state, layer=3)
+        attention_of_step(tracker, second, state, layer=3)
     with pytest.raises(ModelError, match="no 'short-term' attention map; it has long-term and self"):
-        look(tracker, second, state, kind="short-term")  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="one view"):
-        look(tracker, second, replace(state, views=(state,)))
+        attention_of_step(tracker, second, state, kind="short-term")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="a single view"):
+        attention_of_step(tracker, second, replace(state, views=(state,)))
 
 
 def test_aot_has_the_long_term_map_alone() -> None:
     tracker = Tracker(lively_model(AOTConfig()), precision="fp32")
     first, second = frames(2)
     state = tracker.start(first, mask_of(1))
-    (seen,) = look(tracker, second, state)
-    assert np.allclose(seen.weights.sum(axis=(1, 2)), 1, atol=1e-5)
+    (record,) = attention_of_step(tracker, second, state)
+    assert np.allclose(record.weights.sum(axis=(1, 2)), 1, atol=1e-5)
     with pytest.raises(ModelError, match="it has long-term"):
-        look(tracker, second, state, kind="self")
+        attention_of_step(tracker, second, state, kind="self")

@@ -1,1 +1,1 @@
-"""Pictures of what a model looks at: attention maps, key points, one query and its keys, the deformed grid."""
+"""Pictures of what a model attends to: attention maps, key points, one query and its keys, the deformed grid."""

@@ -1,39 +1,40 @@
-"""Made-up scenes: what three objects in two groups look at, plain or deformed."""
+"""Made-up scenes: what three objects in two groups attend to, with and without deformable attention."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from limpet.visual.attention.attention_record import Seen
-from limpet.visual.attention.attention_scene import Scene, View
-from limpet.visual.attention.cells import CellGrid
+from limpet.visual.attention.attention_record import AttentionRecord, CellGrid
+from limpet.visual.attention.attention_scene import AttentionScene, FrameView
 
 CELLS = CellGrid((5, 7))
 SIZE = (65, 97)
 """(H, W) of the frames: 16k + 1, so that cell (i, j) lies on pixel (16 i, 16 j)."""
 
 
-def view(index: int, *ids: int) -> View:
+def view(index: int, *ids: int) -> FrameView:
     """A grey frame with objects as columns of 32 pixels, from the left."""
     mask = np.zeros(SIZE, np.uint8)
     for number, object_id in enumerate(ids):
         mask[:, 32 * number : 32 * (number + 1)] = object_id
-    return View(index, np.full((*SIZE, 3), 128, np.uint8), mask)
+    return FrameView(index, np.full((*SIZE, 3), 128, np.uint8), mask)
 
 
-def plain(ids: tuple[int, ...], frames: tuple[int, ...] = (0,), seed: int = 0) -> Seen:
+def plain(ids: tuple[int, ...], frames: tuple[int, ...] = (0,), seed: int = 0) -> AttentionRecord:
     """Random attention to the cells of some frames."""
     count = CELLS.size[0] * CELLS.size[1]
-    return Seen(ids, CELLS, frames, weights(count, len(frames), count, seed), CELLS.middles()[None], None)
+    return AttentionRecord(
+        ids, CELLS, frames, weights(count, len(frames), count, seed), CELLS.centres()[None], None
+    )
 
 
-def deformed(ids: tuple[int, ...], frames: tuple[int, ...] = (0,), groups: int = 2) -> Seen:
+def deformed(ids: tuple[int, ...], frames: tuple[int, ...] = (0,), groups: int = 2) -> AttentionRecord:
     """Random attention to six keys a frame, read at other places in each group."""
     points = np.array([(r, c) for r in (1, 3) for c in (1, 3, 5)], np.float32)
     chance = np.random.default_rng(1)
     places = (points + chance.uniform(-1.5, 1.5, (groups, *points.shape))).astype(np.float32)
     places = places.clip(0, np.array(CELLS.size, np.float32) - 1)
-    return Seen(ids, CELLS, frames, weights(35, len(frames), len(points)), places, points)
+    return AttentionRecord(ids, CELLS, frames, weights(35, len(frames), len(points)), places, points)
 
 
 def weights(queries: int, frames: int, keys: int, seed: int = 0) -> np.ndarray:
@@ -43,9 +44,9 @@ def weights(queries: int, frames: int, keys: int, seed: int = 0) -> np.ndarray:
 
 
 def scene(
-    *seen: Seen, query: tuple[float, float] | None = None, key_panels: int = 1, visible=(1, 2)
-) -> Scene:
+    *seen: AttentionRecord, query: tuple[float, float] | None = None, key_panels: int = 1, visible=(1, 2)
+) -> AttentionScene:
     """Frame 9 of a clip with the objects 1, 2 and 3, the last of which is not seen unless ``visible`` says so."""
     keys = {index for each in seen for index in each.key_frames}
     views = {index: view(index, 1, 2, 3) for index in keys}
-    return Scene(view(9, *visible), seen, views, (1, 2, 3), key_panels, "a model", query)
+    return AttentionScene(view(9, *visible), seen, views, (1, 2, 3), key_panels, "a model", query)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limpet.visual.attention.attention_record import Seen
-from limpet.visual.attention.draw_grid import GROUPS, draw_grid
-from limpet.visual.attention.draw_map import draw_map
-from limpet.visual.attention.draw_points import draw_points
-from limpet.visual.attention.draw_query import STAR_COLOUR, draw_query
-from limpet.visual.attention.pictures import DRAW
-from limpet.visual.attention.sheet import WIDTH, panel_size
+from limpet.visual.attention.attention_record import AttentionRecord
+from limpet.visual.attention.panels import WIDTH, panel_size
+from limpet.visual.attention.pictures import (
+    DRAW,
+    GROUP_COLOURS,
+    STAR_COLOUR,
+    draw_grid,
+    draw_map,
+    draw_points,
+    draw_query,
+)
 from limpet.visual.overlay import object_colour
 
 from .scenes import CELLS, SIZE, deformed, plain, scene
@@ -26,17 +30,17 @@ def panel(picture: np.ndarray, number: int, panels: int = 2) -> np.ndarray:
 
 
 def pixel(cell: int, panels: int = 2) -> tuple[int, int]:
-    """(row, column) of the middle of a cell in a panel."""
-    x, y = CELLS.to_pixels(CELLS.middles()[cell], panel_size(SIZE, panels))
+    """(row, column) of the centre of a cell in a panel."""
+    x, y = CELLS.to_pixels(CELLS.centres()[cell], panel_size(SIZE, panels))
     return round(float(y)), round(float(x))
 
 
-def looking_at(*cells: int, ids: tuple[int, ...] = (1, 2, 3)) -> Seen:
+def attending_to(*cells: int, ids: tuple[int, ...] = (1, 2, 3)) -> AttentionRecord:
     """Every query gives all its attention to these cells of frame 0."""
-    seen = plain(ids)
-    seen.weights[:] = 0
-    seen.weights[:, 0, list(cells)] = 1 / len(cells)
-    return seen
+    record = plain(ids)
+    record.weights[:] = 0
+    record.weights[:, 0, list(cells)] = 1 / len(cells)
+    return record
 
 
 def has_hue(colour: np.ndarray, wanted: tuple[int, int, int]) -> bool:
@@ -45,47 +49,47 @@ def has_hue(colour: np.ndarray, wanted: tuple[int, int, int]) -> bool:
     return float((colour - colour.mean()) @ lean) > 0.25 * float(lean @ lean)
 
 
-def test_the_map_colours_what_is_looked_at_and_greys_the_rest() -> None:
-    keys = panel(draw_map(scene(looking_at(17), visible=(1,))), 1)
+def test_the_map_colours_what_is_attended_to_and_greys_the_rest() -> None:
+    keys = panel(draw_map(scene(attending_to(17), visible=(1,))), 1)
     assert has_hue(keys[pixel(17)], object_colour(1))
     far = keys[pixel(34)]
     assert far.max() - far.min() <= 1 and far.max() < 100
 
 
-def test_points_and_keys_lie_where_they_are_read() -> None:
+def test_points_and_keys_lie_where_they_are_sampled() -> None:
     for draw in (draw_points, draw_query):
-        keys = panel(draw(scene(looking_at(17), visible=(1,))), 1)
+        keys = panel(draw(scene(attending_to(17), visible=(1,))), 1)
         assert tuple(keys[pixel(17)]) == object_colour(1), draw.__name__
-    points = panel(draw_points(scene(looking_at(17), visible=(1,))), 1)
+    points = panel(draw_points(scene(attending_to(17), visible=(1,))), 1)
     assert points[pixel(12)].max() < 100, "what gets nothing is no key point"
 
 
 def test_the_star_stands_on_the_query() -> None:
-    picture = draw_query(scene(looking_at(17), query=(80, 48)))
+    picture = draw_query(scene(attending_to(17), query=(80, 48)))
     assert tuple(panel(picture, 0)[pixel(3 * 7 + 5)]) == STAR_COLOUR
 
 
 def test_a_key_of_a_deformable_model_has_a_dot_a_group() -> None:
-    seen = deformed((1, 2, 3))
-    seen.weights[:] = np.eye(6, dtype=np.float32)[2]
-    keys = panel(draw_points(scene(seen, visible=(1,))), 1)
-    for x, y in CELLS.to_pixels(seen.places[:, 2], panel_size(SIZE, 2)):
+    record = deformed((1, 2, 3))
+    record.weights[:] = np.eye(6, dtype=np.float32)[2]
+    keys = panel(draw_points(scene(record, visible=(1,))), 1)
+    for x, y in CELLS.to_pixels(record.sampling_locations[:, 2], panel_size(SIZE, 2)):
         assert tuple(
             keys[min(round(float(y)), keys.shape[0] - 1), min(round(float(x)), keys.shape[1] - 1)]
         ) == (object_colour(1))
 
 
 def test_the_grid_leads_from_each_point_to_each_group() -> None:
-    seen = deformed((1, 2, 3))
-    picture = draw_grid(scene(seen))
+    record = deformed((1, 2, 3))
+    picture = draw_grid(scene(record))
     assert picture is not None
     keys = panel(picture, 1)
-    begin = CELLS.to_pixels(seen.points, panel_size(SIZE, 2))
-    ends = CELLS.to_pixels(seen.places, panel_size(SIZE, 2))
+    begin = CELLS.to_pixels(record.reference_points, panel_size(SIZE, 2))
+    ends = CELLS.to_pixels(record.sampling_locations, panel_size(SIZE, 2))
     for group in (0, 1):
         x, y = (begin[4] + 2 * ends[group, 4]) / 3
         near = keys[round(float(y)) - 2 : round(float(y)) + 3, round(float(x)) - 2 : round(float(x)) + 3]
-        assert (np.abs(near - GROUPS[group]).max(axis=-1) < 60).any(), "a line in the group's colour"
+        assert (np.abs(near - GROUP_COLOURS[group]).max(axis=-1) < 60).any(), "a line in the group's colour"
 
 
 def test_a_plain_model_has_no_grid() -> None:
@@ -102,17 +106,17 @@ def test_all_pictures_of_a_kind_have_one_size(kind: str) -> None:
     assert len(shapes) == 1 and shapes.pop()[1] == WIDTH
 
 
-def test_attention_to_a_frame_that_only_one_group_remembers() -> None:
-    looks = {"near": plain((1, 2), (5, 0)), "far": plain((3,), (0,))}
+def test_attention_to_a_frame_that_only_one_group_has_in_memory() -> None:
+    records = {"near": plain((1, 2), (5, 0)), "far": plain((3,), (0,))}
     for draw in (draw_map, draw_points, draw_query):
-        made = scene(*looks.values(), key_panels=2, visible=(1, 2, 3))
+        made = scene(*records.values(), key_panels=2, visible=(1, 2, 3))
         assert draw(made).shape[1] == WIDTH
 
 
 def test_a_scene_is_not_changed_by_drawing() -> None:
     made = scene(deformed((1, 2, 3)))
-    before = made.now.image.copy(), made.views[0].image.copy(), made.seen[0].weights.copy()
+    before = made.now.image.copy(), made.views[0].image.copy(), made.records[0].weights.copy()
     for draw in DRAW.values():
         draw(made)
-    after = made.now.image, made.views[0].image, made.seen[0].weights
+    after = made.now.image, made.views[0].image, made.records[0].weights
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
