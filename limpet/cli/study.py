@@ -18,8 +18,8 @@ from limpet.cli.train import check_machine, hush_fabric, make_folder
 from limpet.core.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
-    from limpet.studies.conditions import Bench, StudyData
-    from limpet.studies.study import Arm, Study
+    from limpet.studies.conditions import Conditions, StudyData
+    from limpet.studies.catalogue import Arm, Study
     from limpet.tracking.tracker import Tracker
 
 
@@ -103,9 +103,9 @@ def study_command(
     import torch
 
     from limpet.studies.catalogue import find_study
-    from limpet.studies.conditions import Bench, Start
+    from limpet.studies.conditions import Conditions, Start
     from limpet.studies.scale import find_scale
-    from limpet.studies.trial import dry_run_study
+    from limpet.studies.student import dry_run_study
 
     study, size = find_study(name), find_scale(scale, steps)
     chosen = choose_arms(study, arms)
@@ -117,14 +117,14 @@ def study_command(
     notes([f"skipped {line}" for line in data.skipped], rest="not usable either", most=20)
     tracker, why = load_teacher(teacher or size.teacher or study.teacher, teacher_weights, device)
     hush_fabric()
-    bench = Bench(
+    conditions = Conditions(
         size, tracker, begin, data.stills, data.videos, data.judge, data.named, device=device, no_teacher=why
     )
     if dry_run is not None:
-        for line in dry_run_study(chosen, bench, dry_run):
+        for line in dry_run_study(chosen, conditions, dry_run):
             say(line)
         return
-    _run(study, chosen, seeds or size.seeds, bench, out)
+    _run(study, chosen, seeds or size.seeds, conditions, out)
 
 
 def choose_arms(study: Study, names: str | None) -> list[Arm]:
@@ -176,7 +176,7 @@ def _data(
     return small_data(stills, [root_and_split(text) for text in videos], judge)
 
 
-def _run(study: Study, arms: Sequence[Arm], seeds: int, bench: Bench, out: Path) -> None:
+def _run(study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, out: Path) -> None:
     from limpet.studies.plots import draw_study
     from limpet.studies.render import on_screen, write_report
     from limpet.studies.study_run import run_study
@@ -185,13 +185,13 @@ def _run(study: Study, arms: Sequence[Arm], seeds: int, bench: Bench, out: Path)
     folder = out / study.name
     make_folder(folder)
     try:
-        done = run_study(study, arms, seeds, bench, out, tell=say)
+        done = run_study(study, arms, seeds, conditions, out, tell=say)
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"stopped; the same command goes on with what is in {out}")
         raise
     for arm, reason in done.skipped.items():
         note(f"{arm} is not run: {reason}")
-    table = make_table(done, bench, shlex.join(["limpet", *sys.argv[1:]]))
+    table = make_table(done, conditions, shlex.join(["limpet", *sys.argv[1:]]))
     written = [*write_report(table, folder), draw_study(study.plot, table, folder)]
     Console().print(on_screen(table))
     say(f"written: {', '.join(map(str, written))}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
+from typing import Literal
 
 from limpet.core.errors import DataError
 from limpet.distillation.config import (
@@ -14,7 +16,47 @@ from limpet.distillation.config import (
     MapChoice,
 )
 from limpet.studies import paper
-from limpet.studies.study import Arm, Study
+from limpet.studies.paper import PaperScores
+
+Plot = Literal["scores", "memory", "curves"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train a student.
+
+    name: of its folder. title: its row in the table, as the paper has it.
+    lesson: what the student is compared in.
+    student: name of a preset.
+    paper: its row in the paper; None where the paper has no such arm.
+    """
+
+    name: str
+    title: str
+    lesson: DistillationConfig
+    student: str = "deaot-t-deformable"
+    paper: PaperScores | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table or a figure.
+
+    name: as on the command line. title, section: where the paper has it.
+    question: one sentence. arms: in the order of the table.
+    teacher: the preset to learn from where the user names none, at a scale below the paper's.
+    plot: what is drawn: the scores, scores over memory, or curves of the losses.
+    remark: what a reader should know of the paper's numbers or of our reading of it.
+    """
+
+    name: str
+    title: str
+    section: str
+    question: str
+    arms: tuple[Arm, ...]
+    teacher: str = "deaot-l"
+    plot: Plot = "scores"
+    remark: str = ""
 
 
 def lesson(

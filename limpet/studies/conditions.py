@@ -1,4 +1,4 @@
-"""What all arms of a study share: teacher, start, data, scale, and how they are scored."""
+"""The conditions that all arms of a study share: teacher, start, data, scale, and how students are scored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from limpet.data import StillsFolder, VideoSet, evaluation_videos, training_vide
 from limpet.distillation.config import DistillationRecord
 from limpet.models import Model
 from limpet.registry import find
+from limpet.studies.result import Recipe
 from limpet.studies.scale import Scale
-from limpet.studies.study import Arm
+from limpet.studies.catalogue import Arm
 from limpet.tracking.tracker import Tracker
 from limpet.training.setup import build_training_model
 from limpet.weights.weights_file import load_into, read_weights, sha256
@@ -42,10 +43,10 @@ class Start:
         return cls(weights, encoder)
 
     def student(self, name: str, seed: int) -> Model:
-        """A student; what the start does not hold is drawn by ``seed``.
+        """A student; what the start does not hold is drawn with ``seed``.
 
-        More layers, and offset networks at rest, are added where the start has none. Of a start of another family
-        only the encoder is taken.
+        Layers, and offset networks that give zero offsets, are added where the start has none. Of a start of another
+        family only the encoder is taken.
 
         Raises:
             ModelError, WeightsError: no such preset, or the start does not fit.
@@ -62,19 +63,24 @@ class Start:
         return model
 
     def as_json(self) -> dict[str, str]:
-        """Which file it is, by its hash."""
+        """Which file it is, by its sha256."""
         kind, path = ("weights", self.weights) if self.weights is not None else ("encoder", self.encoder)
         assert path is not None
         return {kind: sha256(path)}
 
 
 @dataclass(frozen=True)
-class Bench:
-    """The conditions of a study.
+class Conditions:
+    """The conditions of a study, which are the same for all its arms.
 
-    teacher: ready for inference on ``device``; None where there are no weights of it (``no_teacher`` says why).
-    stills, videos: what clips are made of. judge: what students are scored on, None scores nothing.
-    data: what the user called the three, for the record.
+    Attributes:
+        scale: how much a run may cost.
+        teacher: ready for inference on ``device``; None where there are no weights of it (``no_teacher`` says why).
+        start: what every student begins with.
+        stills, videos: what clips are made of.
+        scored_on: the sequences that students are scored on; None scores nothing.
+        data: how the user named these three, for the record.
+        device: where students are trained and scored.
     """
 
     scale: Scale
@@ -82,53 +88,56 @@ class Bench:
     start: Start
     stills: StillsFolder | None
     videos: Sequence[VideoSet]
-    judge: VideoSet | None
+    scored_on: VideoSet | None
     data: dict[str, str]
     device: str = "auto"
     no_teacher: str = ""
 
-    def recipe(self, arm: Arm, seed: int) -> dict[str, Any]:
-        """Everything that a run's result depends on, as plain data: equal recipes give equal students."""
+    def recipe(self, arm: Arm, seed: int) -> Recipe:
+        """Everything that a run's result depends on: equal recipes give equal students."""
         assert self.teacher is not None
         layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
         maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.lesson.maps)
-        lesson = replace(arm.lesson, maps=maps)
-        settings = DistillationRecord(self.teacher.name, self.teacher.weights_sha256, arm.student, lesson)
+        settings = DistillationRecord(
+            self.teacher.name, self.teacher.weights_sha256, arm.student, replace(arm.lesson, maps=maps)
+        )
         stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
-        what = {
-            "distillation": settings.as_json(),
-            "start": self.start.as_json(),
-            "seed": seed,
-            "stages": stages,
-        }
-        return _plain(what | self.scoring())
+        return self._scored(
+            distillation=_plain(settings.as_json()), start=self.start.as_json(), seed=seed, stages=_plain(stages)
+        )
 
-    def scoring(self) -> dict[str, Any]:
-        """The data and how they are scored."""
-        return {"data": self.data, "max_size": self.scale.max_size, "stride": self.scale.stride}
+    def teacher_recipe(self) -> Recipe:
+        """What the teacher's own score depends on."""
+        assert self.teacher is not None
+        return self._scored(weights=self.teacher.weights_sha256)
+
+    def untrained_recipe(self, student: str) -> Recipe:
+        """What the score of a student depends on before it is trained."""
+        return self._scored(student=student, start=self.start.as_json())
+
+    def _scored(self, **facts: Any) -> Recipe:
+        return Recipe(data=self.data, max_size=self.scale.max_size, stride=self.scale.stride, **facts)
 
     def obstacle(self, arm: Arm) -> str | None:
         """Why the arm cannot be run with this teacher, or None."""
-        student = find(arm.student).config()
         if self.teacher is None:
             return self.no_teacher
         teacher = self.teacher
-        if not isinstance(teacher.config, type(student)):
+        if not isinstance(teacher.config, type(find(arm.student).config())):
             return (
-                f"it wants teacher and student of one family, and {teacher.name} teaches no {arm.student}; "
+                f"it needs a teacher of the student's family, and {teacher.name} cannot teach {arm.student}; "
                 f"name another with --teacher and --teacher-weights"
             )
         layers = teacher.config.layers
         for _, theirs in arm.lesson.pairs:
             if not -layers <= theirs.layer < layers:
-                return (
-                    f"it wants map {theirs.layer + 1} of the teacher, and {teacher.name} has {layers} layers"
-                )
+                count = "1 layer" if layers == 1 else f"{layers} layers"
+                return f"it needs map {theirs.layer + 1} of the teacher, and {teacher.name} has {count}"
         return None
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    """As it comes back from a file: tuples are lists."""
+    """The same as it comes back from a file: tuples are lists."""
     found: dict[str, Any] = json.loads(json.dumps(value))
     return found
 

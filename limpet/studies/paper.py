@@ -5,7 +5,25 @@ Figures 4 and 5 are pictures without numbers; what section 4.3 says of Fig. 4 is
 
 from __future__ import annotations
 
-from limpet.studies.study import PaperScores
+from dataclasses import dataclass
+
+Triple = tuple[float, float, float]
+"""J&F, J and F in per cent."""
+
+
+@dataclass(frozen=True)
+class PaperScores:
+    """A row of the paper, in per cent.
+
+    davis16, davis17: J&F, J and F on the val split; youtube18, youtube19: what the paper calls J&F there. None where
+    the paper has no number.
+    """
+
+    davis16: Triple | None = None
+    davis17: Triple | None = None
+    youtube18: float | None = None
+    youtube19: float | None = None
+
 
 # Table 1, section 4.3
 VANILLA = PaperScores((83.35, 83.30, 83.40), (69.10, 66.60, 71.60), 68.61, 69.26)

@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from limpet.core.files import atomic_path
-from limpet.studies.study import Plot
-from limpet.studies.study_run import LOG
+from limpet.studies.catalogue import Plot
+from limpet.studies.result import LOG, read_log
 from limpet.studies.table import Row, StudyTable, our_score, paper_score
 from limpet.visual.plotting import COLOURS, load_pyplot
 
@@ -135,11 +135,6 @@ def _curve(axis: Any, label: str, runs: Sequence[Mapping[int, float]], colour: s
     columns = list(zip(*smooth, strict=True))
     axis.plot(steps, [sum(c) / len(c) for c in columns], color=colour, linewidth=1.5, label=label)
     axis.fill_between(steps, [min(c) for c in columns], [max(c) for c in columns], color=colour, alpha=0.2)
-
-
-def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a run's log."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def term(log: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[int, float]:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
-from limpet.studies.study import PaperScores, Triple
+from limpet.studies.paper import PaperScores, Triple
 from limpet.studies.table import Row, Spread, StudyTable, our_score, paper_score
 
 PAPER_HEAD = ("paper DAVIS-16 J&F / J / F", "paper DAVIS-17 J&F / J / F", "paper YT-18", "paper YT-19")

@@ -1,4 +1,4 @@
-"""What one run came to, as the file that says it is done."""
+"""The files of one run: its recipe, its log, and its result, whose file says that the run is done."""
 
 from __future__ import annotations
 
@@ -7,25 +7,55 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from limpet.core.errors import DataError
-from limpet.core.files import atomic_path
+from limpet.core.errors import DataError, OutputError
+from limpet.core.files import atomic_path, output_error
 
-FILE = "score.json"
+RECIPE, LOG, FILE = "recipe.json", "log.jsonl", "score.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a result depends on: equal recipes give equal results. What does not apply is None.
+
+    Attributes:
+        data: what clips are made of, and what is scored, as the user named them.
+        max_size, stride: of the scoring: limit on the shorter side of the network input, and every how many frames.
+        distillation, stages: settings of a student's training, as they are saved beside it.
+        start: sha256 of what a student begins with. seed: of its training.
+        student: name of a student that is scored before it is trained.
+        weights: sha256 of a teacher that is scored itself.
+    """
+
+    data: dict[str, str]
+    max_size: int
+    stride: int
+    distillation: dict[str, Any] | None = None
+    stages: dict[str, Any] | None = None
+    start: dict[str, str] | None = None
+    seed: int | None = None
+    student: str | None = None
+    weights: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, without what does not apply."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Result:
     """One student, scored.
 
-    recipe: all that it depends on, see ``Bench.recipe``.
-    j_and_f, j, f: per cent. frames_per_second: of the tracker's steps while it was scored.
-    parameters, peak_mb: see limpet.studies.footprint.
-    steps, seconds: of the training; seconds are those a step took times the steps, for a run that was resumed too.
-    commit, version, machine, date: where and when it was made.
-    copied_from: the folder of a run with the same recipe, of which this is a copy; else "".
+    Attributes:
+        recipe: everything that it depends on.
+        j_and_f, j, f: per cent.
+        frames_per_second: of the tracker's steps while it was scored.
+        parameters, peak_mb: see limpet.studies.footprint.
+        steps, seconds: of the training; the seconds of all steps, even where a run was resumed.
+        commit, version, machine, date: where and when it was made.
+        copied_from: the folder of a run with the same recipe, of which this is a copy; else "".
     """
 
-    recipe: dict[str, Any]
+    recipe: Recipe
     j_and_f: float
     j: float
     f: float
@@ -44,7 +74,7 @@ class Result:
 def write_result(result: Result, folder: Path) -> None:
     """Write FOLDER/score.json. Raises OutputError."""
     with atomic_path(folder / FILE) as temporary:
-        temporary.write_text(json.dumps(asdict(result), indent=1) + "\n")
+        temporary.write_text(json.dumps(asdict(result) | {"recipe": result.recipe.as_json()}, indent=1) + "\n")
 
 
 def read_result(folder: Path) -> Result | None:
@@ -53,16 +83,40 @@ def read_result(folder: Path) -> Result | None:
     if not path.is_file():
         return None
     try:
-        return Result(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
+        content = json.loads(path.read_text())
+        return Result(**{**content, "recipe": Recipe(**content["recipe"])})
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{path} is not a result of this version ({error}); remove it, and the run is scored again"
         ) from error
 
 
-def expect_recipe(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    """Raises DataError where a run was begun by another recipe; the message says in what they differ."""
-    differences = differences_of(before, now)
+def begin_run(folder: Path, recipe: Recipe) -> None:
+    """Make the folder and keep the recipe there, or check that a half-finished run has the same.
+
+    Raises:
+        DataError: the run was begun with another recipe. OutputError: the folder holds something else.
+    """
+    path = folder / RECIPE
+    if path.is_file():
+        return _expect(recipe, json.loads(path.read_text()), folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, folder) from error
+    if any(folder.iterdir()):
+        raise OutputError(f"{folder} has files that are not of a study; choose another --out")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(recipe.as_json(), indent=1) + "\n")
+
+
+def expect_recipe(recipe: Recipe, before: Recipe, folder: Path) -> None:
+    """Raise DataError where the run in ``folder`` was made with another recipe; the message names the differences."""
+    _expect(recipe, before.as_json(), folder)
+
+
+def _expect(recipe: Recipe, before: dict[str, Any], folder: Path) -> None:
+    differences = differences_of(before, recipe.as_json())
     if differences:
         raise DataError(
             f"the run in {folder} was made otherwise: {'; '.join(differences)}; repeat it with the same settings, "
@@ -70,8 +124,8 @@ def expect_recipe(before: dict[str, Any], now: dict[str, Any], folder: Path) -> 
         )
 
 
-def find_twin(out: Path, recipe: dict[str, Any]) -> tuple[Path, Result] | None:
-    """A run of any study in ``out`` that is done and has the same recipe, and where it is."""
+def find_twin(out: Path, recipe: Recipe) -> tuple[Path, Result] | None:
+    """A finished run of any study in ``out`` that has the same recipe: its folder and its result; or None."""
     for path in sorted(out.glob(f"*/*/*/{FILE}")):
         result = read_result(path.parent)
         if result is not None and result.recipe == recipe and not result.copied_from:
@@ -80,12 +134,17 @@ def find_twin(out: Path, recipe: dict[str, Any]) -> tuple[Path, Result] | None:
 
 
 def copy_of(result: Result, source: Path, out: Path) -> Result:
-    """The result of a twin, which says so."""
+    """The result of a run with the same recipe, which names the folder that it was copied from."""
     return replace(result, copied_from=str(source.relative_to(out)))
 
 
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a run's log."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def differences_of(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:
-    """Where two nested settings differ, one phrase each: "lesson.labels was 1.0, is now 0.0"."""
+    """Where two nested settings differ, one phrase each: "distillation.labels was 1.0, is now 0.0"."""
     found = []
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name), now.get(name)

@@ -1,15 +1,21 @@
-"""Trains one student, stage after stage; stages that are done are not repeated, a half one goes on."""
+"""One student: trained stage after stage, scored as all are, or tried for a few steps.
+
+Stages that are done are not repeated, and a half-finished one goes on.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
 from limpet.core.provenance import commit
 from limpet.distillation.config import DistillationRecord
@@ -17,11 +23,11 @@ from limpet.distillation.distill_student import distill
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.evaluation.score_tables import Receipt
 from limpet.models import Model
-from limpet.studies.conditions import Bench
+from limpet.studies.conditions import Conditions
 from limpet.studies.footprint import footprint
-from limpet.studies.result import Result
-from limpet.studies.scale import Stage
-from limpet.studies.study import Arm
+from limpet.studies.result import LOG, Recipe, Result, read_log
+from limpet.studies.scale import DRY_SIZE, Stage, dry
+from limpet.studies.catalogue import Arm
 from limpet.tracking.load import choose_device
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -39,21 +45,21 @@ class Cost:
     seconds: float = 0.0
 
 
-def train_student(bench: Bench, arm: Arm, seed: int, folder: Path, quiet: bool = False) -> tuple[Model, Cost]:
-    """A student with its averaged weights, and what they cost.
+def train_student(conditions: Conditions, arm: Arm, seed: int, folder: Path, quiet: bool = False) -> tuple[Model, Cost]:
+    """Train a student; gives it with its averaged weights, and what they cost.
 
     Args:
-        folder: of the run; each of several stages has a folder in it.
+        folder: of the run; where there are several stages, each has a folder in it.
 
     Raises:
-        DataError, MissingExtraError, OutputError: as of ``distill``.
+        DataError, MissingExtraError, OutputError: see ``distill``.
     """
-    student = bench.start.student(arm.student, seed)
+    student = conditions.start.student(arm.student, seed)
     cost = Cost()
-    for stage in bench.scale.stages:
-        place = folder / stage.name if len(bench.scale.stages) > 1 else folder
+    for stage in conditions.scale.stages:
+        place = folder / stage.name if len(conditions.scale.stages) > 1 else folder
         if not (place / WEIGHTS).is_file():
-            _train_stage(student, bench, arm, stage, seed, place, quiet)
+            _train_stage(student, conditions, arm, stage, seed, place, quiet)
         load_into(student, read_weights(place / WEIGHTS).tensors, str(place / WEIGHTS))
         spent = json.loads((place / COST).read_text())
         cost = Cost(cost.steps + spent["steps"], cost.seconds + spent["seconds"])
@@ -61,10 +67,12 @@ def train_student(bench: Bench, arm: Arm, seed: int, folder: Path, quiet: bool =
 
 
 def _train_stage(
-    student: Model, bench: Bench, arm: Arm, stage: Stage, seed: int, place: Path, quiet: bool
+    student: Model, conditions: Conditions, arm: Arm, stage: Stage, seed: int, place: Path, quiet: bool
 ) -> None:
-    assert bench.teacher is not None  # such arms are skipped
-    settings = DistillationRecord(bench.teacher.name, bench.teacher.weights_sha256, arm.student, arm.lesson)
+    assert conditions.teacher is not None  # such arms are skipped
+    settings = DistillationRecord(
+        conditions.teacher.name, conditions.teacher.weights_sha256, arm.student, arm.lesson
+    )
     training = replace(stage.training, model=arm.student, clips=replace(stage.training.clips, seed=seed))
     share = training.clips.video_prob
     half_done = (place / CHECKPOINT).is_file()
@@ -72,10 +80,10 @@ def _train_stage(
     torch.manual_seed(seed)  # of projections that are trained beside the student
     begin = time.perf_counter()
     average = distill(
-        student, bench.teacher, settings, training, place,
-        None if share == (1.0, 1.0) else bench.stills,  # where a stage is of one kind, nothing of the other is seen
-        () if share == (0.0, 0.0) else bench.videos,
-        device=bench.device, resume=half_done, quiet=quiet,
+        student, conditions.teacher, settings, training, place,
+        None if share == (1.0, 1.0) else conditions.stills,  # where a stage is of one kind, nothing of the other is seen
+        () if share == (0.0, 0.0) else conditions.videos,
+        device=conditions.device, resume=half_done, quiet=quiet,
     )  # fmt: skip
     seconds = time.perf_counter() - begin
     whole = seconds * training.steps / max(1, training.steps - first)
@@ -89,20 +97,20 @@ NO_COST = Cost()
 
 
 def score_model(
-    model: Model, name: str, bench: Bench, recipe: dict[str, Any], cost: Cost = NO_COST
+    model: Model, name: str, conditions: Conditions, recipe: Recipe, cost: Cost = NO_COST
 ) -> Result:
-    """J and F on ``bench.judge``, and what the tracker takes in memory at 480p.
+    """Score ``model`` on ``conditions.scored_on``, and measure the memory of its tracker at 480p.
 
     Raises:
-        DataError: as of ``evaluate_tracker``.
+        DataError: see ``evaluate_tracker``.
     """
-    assert bench.judge is not None  # only a dry run goes without
-    device = choose_device(bench.device)
+    assert conditions.scored_on is not None  # only a dry run goes without
+    device = choose_device(conditions.device)
     model = model.eval()
     took = footprint(Tracker(model, device, precision="fp32"))
-    tracker = Tracker(model, device, max_size=bench.scale.max_size, name=name)
-    scores = evaluate_tracker(tracker, bench.judge, stride=bench.scale.stride)
-    receipt = Receipt("", bench.judge.split)
+    tracker = Tracker(model, device, max_size=conditions.scale.max_size, name=name)
+    scores = evaluate_tracker(tracker, conditions.scored_on, stride=conditions.scale.stride)
+    receipt = Receipt("", conditions.scored_on.split)
     return Result(
         recipe=recipe,
         j_and_f=100 * scores.j_and_f,
@@ -120,7 +128,32 @@ def score_model(
     )
 
 
-def score_teacher(bench: Bench, recipe: dict[str, Any]) -> Result:
-    """The same of the teacher."""
-    assert bench.teacher is not None
-    return score_model(bench.teacher.model, bench.teacher.name, bench, recipe)
+def score_teacher(conditions: Conditions, recipe: Recipe) -> Result:
+    """The same for the teacher."""
+    assert conditions.teacher is not None
+    return score_model(conditions.teacher.model, conditions.teacher.name, conditions, recipe)
+
+
+def dry_run_study(arms: Sequence[Arm], conditions: Conditions, steps: int) -> list[str]:
+    """Train the first arm that can be run for ``steps`` steps per stage on small clips, and throw it away.
+
+    Returns:
+        A sentence for each stage: how many steps, of how many, and the losses.
+
+    Raises:
+        DataError: no arm can be run with this teacher, or see ``distill``.
+    """
+    usable = [arm for arm in arms if conditions.obstacle(arm) is None]
+    if not usable:
+        raise DataError(f"no arm can be tried: {conditions.obstacle(arms[0])}")
+    arm, lines = usable[0], []
+    with TemporaryDirectory(prefix="limpet-study-") as name:
+        folder = Path(name)
+        trial = replace(conditions, scale=dry(conditions.scale, steps))
+        train_student(trial, arm, 0, folder, quiet=True)
+        for stage in conditions.scale.stages:
+            place = folder / stage.name if len(conditions.scale.stages) > 1 else folder
+            losses = [row["loss"] for row in read_log(place / LOG)]
+            done = f"{len(losses)} of {stage.training.steps} steps on clips of {DRY_SIZE} pixels"
+            lines.append(f"{arm.name}, {stage.name}: {done}, loss {losses[0]:.3f} to {losses[-1]:.3f}")
+    return lines

@@ -1,19 +1,18 @@
-"""Runs the arms of a study: each arm and seed in a folder of its own, and no finished run again."""
+"""Runs the arms of a study: each arm and seed in a folder of its own; finished runs are not repeated."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from limpet.core.errors import OutputError
-from limpet.core.files import atomic_path, output_error
-from limpet.studies.conditions import Bench
+from limpet.studies.conditions import Conditions
 from limpet.studies.result import (
+    LOG,
+    Recipe,
     Result,
+    begin_run,
     copy_of,
     expect_recipe,
     find_twin,
@@ -21,20 +20,18 @@ from limpet.studies.result import (
     write_result,
 )
 from limpet.studies.student import score_model, score_teacher, train_student
-from limpet.studies.study import Arm, Study
+from limpet.studies.catalogue import Arm, Study
 
-RECIPE = "recipe.json"
-LOG = "log.jsonl"
 REFERENCES = "references"
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class StudyRun:
-    """What a study came to.
+    """The outcome of a study.
 
-    results: by arm's name, one for each seed. skipped: why an arm was not run, by its name.
-    references: scores of the teacher, and of each student before it learned anything, by what they are.
+    results: by the arm's name, one for each seed. skipped: by the arm's name, why it was not run.
+    references: scores of the teacher, and of each student before it was trained, by what they are.
     """
 
     study: Study
@@ -44,40 +41,41 @@ class StudyRun:
 
 
 def run_study(
-    study: Study, arms: Sequence[Arm], seeds: int, bench: Bench, out: Path, tell: Tell, quiet: bool = False
+    study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, out: Path, tell: Tell, quiet: bool = False
 ) -> StudyRun:
     """Run what is not done yet, and gather everything.
 
     Args:
-        arms: those of the study's that are wanted. seeds: runs of each, with seeds from 0.
-        out: OUT; a run lies in OUT/<study>/<arm>/seed<k>.
+        arms: those of the study's arms that are wanted. seeds: how many runs of each, with seeds from 0.
+        out: the folder OUT; each run has the folder OUT/<study>/<arm>/seed<k>.
         tell: called with one sentence before each run.
-        quiet: show no bar of the training.
+        quiet: show no progress bar of the training.
 
     Raises:
-        DataError: a run that is there was made by another recipe; or as of ``distill``. OutputError.
+        DataError: a run that is there was made with another recipe; or see ``distill``. OutputError.
     """
-    skipped = {arm.name: reason for arm in arms if (reason := bench.obstacle(arm))}
+    skipped = {arm.name: reason for arm in arms if (reason := conditions.obstacle(arm))}
     runs = [(arm, seed) for seed in range(seeds) for arm in arms if arm.name not in skipped]
     results: dict[str, list[Result]] = {}
     for number, (arm, seed) in enumerate(runs, start=1):
         where = f"{study.name}, {arm.name}, seed {seed} ({number} of {len(runs)})"
         folder = out / study.name / arm.name / f"seed{seed}"
-        recipe = bench.recipe(arm, seed)
+        work = _work(conditions, arm, seed, quiet)
         results.setdefault(arm.name, []).append(
-            _run(folder, recipe, out, tell, where, _work(bench, arm, seed, quiet))
+            _run(folder, conditions.recipe(arm, seed), out, tell, where, work)
         )
     students = list(dict.fromkeys(arm.student for arm, _ in runs))
-    return StudyRun(study, results, skipped, _references(study, students, bench, out, tell))
+    return StudyRun(study, results, skipped, _references(study, students, conditions, out, tell))
 
 
-Work = Callable[[Path, dict[str, Any]], Result]
+Work = Callable[[Path], Result]
+"""Makes the result of a run in its folder."""
 
 
-def _work(bench: Bench, arm: Arm, seed: int, quiet: bool) -> Work:
-    def work(folder: Path, recipe: dict[str, Any]) -> Result:
-        student, cost = train_student(bench, arm, seed, folder, quiet)
-        result = score_model(student, arm.student, bench, recipe, cost)
+def _work(conditions: Conditions, arm: Arm, seed: int, quiet: bool) -> Work:
+    def work(folder: Path) -> Result:
+        student, cost = train_student(conditions, arm, seed, folder, quiet)
+        result = score_model(student, arm.student, conditions, conditions.recipe(arm, seed), cost)
         for checkpoint in folder.rglob("checkpoint.safetensors"):  # ten times the weights, and of no use now
             checkpoint.unlink()
         return result
@@ -85,43 +83,47 @@ def _work(bench: Bench, arm: Arm, seed: int, quiet: bool) -> Work:
     return work
 
 
-def _references(study: Study, students: list[str], bench: Bench, out: Path, tell: Tell) -> dict[str, Result]:
-    """Scores without which a table cannot be read: from where the students set out, and how far they could get."""
-    if bench.teacher is None or not students:
+def _references(
+    study: Study, students: list[str], conditions: Conditions, out: Path, tell: Tell
+) -> dict[str, Result]:
+    """The scores without which a table cannot be read: where the students began, and that of their teacher."""
+    teacher = conditions.teacher
+    if teacher is None or not students:
         return {}
-    teacher, start = bench.teacher, bench.start.as_json()
-    jobs: dict[str, tuple[dict[str, Any], Work]] = {
-        f"the teacher, {teacher.name}": (
-            {"weights": teacher.weights_sha256},
-            lambda folder, recipe: score_teacher(bench, recipe),
-        )
-    }
+    recipe = conditions.teacher_recipe()
+    jobs: list[tuple[str, Recipe, Work]] = [
+        (f"the teacher, {teacher.name}", recipe, lambda _: score_teacher(conditions, recipe))
+    ]
     for name in students:
-        jobs[f"{name} before it learned"] = (
-            {"student": name, "start": start},
-            lambda folder, recipe, name=name: score_model(  # type: ignore[misc]
-                bench.start.student(name, 0), name, bench, recipe
-            ),
+        untrained = conditions.untrained_recipe(name)
+        jobs.append(
+            (
+                f"{name} before it learned",
+                untrained,
+                lambda _, name=name, untrained=untrained: score_model(  # type: ignore[misc]
+                    conditions.start.student(name, 0), name, conditions, untrained
+                ),
+            )
         )
     found = {}
-    for title, (what, work) in jobs.items():
+    for title, made_by, work in jobs:
         folder = out / study.name / REFERENCES / title.replace(", ", " ").replace(" ", "-")
-        found[title] = _run(folder, what | bench.scoring(), out, tell, f"{study.name}, {title}", work)
+        found[title] = _run(folder, made_by, out, tell, f"{study.name}, {title}", work)
     return found
 
 
-def _run(folder: Path, recipe: dict[str, Any], out: Path, tell: Tell, where: str, work: Work) -> Result:
-    """The result in ``folder``: from there, copied from a twin, or made now."""
+def _run(folder: Path, recipe: Recipe, out: Path, tell: Tell, where: str, work: Work) -> Result:
+    """The result in ``folder``: from there, copied from a run with the same recipe, or made now."""
     done = read_result(folder)
     if done is not None:
-        expect_recipe(done.recipe, recipe, folder)
+        expect_recipe(recipe, done.recipe, folder)
         tell(f"{where}: done before")
         return done
     twin = find_twin(out, recipe)
-    _begin(folder, recipe)
+    begin_run(folder, recipe)
     if twin is None:
         tell(where)
-        result = work(folder, recipe)
+        result = work(folder)
     else:
         tell(f"{where}: the same run as {twin[0].relative_to(out)}")
         result = copy_of(twin[1], twin[0], out)
@@ -129,19 +131,3 @@ def _run(folder: Path, recipe: dict[str, Any], out: Path, tell: Tell, where: str
             shutil.copyfile(twin[0] / LOG, folder / LOG)
     write_result(result, folder)
     return result
-
-
-def _begin(folder: Path, recipe: dict[str, Any]) -> None:
-    """Make the folder and keep the recipe there, or check that a half run has the same."""
-    path = folder / RECIPE
-    if path.is_file():
-        expect_recipe(json.loads(path.read_text()), recipe, folder)
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, folder) from error
-    if any(folder.iterdir()):
-        raise OutputError(f"{folder} has files that are not of a study; choose another --out")
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=1) + "\n")

@@ -10,9 +10,9 @@ from typing import Any
 from limpet.core.provenance import commit
 from limpet.evaluation.score_tables import machine
 from limpet.studies import paper
-from limpet.studies.conditions import Bench
+from limpet.studies.conditions import Conditions
 from limpet.studies.result import Result
-from limpet.studies.study import PaperScores
+from limpet.studies.paper import PaperScores
 from limpet.studies.study_run import StudyRun
 
 
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Provenance:
     """Where the numbers come from, in words and hashes."""
 
     command: str
@@ -75,7 +75,7 @@ class StudyTable:
     rows: tuple[Row, ...]
     references: dict[str, Row]
     others: dict[str, PaperScores]
-    facts: Facts
+    facts: Provenance
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists."""
@@ -97,7 +97,7 @@ def our_score(row: Row) -> float | None:
     return row.j_and_f.mean if row.j_and_f else None
 
 
-def make_table(run: StudyRun, bench: Bench, command: str) -> StudyTable:
+def make_table(run: StudyRun, conditions: Conditions, command: str) -> StudyTable:
     """Gather the rows of a study that was run."""
     study = run.study
     every = [result for results in run.results.values() for result in results]
@@ -107,16 +107,16 @@ def make_table(run: StudyRun, bench: Bench, command: str) -> StudyTable:
         if arm.name in run.results or arm.name in run.skipped
     )
     references = {title: _row(title, title, None, [result]) for title, result in run.references.items()}
-    judge = bench.judge
-    facts = Facts(
+    scored_on = conditions.scored_on
+    facts = Provenance(
         command=command,
-        scale=f"{bench.scale.name} ({bench.scale.summary})",
-        data=bench.data,
-        scored=f"{len(judge) if judge else 0} sequences, shorter side at most {bench.scale.max_size}, "
-        f"one frame in {bench.scale.stride}",
-        teacher=bench.teacher.name if bench.teacher else "none",
-        teacher_sha256=bench.teacher.weights_sha256 if bench.teacher else "",
-        start=bench.start.as_json(),
+        scale=f"{conditions.scale.name} ({conditions.scale.summary})",
+        data=conditions.data,
+        scored=f"{len(scored_on) if scored_on else 0} sequences, shorter side at most {conditions.scale.max_size}, "
+        f"one frame in {conditions.scale.stride}",
+        teacher=conditions.teacher.name if conditions.teacher else "none",
+        teacher_sha256=conditions.teacher.weights_sha256 if conditions.teacher else "",
+        start=conditions.start.as_json(),
         commits=tuple(sorted({result.commit or "unknown" for result in every})) or (commit() or "unknown",),
         machines=tuple(sorted({result.machine for result in every})) or (machine(),),
     )

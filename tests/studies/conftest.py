@@ -18,7 +18,7 @@ from training.tiny import CLIPS, make_stills
 from limpet import registry
 from limpet.models import AOTConfig, DeAOTConfig
 from limpet.models.deformable import DeformableConfig
-from limpet.studies.conditions import Bench, Start, StudyData, small_data
+from limpet.studies.conditions import Conditions, Start, StudyData, small_data
 from limpet.studies.footprint import footprint
 from limpet.studies.scale import Scale, Stage
 from limpet.tracking.tracker import Tracker
@@ -104,10 +104,10 @@ def tiny_scale(steps: int = 2, **changes: Any) -> Scale:
 
 
 @pytest.fixture
-def make_bench(files: Path, data: StudyData) -> Callable[..., Bench]:
-    """A bench with a teacher of three layers; ``changes`` are of the bench."""
+def make_conditions(files: Path, data: StudyData) -> Callable[..., Conditions]:
+    """A conditions with a teacher of three layers; ``changes`` are of the conditions."""
 
-    def make(**changes: Any) -> Bench:
+    def make(**changes: Any) -> Conditions:
         teacher = Tracker(
             lively_model(PRESETS["deaot-l"], seed=1),
             precision="fp32",
@@ -115,9 +115,9 @@ def make_bench(files: Path, data: StudyData) -> Callable[..., Bench]:
             weights_sha256="a" * 64,
         )
         start = Start.of(files / "start.safetensors", None)
-        bench = Bench(
+        conditions = Conditions(
             tiny_scale(), teacher, start, data.stills, data.videos, data.judge, data.named, device="cpu"
         )
-        return replace(bench, **changes)
+        return replace(conditions, **changes)
 
     return make

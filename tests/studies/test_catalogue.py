@@ -6,7 +6,7 @@ import pytest
 
 from limpet.core.errors import DataError
 from limpet.studies.catalogue import STUDIES, find_study
-from limpet.studies.study import Arm
+from limpet.studies.catalogue import Arm
 
 
 def arm(study: str, name: str) -> Arm:

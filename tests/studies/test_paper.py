@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from limpet.studies import paper
-from limpet.studies.study import PaperScores
+from limpet.studies.paper import PaperScores
 
 ROWS = {name: value for name, value in vars(paper).items() if isinstance(value, PaperScores)}
 ROWS |= {f"lambda {value}": row for value, row in paper.LAMBDAS.items()}

@@ -13,7 +13,7 @@ from limpet.core.errors import DataError, OutputError
 from limpet.models import Model
 from limpet.studies import study_run as runner
 from limpet.studies.catalogue import STUDIES
-from limpet.studies.conditions import Bench, Start
+from limpet.studies.conditions import Conditions, Start
 from limpet.studies.study_run import StudyRun, run_study
 from limpet.tracking.tracker import Tracker
 from limpet.training.loop import Run
@@ -21,23 +21,23 @@ from limpet.weights.weights_file import read_weights
 
 from .conftest import PRESETS, tiny_scale
 
-MakeBench = Callable[..., Bench]
+MakeConditions = Callable[..., Conditions]
 
 
 def start(
-    bench: Bench, out: Path, study: str = "table-4", arms: int = 1, seeds: int = 1
+    conditions: Conditions, out: Path, study: str = "table-4", arms: int = 1, seeds: int = 1
 ) -> tuple[StudyRun, list[str]]:
     told: list[str] = []
     chosen = STUDIES[study].arms
-    done = run_study(STUDIES[study], chosen[-arms:], seeds, bench, out, told.append, quiet=True)
+    done = run_study(STUDIES[study], chosen[-arms:], seeds, conditions, out, told.append, quiet=True)
     return done, told
 
 
 def test_runs_are_made_once_and_shared_between_studies(
-    make_bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_conditions: MakeConditions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make_bench()
-    done, told = start(bench, tmp_path, seeds=2)
+    conditions = make_conditions()
+    done, told = start(conditions, tmp_path, seeds=2)
     first, second = done.results["cka"]
     assert told[:2] == ["table-4, cka, seed 0 (1 of 2)", "table-4, cka, seed 1 (2 of 2)"]
     assert {p.name for p in (tmp_path / "table-4/cka/seed0").iterdir()} == {
@@ -51,9 +51,9 @@ def test_runs_are_made_once_and_shared_between_studies(
     assert list(done.references) == ["the teacher, deaot-l", "deaot-t-deformable before it learned"]
 
     monkeypatch.setattr(runner, "train_student", None)
-    again, told = start(bench, tmp_path, seeds=2)
+    again, told = start(conditions, tmp_path, seeds=2)
     assert again.results == done.results and all("done before" in line for line in told)
-    other, told = start(bench, tmp_path, study="table-1", seeds=2)
+    other, told = start(conditions, tmp_path, study="table-1", seeds=2)
     copy = other.results["deformable"][0]
     assert told[0] == "table-1, deformable, seed 0 (1 of 2): the same run as table-4/cka/seed0"
     assert copy == replace(first, copied_from="table-4/cka/seed0")
@@ -61,9 +61,9 @@ def test_runs_are_made_once_and_shared_between_studies(
 
 
 def test_a_half_run_goes_on_and_other_settings_are_told(
-    make_bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_conditions: MakeConditions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench, save = make_bench(), Run.save
+    conditions, save = make_conditions(), Run.save
 
     def save_and_stop(run: Run, step: int) -> None:
         save(run, step)
@@ -72,13 +72,13 @@ def test_a_half_run_goes_on_and_other_settings_are_told(
     with monkeypatch.context() as patch:
         patch.setattr(Run, "save", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            start(bench, tmp_path / "halved")
+            start(conditions, tmp_path / "halved")
     place = tmp_path / "halved/table-4/cka/seed0"
     assert (place / "checkpoint.safetensors").is_file() and not (place / "score.json").exists()
     with pytest.raises(DataError, match=r"was made otherwise: .*stages\.distil\.steps was 2, is now 3"):
-        start(make_bench(scale=tiny_scale(steps=3)), tmp_path / "halved")
-    done, _ = start(bench, tmp_path / "halved")
-    whole, _ = start(bench, tmp_path / "whole")
+        start(make_conditions(scale=tiny_scale(steps=3)), tmp_path / "halved")
+    done, _ = start(conditions, tmp_path / "halved")
+    whole, _ = start(conditions, tmp_path / "whole")
     assert done.results["cka"][0].j_and_f == whole.results["cka"][0].j_and_f
     weights = [tmp_path / name / "table-4/cka/seed0/weights.safetensors" for name in ("halved", "whole")]
     halves, wholes = (read_weights(path).tensors for path in weights)
@@ -86,22 +86,22 @@ def test_a_half_run_goes_on_and_other_settings_are_told(
     assert not (place / "checkpoint.safetensors").exists()
 
 
-def test_arms_that_the_teacher_cannot_serve_are_skipped(make_bench: MakeBench, tmp_path: Path) -> None:
-    done, told = start(make_bench(), tmp_path, study="table-8", arms=2)
+def test_arms_that_the_teacher_cannot_serve_are_skipped(make_conditions: MakeConditions, tmp_path: Path) -> None:
+    done, told = start(make_conditions(), tmp_path, study="table-8", arms=2)
     assert not done.results and not done.references and not told
     assert "of one family, and deaot-l teaches no aot-t; name another with --teacher" in done.skipped["ours"]
-    shallow = Tracker(make_bench().start.student("deaot-t", 0), precision="fp32", name="deaot-t")
+    shallow = Tracker(make_conditions().start.student("deaot-t", 0), precision="fp32", name="deaot-t")
     table_5 = STUDIES["table-5"].arms
-    reasons = [make_bench(teacher=shallow).obstacle(arm) for arm in table_5]
+    reasons = [make_conditions(teacher=shallow).obstacle(arm) for arm in table_5]
     assert reasons[1] == "it wants map 2 of the teacher, and deaot-t has 1 layers"
     assert [reason is None for reason in reasons] == [True, False, False, True, False]
-    assert make_bench(teacher=None, no_teacher="none ships").obstacle(table_5[0]) == "none ships"
+    assert make_conditions(teacher=None, no_teacher="none ships").obstacle(table_5[0]) == "none ships"
 
 
-def test_the_last_map_and_map_3_are_one_recipe(make_bench: MakeBench) -> None:
-    bench = make_bench()
+def test_the_last_map_and_map_3_are_one_recipe(make_conditions: MakeConditions) -> None:
+    conditions = make_conditions()
     ours, map_3, map_1 = (
-        bench.recipe(arm, 0)
+        conditions.recipe(arm, 0)
         for study, name in (("table-4", "cka"), ("table-5", "map-3"), ("table-5", "map-1"))
         for arm in STUDIES[study].arms
         if arm.name == name
@@ -109,12 +109,12 @@ def test_the_last_map_and_map_3_are_one_recipe(make_bench: MakeBench) -> None:
     assert ours == map_3 and ours != map_1
 
 
-def test_a_folder_of_something_else_is_left_alone(make_bench: MakeBench, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_left_alone(make_conditions: MakeConditions, tmp_path: Path) -> None:
     folder = tmp_path / "table-4/cka/seed0"
     folder.mkdir(parents=True)
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="has files that are not of a study; choose another --out"):
-        start(make_bench(), tmp_path)
+        start(make_conditions(), tmp_path)
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 

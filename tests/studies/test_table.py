@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from limpet.studies.catalogue import STUDIES
-from limpet.studies.conditions import Bench
+from limpet.studies.conditions import Conditions
 from limpet.studies.plots import draw_study, term
 from limpet.studies.render import as_markdown, on_screen, write_report
 from limpet.studies.study_run import StudyRun
@@ -19,7 +19,7 @@ from limpet.studies.table import Spread, StudyTable, make_table
 
 from .test_result import RESULT
 
-MakeBench = Callable[..., Bench]
+MakeConditions = Callable[..., Conditions]
 
 
 def results(*scores: float) -> list:  # type: ignore[type-arg]
@@ -27,7 +27,7 @@ def results(*scores: float) -> list:  # type: ignore[type-arg]
 
 
 @pytest.fixture
-def table(make_bench: MakeBench) -> StudyTable:
+def table(make_conditions: MakeConditions) -> StudyTable:
     """Table 4 with three seeds of KL and one of CKA."""
     run = StudyRun(
         STUDIES["table-4"],
@@ -35,7 +35,7 @@ def table(make_bench: MakeBench) -> StudyTable:
         {},
         {"the teacher": RESULT},
     )
-    return make_table(run, make_bench(), "limpet study table-4")
+    return make_table(run, make_conditions(), "limpet study table-4")
 
 
 def test_spread() -> None:
@@ -55,9 +55,9 @@ def test_the_page_has_the_papers_figures_beside_ours(table: StudyTable) -> None:
     assert len(widths) == 1, "a ragged table"
 
 
-def test_what_was_not_run_says_why(make_bench: MakeBench) -> None:
+def test_what_was_not_run_says_why(make_conditions: MakeConditions) -> None:
     run = StudyRun(STUDIES["table-8"], {}, {"conventional": "no teacher", "ours": "no teacher"}, {})
-    page = as_markdown(make_table(run, make_bench(), "c"))
+    page = as_markdown(make_table(run, make_conditions(), "c"))
     assert "- Ours: not run; no teacher." in page and "67.25 / 66.70 / 67.80" in page
     assert "Order here" not in page
 
