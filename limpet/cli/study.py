@@ -18,8 +18,8 @@ from limpet.cli.train import check_machine, hush_fabric, make_folder
 from limpet.core.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
-    from limpet.studies.conditions import Conditions, StudyData
     from limpet.studies.catalogue import Arm, Study
+    from limpet.studies.conditions import Conditions, StudyData
     from limpet.tracking.tracker import Tracker
 
 
@@ -118,7 +118,15 @@ def study_command(
     tracker, why = load_teacher(teacher or size.teacher or study.teacher, teacher_weights, device)
     hush_fabric()
     conditions = Conditions(
-        size, tracker, begin, data.stills, data.videos, data.judge, data.named, device=device, no_teacher=why
+        size,
+        tracker,
+        begin,
+        data.stills,
+        data.videos,
+        data.scored_on,
+        data.named,
+        device=device,
+        no_teacher=why,
     )
     if dry_run is not None:
         for line in dry_run_study(chosen, conditions, dry_run):

@@ -1,4 +1,4 @@
-"""All studies by name, each with its arms: small changes of one lesson, that of eq. 12."""
+"""All studies by name, each with its arms: small changes of one way to distil, that of eq. 12."""
 
 from __future__ import annotations
 
@@ -25,28 +25,33 @@ Plot = Literal["scores", "memory", "curves"]
 class Arm:
     """One way to train a student.
 
-    name: of its folder. title: its row in the table, as the paper has it.
-    lesson: what the student is compared in.
-    student: name of a preset.
-    paper: its row in the paper; None where the paper has no such arm.
+    Attributes:
+        name: of its folder.
+        title: its row in the table, as the paper has it.
+        distillation: what of the student is compared with the teacher.
+        student: name of a preset.
+        paper: its row in the paper; None where the paper has no such arm.
     """
 
     name: str
     title: str
-    lesson: DistillationConfig
+    distillation: DistillationConfig
     student: str = "deaot-t-deformable"
     paper: PaperScores | None = None
 
 
 @dataclass(frozen=True)
 class Study:
-    """A table or a figure.
+    """A table or a figure of the paper: a question, and the arms that answer it.
 
-    name: as on the command line. title, section: where the paper has it.
-    question: one sentence. arms: in the order of the table.
-    teacher: the preset to learn from where the user names none, at a scale below the paper's.
-    plot: what is drawn: the scores, scores over memory, or curves of the losses.
-    remark: what a reader should know of the paper's numbers or of our reading of it.
+    Attributes:
+        name: as on the command line.
+        title, section: where the paper has it.
+        question: one sentence.
+        arms: in the order of the table.
+        teacher: the preset to learn from where the user names none, at a scale below the paper's.
+        plot: what is drawn: the scores, scores over memory, or curves of the losses.
+        remark: what a reader should know of the paper's numbers, or of our reading of it.
     """
 
     name: str
@@ -59,7 +64,7 @@ class Study:
     remark: str = ""
 
 
-def lesson(
+def distillation(
     logits: LogitLoss = "dist",
     attention: AttentionLoss = "cka",
     attention_weight: float = 1.5,
@@ -83,11 +88,11 @@ def find_study(name: str) -> Study:
     raise DataError(f"there is no study {name!r}; {hint}")
 
 
-_OURS = lesson()
-_DIST = lesson(attention="none")
-_PEFD = lesson("none", "none", labels=1.0, features="pefd")
-_HINTS = lesson("none", "none", labels=1.0, features="hints")
-_MOBILEVOS = lesson("kl", "none", labels=1.0, features="mobilevos")
+_OURS = distillation()
+_DIST = distillation(attention="none")
+_PEFD = distillation("none", "none", labels=1.0, features="pefd")
+_HINTS = distillation("none", "none", labels=1.0, features="hints")
+_MOBILEVOS = distillation("kl", "none", labels=1.0, features="mobilevos")
 
 _ALL = (
     Study(
@@ -106,7 +111,7 @@ _ALL = (
             Arm("pefd", "PEFD", _PEFD, paper=paper.PEFD),
             Arm("mobilevos", "MobileVOS", _MOBILEVOS, paper=paper.MOBILEVOS),
             Arm("hints", "Hints (FitNets)", _HINTS),
-            Arm("kl", "KL of the logits", lesson("kl", "none")),
+            Arm("kl", "KL of the logits", distillation("kl", "none")),
             Arm("ours", "Ours", _OURS, paper=paper.OURS_TABLE_2),
         ),
         remark="Ours and DIST are eq. 12 with lambda 1.5 and 0. PEFD, MobileVOS and hints have the mask loss on the "
@@ -116,7 +121,7 @@ _ALL = (
         "table-4", "Table 4: KL or CKA for attention maps", "section 4.4",
         "Is CKA a better distance of attention maps than KL divergence?",
         (
-            Arm("kl", "KL-divergence", lesson(attention="kl"), paper=paper.KL),
+            Arm("kl", "KL-divergence", distillation(attention="kl"), paper=paper.KL),
             Arm("cka", "CKA", _OURS, paper=paper.CKA),
         ),
         remark="For KL the teacher's map is averaged over the cells that a student's key stands for.",
@@ -125,11 +130,11 @@ _ALL = (
         "table-5", "Table 5: which attention map", "section 4.4",
         "Which of the teacher's three layers should the student's attention be like?",
         (
-            Arm("map-1", "Att. map 1, logit", lesson(teacher_layer=0), paper=paper.MAP_1),
-            Arm("map-2", "Att. map 2, logit", lesson(teacher_layer=1), paper=paper.MAP_2),
-            Arm("map-3", "Att. map 3, logit", lesson(teacher_layer=2), paper=paper.MAP_3),
+            Arm("map-1", "Att. map 1, logit", distillation(teacher_layer=0), paper=paper.MAP_1),
+            Arm("map-2", "Att. map 2, logit", distillation(teacher_layer=1), paper=paper.MAP_2),
+            Arm("map-3", "Att. map 3, logit", distillation(teacher_layer=2), paper=paper.MAP_3),
             Arm("logit", "logit alone", _DIST),
-            Arm("attention", "Att. map 3 alone", lesson("none", teacher_layer=2)),
+            Arm("attention", "Att. map 3 alone", distillation("none", teacher_layer=2)),
         ),
         remark="Maps are the teacher's long-term maps; the student, which has one layer, always gives its only one.",
     ),
@@ -137,7 +142,7 @@ _ALL = (
         "table-6", "Table 6: terms of the loss", "appendix D.1",
         "What does each term of eq. 12 add?",
         (
-            Arm("inter", "L_inter", lesson("inter", "none"), paper=paper.INTER),
+            Arm("inter", "L_inter", distillation("inter", "none"), paper=paper.INTER),
             Arm("inter-intra", "L_inter + L_intra", _DIST, paper=paper.INTER_INTRA),
             Arm("all", "L_inter + L_intra + lambda L_att", _OURS, paper=paper.DEFORMABLE),
         ),
@@ -148,7 +153,7 @@ _ALL = (
         "table-7", "Table 7: lambda", "appendix D.2",
         "How much should attention count?",
         tuple(
-            Arm(f"lambda-{value}", f"lambda = {value}", lesson(attention_weight=value), paper=row)
+            Arm(f"lambda-{value}", f"lambda = {value}", distillation(attention_weight=value), paper=row)
             for value, row in paper.LAMBDAS.items()
         ),
     ),
@@ -156,7 +161,7 @@ _ALL = (
         "table-8", "Table 8: AOT as teacher and student", "appendix D.3",
         "Does the method carry over to AOT?",
         (
-            Arm("conventional", "Conventional KD", lesson("kl", "none"), "aot-t", paper.AOT_CONVENTIONAL),
+            Arm("conventional", "Conventional KD", distillation("kl", "none"), "aot-t", paper.AOT_CONVENTIONAL),
             Arm("ours", "Ours", _OURS, "aot-t", paper.AOT_OURS),
         ),
         teacher="aot-l",
@@ -178,7 +183,7 @@ _ALL = (
         "fig-5", "Fig. 5: convergence of the losses", "section 4.4",
         "Do the losses converge, and does CKA do so better than KL?",
         (
-            Arm("kl", "KL-divergence", lesson(attention="kl"), paper=paper.KL),
+            Arm("kl", "KL-divergence", distillation(attention="kl"), paper=paper.KL),
             Arm("cka", "CKA", _OURS, paper=paper.CKA),
         ),
         plot="curves",

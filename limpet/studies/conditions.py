@@ -13,9 +13,9 @@ from limpet.data import StillsFolder, VideoSet, evaluation_videos, training_vide
 from limpet.distillation.config import DistillationRecord
 from limpet.models import Model
 from limpet.registry import find
+from limpet.studies.catalogue import Arm
 from limpet.studies.result import Recipe
 from limpet.studies.scale import Scale
-from limpet.studies.catalogue import Arm
 from limpet.tracking.tracker import Tracker
 from limpet.training.setup import build_training_model
 from limpet.weights.weights_file import load_into, read_weights, sha256
@@ -97,13 +97,16 @@ class Conditions:
         """Everything that a run's result depends on: equal recipes give equal students."""
         assert self.teacher is not None
         layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
-        maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.lesson.maps)
+        maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.distillation.maps)
         settings = DistillationRecord(
-            self.teacher.name, self.teacher.weights_sha256, arm.student, replace(arm.lesson, maps=maps)
+            self.teacher.name, self.teacher.weights_sha256, arm.student, replace(arm.distillation, maps=maps)
         )
         stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
         return self._scored(
-            distillation=_plain(settings.as_json()), start=self.start.as_json(), seed=seed, stages=_plain(stages)
+            distillation=_plain(settings.as_json()),
+            start=self.start.as_json(),
+            seed=seed,
+            stages=_plain(stages),
         )
 
     def teacher_recipe(self) -> Recipe:
@@ -129,7 +132,7 @@ class Conditions:
                 f"name another with --teacher and --teacher-weights"
             )
         layers = teacher.config.layers
-        for _, theirs in arm.lesson.pairs:
+        for _, theirs in arm.distillation.pairs:
             if not -layers <= theirs.layer < layers:
                 count = "1 layer" if layers == 1 else f"{layers} layers"
                 return f"it needs map {theirs.layer + 1} of the teacher, and {teacher.name} has {count}"
@@ -153,16 +156,16 @@ Split = tuple[Path, str]
 
 @dataclass(frozen=True)
 class StudyData:
-    """What clips are made of, what is scored, and how the user called it."""
+    """What clips are made of, what is scored, and how the user named them."""
 
     stills: StillsFolder | None
-    videos: tuple[VideoSet, ...]
-    judge: VideoSet | None
+    videos: tuple[VideoFolder, ...]
+    scored_on: VideoSet | None
     named: dict[str, str]
 
     @property
     def skipped(self) -> list[str]:
-        """One line for everything that cannot be used, each once."""
+        """One line for each thing that cannot be used."""
         folders = [folder for folder in (self.stills, *self.videos) if folder is not None]
         return list(dict.fromkeys(line for folder in folders for line in folder.skipped))
 
@@ -177,7 +180,7 @@ def small_data(stills: Path | None, videos: Sequence[Split], score: Split | None
         DataError: nothing was named, or what was named is not there.
     """
     if stills is None and not videos:
-        raise DataError("there is nothing to learn from; give --stills DIR, --videos ROOT:SPLIT, or both")
+        raise DataError("there is nothing to train on; give --stills DIR, --videos ROOT:SPLIT, or both")
     named = {"stills": str(stills)} if stills else {}
     if videos:
         named["videos"] = " ".join(map(_text, videos))
@@ -192,7 +195,7 @@ def small_data(stills: Path | None, videos: Sequence[Split], score: Split | None
 def paper_data(
     stills: Path | None, davis: Path | None, youtube: Path | None, score: Split | None
 ) -> StudyData:
-    """The published recipe's: photos, then DAVIS-2017 and YouTube-VOS in their own layouts.
+    """The data of the published recipe: photos, then DAVIS-2017 and YouTube-VOS in their own layouts.
 
     Args:
         score: root and split; None scores nothing.
@@ -204,7 +207,7 @@ def paper_data(
     missing = [f"--{name}" for name, root in roots.items() if root is None]
     if stills is None or davis is None or youtube is None:
         raise DataError(
-            f"the paper's recipe wants --stills, --davis and --youtube; {' and '.join(missing)} missing"
+            f"the paper's recipe needs --stills, --davis and --youtube; give {' and '.join(missing)} too"
         )
     few = training_videos(davis, DAVIS_TRAIN)
     return StudyData(

@@ -1,4 +1,4 @@
-"""The paper's figures (arXiv 2401.13937), typed in from its tables. Per cent, in the order J&F, J, F.
+"""The numbers of the paper (arXiv 2401.13937), copied from its tables: per cent, in the order J&F, J, F.
 
 Figures 4 and 5 are pictures without numbers; what section 4.3 says of Fig. 4 is in Table 3.
 """
@@ -13,10 +13,11 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class PaperScores:
-    """A row of the paper, in per cent.
+    """A row of the paper, in per cent; None where the paper has no number.
 
-    davis16, davis17: J&F, J and F on the val split; youtube18, youtube19: what the paper calls J&F there. None where
-    the paper has no number.
+    Attributes:
+        davis16, davis17: J&F, J and F on the val split.
+        youtube18, youtube19: what the paper calls J&F on YouTube-VOS.
     """
 
     davis16: Triple | None = None

@@ -74,7 +74,9 @@ class Result:
 def write_result(result: Result, folder: Path) -> None:
     """Write FOLDER/score.json. Raises OutputError."""
     with atomic_path(folder / FILE) as temporary:
-        temporary.write_text(json.dumps(asdict(result) | {"recipe": result.recipe.as_json()}, indent=1) + "\n")
+        temporary.write_text(
+            json.dumps(asdict(result) | {"recipe": result.recipe.as_json()}, indent=1) + "\n"
+        )
 
 
 def read_result(folder: Path) -> Result | None:

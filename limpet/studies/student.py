@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 
@@ -23,11 +22,11 @@ from limpet.distillation.distill_student import distill
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.evaluation.score_tables import Receipt
 from limpet.models import Model
+from limpet.studies.catalogue import Arm
 from limpet.studies.conditions import Conditions
 from limpet.studies.footprint import footprint
 from limpet.studies.result import LOG, Recipe, Result, read_log
 from limpet.studies.scale import DRY_SIZE, Stage, dry
-from limpet.studies.catalogue import Arm
 from limpet.tracking.load import choose_device
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -45,7 +44,9 @@ class Cost:
     seconds: float = 0.0
 
 
-def train_student(conditions: Conditions, arm: Arm, seed: int, folder: Path, quiet: bool = False) -> tuple[Model, Cost]:
+def train_student(
+    conditions: Conditions, arm: Arm, seed: int, folder: Path, quiet: bool = False
+) -> tuple[Model, Cost]:
     """Train a student; gives it with its averaged weights, and what they cost.
 
     Args:
@@ -71,7 +72,7 @@ def _train_stage(
 ) -> None:
     assert conditions.teacher is not None  # such arms are skipped
     settings = DistillationRecord(
-        conditions.teacher.name, conditions.teacher.weights_sha256, arm.student, arm.lesson
+        conditions.teacher.name, conditions.teacher.weights_sha256, arm.student, arm.distillation
     )
     training = replace(stage.training, model=arm.student, clips=replace(stage.training.clips, seed=seed))
     share = training.clips.video_prob
@@ -81,7 +82,7 @@ def _train_stage(
     begin = time.perf_counter()
     average = distill(
         student, conditions.teacher, settings, training, place,
-        None if share == (1.0, 1.0) else conditions.stills,  # where a stage is of one kind, nothing of the other is seen
+        None if share == (1.0, 1.0) else conditions.stills,  # a stage of one kind sees nothing of the other
         () if share == (0.0, 0.0) else conditions.videos,
         device=conditions.device, resume=half_done, quiet=quiet,
     )  # fmt: skip

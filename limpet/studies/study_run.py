@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from limpet.studies.catalogue import Arm, Study
 from limpet.studies.conditions import Conditions
 from limpet.studies.result import (
     LOG,
@@ -20,7 +21,6 @@ from limpet.studies.result import (
     write_result,
 )
 from limpet.studies.student import score_model, score_teacher, train_student
-from limpet.studies.catalogue import Arm, Study
 
 REFERENCES = "references"
 Tell = Callable[[str], None]
@@ -41,7 +41,13 @@ class StudyRun:
 
 
 def run_study(
-    study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, out: Path, tell: Tell, quiet: bool = False
+    study: Study,
+    arms: Sequence[Arm],
+    seeds: int,
+    conditions: Conditions,
+    out: Path,
+    tell: Tell,
+    quiet: bool = False,
 ) -> StudyRun:
     """Run what is not done yet, and gather everything.
 

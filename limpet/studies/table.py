@@ -11,8 +11,8 @@ from limpet.core.provenance import commit
 from limpet.evaluation.score_tables import machine
 from limpet.studies import paper
 from limpet.studies.conditions import Conditions
-from limpet.studies.result import Result
 from limpet.studies.paper import PaperScores
+from limpet.studies.result import Result
 from limpet.studies.study_run import StudyRun
 
 

@@ -116,7 +116,7 @@ def make_conditions(files: Path, data: StudyData) -> Callable[..., Conditions]:
         )
         start = Start.of(files / "start.safetensors", None)
         conditions = Conditions(
-            tiny_scale(), teacher, start, data.stills, data.videos, data.judge, data.named, device="cpu"
+            tiny_scale(), teacher, start, data.stills, data.videos, data.scored_on, data.named, device="cpu"
         )
         return replace(conditions, **changes)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.studies.catalogue import STUDIES, find_study
-from limpet.studies.catalogue import Arm
+from limpet.studies.catalogue import STUDIES, Arm, find_study
 
 
 def arm(study: str, name: str) -> Arm:
@@ -25,26 +24,30 @@ def test_every_table_and_figure_is_there() -> None:
 
 def test_arms_differ_in_one_thing() -> None:
     ours = arm("table-1", "deformable")
-    assert ours.lesson.loss.attention_weight == 1.5 and ours.lesson.label_weight == 0, (
+    assert ours.distillation.loss.attention_weight == 1.5 and ours.distillation.label_weight == 0, (
         "eq. 12 has no other term"
     )
-    assert arm("table-1", "vanilla").lesson == ours.lesson
+    assert arm("table-1", "vanilla").distillation == ours.distillation
     for study, name in (
         ("table-2", "ours"), ("table-4", "cka"), ("table-6", "all"), ("table-7", "lambda-1.5"), ("fig-5", "cka")
     ):  # fmt: skip
-        assert (arm(study, name).lesson, arm(study, name).student) == (ours.lesson, ours.student), study
+        assert (arm(study, name).distillation, arm(study, name).student) == (
+            ours.distillation,
+            ours.student,
+        ), study
     assert (
-        arm("table-2", "dist").lesson
-        == arm("table-6", "inter-intra").lesson
-        == arm("table-5", "logit").lesson
+        arm("table-2", "dist").distillation
+        == arm("table-6", "inter-intra").distillation
+        == arm("table-5", "logit").distillation
     )
-    assert [arm("table-2", n).lesson.features for n in ("pefd", "mobilevos", "hints")] == [
+    assert [arm("table-2", n).distillation.features for n in ("pefd", "mobilevos", "hints")] == [
         "pefd", "mobilevos", "hints"
     ]  # fmt: skip
-    assert [a.lesson.loss.attention_weight for a in STUDIES["table-7"].arms] == [0.5, 1.0, 1.5, 2.0]
-    assert [a.lesson.maps[0][1].layer for a in STUDIES["table-5"].arms[:3]] == [0, 1, 2]
+    assert [a.distillation.loss.attention_weight for a in STUDIES["table-7"].arms] == [0.5, 1.0, 1.5, 2.0]
+    assert [a.distillation.maps[0][1].layer for a in STUDIES["table-5"].arms[:3]] == [0, 1, 2]
     assert (
-        not arm("table-5", "logit").lesson.pairs and arm("table-5", "attention").lesson.loss.logits == "none"
+        not arm("table-5", "logit").distillation.pairs
+        and arm("table-5", "attention").distillation.loss.logits == "none"
     )
 
 

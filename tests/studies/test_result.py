@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from limpet.core.errors import DataError
 from limpet.studies.result import (
+    Recipe,
     Result,
+    begin_run,
     copy_of,
     expect_recipe,
     find_twin,
@@ -18,7 +21,7 @@ from limpet.studies.result import (
 )
 
 RESULT = Result(
-    recipe={"student": "s", "stages": {"distil": {"steps": 2}}},
+    recipe=Recipe({"score": "davis:val"}, 240, 3, student="s", stages={"distil": {"steps": 2}}),
     j_and_f=71.0, j=70.0, f=72.0, frames_per_second=9.0, parameters=1_000_000, peak_mb=80.0, steps=2, seconds=3.0,
     commit="abc", version="1", machine="m", date="d",
 )  # fmt: skip
@@ -40,15 +43,17 @@ def test_a_result_comes_back(tmp_path: Path) -> None:
 
 def test_another_recipe_is_told(tmp_path: Path) -> None:
     expect_recipe(RESULT.recipe, RESULT.recipe, tmp_path)
-    other = {"student": "s", "stages": {"distil": {"steps": 9}}}
+    other = replace(RESULT.recipe, stages={"distil": {"steps": 9}})
     with pytest.raises(
         DataError, match=r"was made otherwise: stages\.distil\.steps was 2, is now 9; repeat it"
     ):
-        expect_recipe(RESULT.recipe, other, tmp_path)
+        expect_recipe(other, RESULT.recipe, tmp_path)
 
 
 def test_a_twin_is_found_in_another_study_and_is_no_copy(tmp_path: Path) -> None:
-    put(tmp_path / "table-1/deformable/seed0", replace(RESULT, recipe={"student": "other"}))
+    put(
+        tmp_path / "table-1/deformable/seed0", replace(RESULT, recipe=replace(RESULT.recipe, student="other"))
+    )
     assert find_twin(tmp_path, RESULT.recipe) is None
     put(tmp_path / "table-2/a/seed0", copy_of(RESULT, tmp_path / "gone/b/seed0", tmp_path))
     assert find_twin(tmp_path, RESULT.recipe) is None
@@ -56,3 +61,14 @@ def test_a_twin_is_found_in_another_study_and_is_no_copy(tmp_path: Path) -> None
     assert find_twin(tmp_path, RESULT.recipe) == (tmp_path / "table-2/ours/seed0", RESULT)
     copied = copy_of(RESULT, tmp_path / "table-2/ours/seed0", tmp_path)
     assert copied.copied_from == "table-2/ours/seed0" and copied.j_and_f == RESULT.j_and_f
+
+
+def test_a_recipe_names_only_what_applies(tmp_path: Path) -> None:
+    begin_run(tmp_path / "run", RESULT.recipe)
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text()) == {
+        "data": {"score": "davis:val"}, "max_size": 240, "stride": 3, "student": "s",
+        "stages": {"distil": {"steps": 2}},
+    }  # fmt: skip
+    begin_run(tmp_path / "run", RESULT.recipe)
+    with pytest.raises(DataError, match="stride was 3, is now 1; repeat it"):
+        begin_run(tmp_path / "run", replace(RESULT.recipe, stride=1))

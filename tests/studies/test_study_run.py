@@ -47,7 +47,7 @@ def test_runs_are_made_once_and_shared_between_studies(
     assert (first.steps, first.copied_from) == (2, "") and first.seconds > 0 and 0 <= first.j_and_f <= 100
     weights = [read_weights(tmp_path / f"table-4/cka/seed{k}/weights.safetensors").tensors for k in (0, 1)]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0]), "seeds differ"
-    assert first.recipe["seed"] == 0 and second.recipe["seed"] == 1
+    assert first.recipe.seed == 0 and second.recipe.seed == 1
     assert list(done.references) == ["the teacher, deaot-l", "deaot-t-deformable before it learned"]
 
     monkeypatch.setattr(runner, "train_student", None)
@@ -86,14 +86,19 @@ def test_a_half_run_goes_on_and_other_settings_are_told(
     assert not (place / "checkpoint.safetensors").exists()
 
 
-def test_arms_that_the_teacher_cannot_serve_are_skipped(make_conditions: MakeConditions, tmp_path: Path) -> None:
+def test_arms_that_the_teacher_cannot_serve_are_skipped(
+    make_conditions: MakeConditions, tmp_path: Path
+) -> None:
     done, told = start(make_conditions(), tmp_path, study="table-8", arms=2)
     assert not done.results and not done.references and not told
-    assert "of one family, and deaot-l teaches no aot-t; name another with --teacher" in done.skipped["ours"]
+    assert (
+        "of the student's family, and deaot-l cannot teach aot-t; name another with --teacher"
+        in done.skipped["ours"]
+    )
     shallow = Tracker(make_conditions().start.student("deaot-t", 0), precision="fp32", name="deaot-t")
     table_5 = STUDIES["table-5"].arms
     reasons = [make_conditions(teacher=shallow).obstacle(arm) for arm in table_5]
-    assert reasons[1] == "it wants map 2 of the teacher, and deaot-t has 1 layers"
+    assert reasons[1] == "it needs map 2 of the teacher, and deaot-t has 1 layer"
     assert [reason is None for reason in reasons] == [True, False, False, True, False]
     assert make_conditions(teacher=None, no_teacher="none ships").obstacle(table_5[0]) == "none ships"
 
