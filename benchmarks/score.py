@@ -8,7 +8,7 @@ DATA holds davis2016/, whose ImageSets/score.txt names the 13 sequences, and dev
 multi_object/ with schoolgirls (7 objects) and penguins (5 objects that look alike). None of them may be trained on.
 
 "score" is the mean of J&F over the 13 sequences, "several" the mean over the two clips. A memory policy is
-written NAME, NAME:GAP or NAME:GAP:MOST: with bounded:5:2 every 5th frame is offered to the long-term memory, which
+written NAME, NAME:GAP or NAME:GAP:FRAMES: with bounded:5:2 every 5th frame is offered to the long-term memory, which
 keeps 2 of them beside the first frame. With --json each result, which is one weights file with one memory policy, is
 appended to a file as one line of JSON that names commit, weights and settings.
 """
@@ -32,6 +32,7 @@ from limpet.core.errors import LimpetError, ModelError
 from limpet.core.provenance import commit
 from limpet.data import evaluation_videos
 from limpet.evaluation.protocol import evaluate_tracker
+from limpet.models import ModelConfig
 from limpet.tracking.load import load
 from limpet.tracking.memory_policies import MemoryPolicy, find_policy
 from limpet.tracking.tracker import Tracker
@@ -98,17 +99,17 @@ def make_tracker(config: ScoreConfig) -> Tracker:
         precision=config.precision,
     )
     if config.memory is not None:
-        tracker.memory = parse_policy(config.memory, tracker.config.long_term_gap)
+        tracker.memory = parse_policy(config.memory, tracker.config)
     return tracker
 
 
-def parse_policy(text: str, long_term_gap: int | None) -> MemoryPolicy:
+def parse_policy(text: str, config: ModelConfig) -> MemoryPolicy:
     """``bounded:5:2`` -> the policy ``bounded`` with a gap of 5 frames that keeps 2. Raises ModelError."""
     name, *numbers = text.split(":")
-    policy = find_policy(name, long_term_gap)
+    policy = find_policy(name, config)
     if len(numbers) > 2 or not all(number.isdecimal() for number in numbers):
-        raise ModelError(f"--memory {text!r} is not understood; expected NAME, NAME:GAP or NAME:GAP:MOST")
-    return replace(policy, **dict(zip(("gap", "most"), map(int, numbers), strict=False)))
+        raise ModelError(f"--memory {text!r} is not understood; expected NAME, NAME:GAP or NAME:GAP:FRAMES")
+    return replace(policy, **dict(zip(("gap", "max_frames"), map(int, numbers), strict=False)))
 
 
 def score_all(config: ScoreConfig, data: Path, names: Collection[str], jobs: int) -> Iterator[SequenceScore]:
@@ -149,7 +150,7 @@ def facts_of(config: ScoreConfig) -> dict[str, Any]:
         "model": tracker.name,
         "weights": None if config.weights is None else str(config.weights),
         "weights_sha256": tracker.weights_sha256,
-        "memory": {"policy": policy.name, "gap": policy.gap, "most": policy.most},
+        "memory": {"policy": policy.name, "gap": policy.gap, "max_frames": policy.max_frames},
         "precision": str(tracker.model.dtype).removeprefix("torch."),
         "max_size": config.max_size,
         "enlarge": config.enlarge,

@@ -159,7 +159,7 @@ class StudyData:
     """What clips are made of, what is scored, and how the user named them."""
 
     stills: StillsFolder | None
-    videos: tuple[VideoFolder, ...]
+    videos: tuple[VideoSet, ...]
     scored_on: VideoSet | None
     named: dict[str, str]
 

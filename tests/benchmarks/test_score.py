@@ -20,7 +20,9 @@ from score import (
 )
 
 from limpet.core.errors import ModelError
+from limpet.registry import find
 
+PLAIN = find("deaot-t").config()
 TINY = ScoreConfig(
     model=None, weights=None, memory="bounded:5:2", max_size=64, enlarge=1.0, objects_at_once=None, precision="fp32",
     every=1, device="cpu", threads=1,
@@ -58,15 +60,15 @@ def test_the_score_is_the_mean_of_its_sequences() -> None:
     ]
 
 
-def test_a_policy_with_its_gap_and_its_most() -> None:
-    policy = parse_policy("bounded:3:2", None)
-    assert (policy.name, policy.gap, policy.most) == ("bounded", 3, 2)
-    assert (parse_policy("official", None).gap, parse_policy("first", 5).most) == (5, 0)
+def test_a_policy_with_its_gap_and_its_frames() -> None:
+    policy = parse_policy("bounded:3:2", PLAIN)
+    assert (policy.name, policy.gap, policy.max_frames) == ("bounded", 3, 2)
+    assert (parse_policy("official", PLAIN).gap, parse_policy("first", PLAIN).max_frames) == (5, 0)
     for text in ("bounded:3:2:1", "bounded:x"):
         with pytest.raises(ModelError, match=f"--memory '{text}' is not understood; expected NAME, NAME:GAP"):
-            parse_policy(text, None)
+            parse_policy(text, PLAIN)
     with pytest.raises(ModelError, match="there is no memory policy called 'all'"):
-        parse_policy("all", None)
+        parse_policy("all", PLAIN)
 
 
 def test_every_counts_frames_of_the_video(tmp_path: Path) -> None:
@@ -80,7 +82,10 @@ def test_every_counts_frames_of_the_video(tmp_path: Path) -> None:
 
 def test_a_result_names_what_it_depends_on() -> None:
     facts = facts_of(TINY)
-    assert facts["memory"] == {"policy": "bounded", "gap": 5, "most": 2} and facts["precision"] == "float32"
+    assert (
+        facts["memory"] == {"policy": "bounded", "gap": 5, "max_frames": 2}
+        and facts["precision"] == "float32"
+    )
     assert len(facts["weights_sha256"]) == 64 and facts["model"] == "deaot-t-deformable"
 
 
