@@ -11,6 +11,7 @@ from limpet.core.errors import DataError
 from limpet.data.config import ClipConfig
 from limpet.data.datasets import VideoSet
 from limpet.data.image_cache import ImageCache
+from limpet.data.layers import RawClip
 from limpet.data.photometric import apply_photometric, normalise
 from limpet.data.rendering import render
 from limpet.data.sampling import ClipSampler
@@ -81,26 +82,42 @@ class TrainingClips:
         """Bytes of decoded images in memory."""
         return sum(cache.nbytes for cache in self._caches)
 
-    def batch(self, step: int, progress: float = 0.0) -> ClipBatch:
+    def share_cache(self, count: int) -> None:
+        """Take only one of ``count`` parts of the memory for decoded images: that many copies of this make clips."""
+        for cache in self._caches:
+            cache.max_bytes /= count
+
+    def draw(self, step: int, progress: float = 0.0) -> list[RawClip]:
+        """The clips of a step before they are rendered, for ``batch``. Raises DataError."""
+        return [self.sampler.sample(step, index, progress) for index in range(self.config.batch)]
+
+    def batch(
+        self, step: int, progress: float = 0.0, drawn: Sequence[RawClip | None] | None = None
+    ) -> ClipBatch:
         """The clips of a step.
 
         Args:
             step: number of the step, from 0.
             progress: share of the training that is done, 0 to 1, by which the settings that change are interpolated.
+            drawn: what ``draw`` gave for them, made elsewhere; None draws them.
 
         Raises:
             DataError: no clip with an object in frame 0 could be made.
         """
-        clips = [self._clip(step, index, progress) for index in range(self.config.batch)]
+        drawn = drawn or [None] * self.config.batch
+        clips = [self._clip(step, index, progress, raw) for index, raw in enumerate(drawn)]
         return ClipBatch(
             images=torch.stack([images for images, _, _ in clips], 1),
             masks=torch.stack([masks for _, masks, _ in clips], 1),
             object_counts=[count for _, _, count in clips],
         )
 
-    def _clip(self, step: int, index: int, progress: float) -> tuple[torch.Tensor, torch.Tensor, int]:
+    def _clip(
+        self, step: int, index: int, progress: float, drawn: RawClip | None
+    ) -> tuple[torch.Tensor, torch.Tensor, int]:
         for attempt in range(ATTEMPTS):
-            raw = self.sampler.sample(step, index, progress, attempt)
+            raw = drawn or self.sampler.sample(step, index, progress, attempt)
+            drawn = None
             images, masks = render(raw, self.device)
             masks, count = keep_visible(masks, self.config.min_pixels)
             if count:

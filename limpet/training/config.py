@@ -152,6 +152,14 @@ class TrainConfig:
         group=RUN,
         may_change=True,
     )
+    workers: int | None = option(
+        None,
+        help="Processes that make the training clips.  [default: one for each core but one, at most 8]",
+        group=RUN,
+        min=0,
+        metavar="N",
+        may_change=True,
+    )
     log_every: int = option(
         20, help="Steps between two lines of the log; 0 writes none.", group=RUN, min=0, may_change=True
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, MissingExtraError
@@ -19,12 +18,13 @@ from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
+from limpet.training.clip_loader import clip_batches, default_workers
 from limpet.training.config import TrainConfig
 from limpet.training.monitor import Monitor, progress_bar
 from limpet.training.rollout import ClipLoss, Objective, save_batch
 from limpet.training.schedule import (
     build_optimizer,
-    ema_decay,
+    ema_update,
     id_permutation,
     id_shuffle_count,
     rollout_config,
@@ -75,7 +75,8 @@ def train(
         config = resume_config(start.config, config, None, f"the run in {folder}")
     run = Run(model, config, folder, fabric, start, objective)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
-    run.loop(clips, score, quiet)
+    workers = default_workers(processes) if config.workers is None else config.workers
+    run.loop(clips, score, quiet, workers)
     return run.average
 
 
@@ -101,19 +102,25 @@ class Run:
         optimizer = build_optimizer(model, config, self.helpers)
         self.clip_loss, self.optimizer = fabric.setup(module, optimizer)
         # From here on the parameters are on the device, and all processes have those of the first.
-        self.average = copy.deepcopy(model).requires_grad_(False).eval()
-        self.first_step = 0
+        self.first_step = 0 if start is None else start.step
+        self.ema = AveragedModel(model, multi_avg_fn=ema_update(config, self.first_step))
+        self.ema.update_parameters(model)  # the first update copies; from the second on it is an average
+        self.average.requires_grad_(False).eval()
         if start is not None:
             restore(start, model, self.average, self.optimizer, self.helpers)
-            self.first_step = start.step
 
-    def loop(self, clips: TrainingClips, score: Score | None, quiet: bool) -> None:
-        """All steps that are left."""
+    @property
+    def average(self) -> Model:
+        """The model with the averaged weights."""
+        return cast(Model, self.ema.module)
+
+    def loop(self, clips: TrainingClips, score: Score | None, quiet: bool, workers: int = 0) -> None:
+        """All steps that are left; ``workers``: processes that make the clips."""
         config, is_main = self.config, self.fabric.is_global_zero
         monitor = Monitor(self.folder, self.first_step) if is_main else None
         try:
             with progress_bar(config.steps, self.first_step, quiet or not is_main) as show:
-                for step, batch in batches_ahead(clips, self.first_step, config.steps):
+                for step, batch in clip_batches(clips, self.first_step, config.steps, workers):
                     values = self.step(step, batch)
                     done = step + 1
                     show(done, f"loss {values['loss']:.3f}")
@@ -160,7 +167,7 @@ class Run:
                 f"here) or --precision 32-true"
             )
         self.optimizer.step()
-        self._average(ema_decay(config, step))
+        self.ema.update_parameters(self.model)
         terms = {name: float(value) for name, value in result.terms.items()}
         return {"loss": loss, **terms, "gradient norm": norm, "learning rate": rate}
 
@@ -185,23 +192,6 @@ class Run:
             self.optimizer,
             self.helpers,
         )
-
-    @torch.no_grad()
-    def _average(self, decay: float) -> None:
-        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
-        learned = [(a.data, p.data) for a, p in pairs if p.requires_grad]
-        torch._foreach_lerp_([a for a, _ in learned], [p for _, p in learned], 1 - decay)
-
-
-def batches_ahead(clips: TrainingClips, first: int, steps: int) -> Iterator[tuple[int, ClipBatch]]:
-    """Each step with its batch, made in a thread of its own while the step before it is computed."""
-    with ThreadPoolExecutor(max_workers=1) as maker:
-        coming = maker.submit(clips.batch, first, first / steps)
-        for step in range(first, steps):
-            batch = coming.result()
-            if step + 1 < steps:
-                coming = maker.submit(clips.batch, step + 1, (step + 1) / steps)
-            yield step, batch
 
 
 def _fabric(device: str, processes: int, precision: str) -> Any:

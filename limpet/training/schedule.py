@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -55,6 +58,17 @@ def ema_decay(config: TrainConfig, step: int) -> float:
     """Decay of the weights' moving average: short at first, so that random weights are soon forgotten."""
     longest = 1 - 1 / max(2.0, config.ema_horizon * config.steps)
     return min(longest, (1 + step) / (10 + step))
+
+
+def ema_update(config: TrainConfig, first_step: int) -> Callable[[Any, Any, Tensor | int], None]:
+    """How ``AveragedModel`` moves its weights, in place, after each step of a run that begins at ``first_step``."""
+
+    @torch.no_grad()
+    def update(averaged: Any, current: Any, count: Tensor | int) -> None:
+        decay = ema_decay(config, first_step + int(count) - 1)  # the copy at the start was counted as one
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    return update
 
 
 def trained_together(model: nn.Module, helpers: nn.Module) -> dict[str, nn.Parameter]:

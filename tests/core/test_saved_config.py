@@ -41,7 +41,6 @@ def test_a_training_of_the_first_version_is_read() -> None:
         teacher_forcing_until=0.0, train_id_bank_throughout=True, mask_corruption_prob=0.3, long_term_gap=1,
         precision="32-true", save_every=50, score_every=0,
     )  # fmt: skip
-    assert len(values) == len(config.as_json()) - 1, "every field of then is one of now; the version is new"
 
 
 def test_a_distillation_of_the_first_version_is_read() -> None:

@@ -23,7 +23,7 @@ from limpet.training import loop
 from limpet.training import rollout as objective
 from limpet.training.checkpoint import load_checkpoint, resumed_config
 from limpet.training.config import TrainConfig
-from limpet.training.loop import CHECKPOINT, Run, batches_ahead, train
+from limpet.training.loop import CHECKPOINT, Run, train
 from limpet.training.schedule import ema_decay, learning_rate
 
 from .tiny import CLIPS, make_stills, tiny_run
@@ -242,6 +242,26 @@ def test_the_average_follows_the_weights(tmp_path: Path, stills: StillsFolder) -
     assert not same(run.average, run.model)
 
 
+def test_the_average_is_that_of_plain_interpolation(tmp_path: Path, stills: StillsFolder) -> None:
+    """To the last digit, also where a run goes on, and with frozen weights."""
+    config = tiny_run(steps=40, precision="32-true")
+    fabric = loop._fabric("cpu", 1, config.precision)
+    run = Run(lively_model(), config, tmp_path, fabric, None)
+    expected = [parameter.detach().clone() for parameter in run.model.parameters()]
+    for step in range(7):
+        with torch.no_grad():
+            for parameter in run.model.parameters():
+                parameter.add_(torch.randn_like(parameter), alpha=float(parameter.requires_grad))
+            learned = [p.detach() for p in run.model.parameters()]
+            torch._foreach_lerp_(expected, learned, 1 - ema_decay(config, step))
+        if step == 4:
+            run.save(4)
+            run = Run(run.model, config, tmp_path, fabric, load_checkpoint(tmp_path / CHECKPOINT))
+        run.ema.update_parameters(run.model)
+        assert all(map(torch.equal, run.average.parameters(), expected)), step
+    assert not any(parameter.requires_grad for parameter in run.average.parameters())
+
+
 def test_scores_are_logged_when_they_are_due(tmp_path: Path, stills: StillsFolder) -> None:
     scored: list[DeAOT] = []
 
@@ -284,27 +304,3 @@ def test_own_predictions_begin_where_the_settings_say(
     monkeypatch.setattr(objective, "rollout", watched)
     start(tmp_path, stills, tiny_run(steps=4, teacher_forcing_until=0.5, aux_loss_until=0.5))
     assert seen == [(False, 1.0, None), (False, 0.5, None), (True, 0.0, None), (True, 0.0, None)]
-
-
-class FakeClips:
-    """Makes its own step number instead of a batch, and notes for which progress."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, float]] = []
-
-    def batch(self, step: int, progress: float) -> int:
-        self.asked.append((step, progress))
-        if step == 7:
-            raise DataError("no clip for step 7")
-        return step
-
-
-def test_batches_come_in_order_with_their_progress() -> None:
-    clips = FakeClips()
-    assert list(batches_ahead(clips, 2, 6)) == [(2, 2), (3, 3), (4, 4), (5, 5)]  # type: ignore[arg-type]
-    assert set(clips.asked) == {(step, step / 6) for step in (2, 3, 4, 5)}
-
-
-def test_an_error_in_the_maker_of_batches_reaches_the_loop() -> None:
-    with pytest.raises(DataError, match="no clip for step 7"):
-        list(batches_ahead(FakeClips(), 5, 9))  # type: ignore[arg-type]
