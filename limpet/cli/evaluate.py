@@ -1,4 +1,4 @@
-"""``limpet eval davis ROOT --split NAME``: score a model, or saved masks, on a data set in DAVIS layout."""
+"""``limpet eval davis ROOT --split NAME``: score a model, or saved masks, by the protocol of DAVIS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from limpet.evaluation.protocol import OnFrame
     from limpet.evaluation.score_tables import Receipt
     from limpet.evaluation.scores import Scores
-    from limpet.tracking.tracker import Tracker
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -39,12 +39,17 @@ def _group() -> None:
 def davis(
     root: Annotated[
         Path,
-        typer.Argument(metavar="ROOT", help="The folder with JPEGImages, Annotations and ImageSets."),
+        typer.Argument(
+            metavar="ROOT",
+            help="The folder of the data set: DAVIS (JPEGImages, Annotations, ImageSets), YouTube-VOS, or plain "
+            "folders (images, masks).",
+        ),
     ],
     split: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="A list in ImageSets (val, 2017/val), all, or the name of one sequence."
+            metavar="NAME",
+            help="Split: of DAVIS a list in ImageSets (val, 2017/val), all, or the name of one sequence.",
         ),
     ],
     predictions: Annotated[
@@ -68,7 +73,7 @@ def davis(
     ] = False,
     **tracker_options: Any,
 ) -> None:
-    """Measure J and F on a data set in DAVIS layout.
+    """Measure J and F on a labelled data set: DAVIS, YouTube-VOS, MOSE, LVOS or plain folders.
 
     The semi-supervised protocol of DAVIS: the mask of the first frame is given; the first and the last frame are not
     scored.
@@ -99,19 +104,17 @@ def davis(
     if out is not None:
         command = shlex.join(["limpet", *sys.argv[1:]])
         name = f"{root.resolve().name}, {split}, {resolution}"
-        facts = _facts(scores, tracker) if tracker else {}
-        _write(scores, out, Receipt(command, name, **facts), split)
+        receipt = Receipt(command, name)
+        if tracker is not None:
+            receipt = replace(
+                receipt,
+                model=tracker.name,
+                weights=tracker.weights_sha256,
+                device=str(tracker.device),
+                frames_per_second=scores.frames_per_second,
+            )
+        _write(scores, out, receipt, split)
         say(f"written to {out}: scores.json, per_sequence.csv, per_object.csv, worst.png")
-
-
-def _facts(scores: Scores, tracker: Tracker) -> dict[str, Any]:
-    """What the receipt says of the run."""
-    return {
-        "model": tracker.name,
-        "weights": tracker.weights_sha256,
-        "device": str(tracker.device),
-        "frames_per_second": scores.frames_per_second,
-    }
 
 
 def _prepare(out: Path, overwrite: bool) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import DataError
+from limpet.core.tracker_protocol import AnyTracker
 from limpet.demo.demo_clip import OBJECT_NAMES, REPAIR, Masks, demo_masks, demo_video
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
-from limpet.evaluation.protocol import Tracker
 from limpet.evaluation.scores import ObjectScores, Scores
 from limpet.results.result_folder import ResultFolder
 from limpet.video.open import open_video
@@ -74,7 +74,7 @@ class _Judge:
 
 def run_demo(
     out: str | Path,
-    tracker: Tracker[Any],
+    tracker: AnyTracker[Any],
     *,
     overwrite: bool = False,
     info: Mapping[str, Any] | None = None,
@@ -122,7 +122,7 @@ def run_demo(
 
 
 def _track(
-    tracker: Tracker[Any], frames: Iterator[tuple[Frame, Image]], given: Masks
+    tracker: AnyTracker[Any], frames: Iterator[tuple[Frame, Image]], given: Masks
 ) -> Iterator[tuple[Frame, Masks, Mapping[int, float], float]]:
     """Each frame with its mask, the confidence in each object, and its step's seconds (first frame: 0)."""
     first, image = next(frames)

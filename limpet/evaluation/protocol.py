@@ -1,7 +1,7 @@
-"""The semi-supervised protocol of DAVIS: the first mask is given, all later frames but the last are judged.
+"""The semi-supervised protocol of DAVIS: the first mask is given, all later frames but the last are scored.
 
-Frames stream: one frame and one mask are held at a time. Both ways of scoring share the same judge:
-`evaluate_tracker` runs a tracker, `evaluate_predictions` reads masks that somebody saved before.
+Frames are read one at a time, so memory does not grow with the video. `evaluate_tracker` runs a tracker,
+`evaluate_predictions` reads masks that were saved before; both score with `SequenceScorer`.
 
 Shapes: H W pixels.
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,31 +20,26 @@ from numpy.typing import NDArray
 
 from limpet.core.errors import DataError
 from limpet.core.masks import VOID, read_ids, write_mask
+from limpet.core.tracker_protocol import AnyTracker
 from limpet.data.datasets import VideoSequence, require_files
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
 from limpet.evaluation.scores import ObjectScores, Scores
 
 Ids = NDArray[np.uint8]
-State = TypeVar("State")
-
-
-class Tracker(Protocol[State]):
-    """What is asked of a tracker: `limpet.Tracker` and anything shaped like it.
-
-    Frames are (H, W, 3) uint8 RGB, masks (H, W) uint8 object ids of the frame's own size.
-    """
-
-    def start(self, frame: NDArray[np.uint8], mask: Ids, /) -> State: ...
-
-    def step(self, frame: NDArray[np.uint8], state: State, /) -> tuple[Ids, State]: ...
-
 
 OnFrame = Callable[[VideoSequence, int], None]
 """Called after each frame with the sequence and the frame's index."""
 
 
-class Judge:
-    """Scores one sequence, frame after frame."""
+class SequenceScorer:
+    """Scores one sequence, frame after frame.
+
+    Args:
+        sequence: its first annotation says which objects are scored.
+
+    Raises:
+        DataError: the first annotation holds no object.
+    """
 
     def __init__(self, sequence: VideoSequence) -> None:
         self.sequence = sequence
@@ -57,10 +52,10 @@ class Judge:
         self.size = first.shape
         self.region: dict[int, list[float]] = {number: [] for number in self.ids}
         self.boundary: dict[int, list[float]] = {number: [] for number in self.ids}
-        self._strange: dict[str, set[int]] = {"annotations": set(), "predictions": set()}
+        self._unscored_ids: dict[str, set[int]] = {"annotations": set(), "predictions": set()}
 
     def given(self) -> Ids:
-        """The first mask as the tracker gets it: (H, W) uint8 ids without void."""
+        """The first mask as it is given to the tracker: (H, W) uint8 ids without void pixels."""
         mask = self.sequence.mask(0)
         if self.merged:
             return np.where(mask > 0, self.ids[0], 0).astype(np.uint8)
@@ -70,11 +65,11 @@ class Judge:
         """Add the frame's J and F of every object; `prediction` has the annotation's size."""
         truth = self.sequence.mask(index)
         if not self.merged:
-            self._note_strange_ids(truth, prediction)
+            self._note_unscored_ids(truth, prediction)
         void = None if self.merged or not (truth == VOID).any() else truth == VOID
         for number in self.ids:
             a = truth > 0 if self.merged else truth == number
-            # with one object it does not matter which number or grey somebody drew it with
+            # with one object it does not matter with which id or grey value it was drawn
             b = prediction > 0 if len(self.ids) == 1 else prediction == number
             self.region[number].append(region_similarity(a, b, void))
             self.boundary[number].append(boundary_accuracy(a, b, void=void))
@@ -87,22 +82,22 @@ class Judge:
         ]
 
     def notes(self) -> list[str]:
-        """Ids that were seen and not scored, in words."""
+        """One sentence for all ids that were found in the masks but not scored."""
         return [
             f"{self.sequence.name}: {where} hold {_ids(numbers)}, not in the first annotation: not scored"
-            for where, numbers in self._strange.items()
+            for where, numbers in self._unscored_ids.items()
             if numbers
         ]
 
-    def _note_strange_ids(self, truth: Ids, prediction: Ids) -> None:
+    def _note_unscored_ids(self, truth: Ids, prediction: Ids) -> None:
         known = {0, VOID, *self.ids}
-        self._strange["annotations"] |= set(np.unique(truth).tolist()) - known
+        self._unscored_ids["annotations"] |= set(np.unique(truth).tolist()) - known
         if len(self.ids) > 1:
-            self._strange["predictions"] |= set(np.unique(prediction).tolist()) - known
+            self._unscored_ids["predictions"] |= set(np.unique(prediction).tolist()) - known
 
 
 def evaluate_tracker(
-    tracker: Tracker[Any],
+    tracker: AnyTracker[Any],
     dataset: Iterable[VideoSequence],
     *,
     stride: int = 1,
@@ -114,30 +109,30 @@ def evaluate_tracker(
     """Run a tracker over every sequence and score it.
 
     Args:
-        tracker: anything with `start` and `step`.
+        tracker: any tracker; only its `start` and `step` are called.
         dataset: sequences, for instance of `evaluation_videos`.
         stride: use every `stride`-th frame only.
         max_frames: use at most so many frames of a sequence (at least 3).
         max_sequences: use at most so many sequences, the first ones.
-        save_masks: folder for the masks, SEQUENCE/FRAME.png, the given first one too.
+        save_masks: folder for the masks, as SEQUENCE/FRAME.png, including the first one, which is given.
         on_frame: called after each frame, for progress.
 
     Returns:
         J and F by object and frame; the first and the last frame used are not scored.
 
     Raises:
-        DataError: when there is nothing to score or a file cannot be read.
+        DataError, MaskError: when there is nothing to score or a file cannot be read.
     """
-    judges = []
+    scorers = []
     frames: dict[str, tuple[str, ...]] = {}
     seconds = 0.0
     for sequence in islice(dataset, max_sequences):
         part = sequence.thinned(stride, max_frames)
         frames[part.name] = scored_names(part)
-        judges.append(Judge(part))
-        seconds += _track(tracker, judges[-1], save_masks, on_frame)
-    steps = sum(len(judge.sequence) - 1 for judge in judges)
-    return _gather(judges, frames, seconds, steps)
+        scorers.append(SequenceScorer(part))
+        seconds += _track(tracker, scorers[-1], save_masks, on_frame)
+    steps = sum(len(scorer.sequence) - 1 for scorer in scorers)
+    return _gather(scorers, frames, seconds, steps)
 
 
 def evaluate_predictions(
@@ -146,24 +141,26 @@ def evaluate_predictions(
     """Score masks that lie in FOLDER/SEQUENCE/FRAME.png.
 
     Raises:
-        DataError: when the folder or masks of scored frames are missing (counted and named), cannot be
-            read or have another size than the annotations.
+        DataError: when the folder or masks of scored frames are missing (counted and named), or have another size
+            than the annotations. MaskError: when a mask cannot be read.
     """
     folder, sequences = Path(folder), list(dataset)
     if not folder.is_dir():
-        raise DataError(f"there is no folder of predictions {folder}")
+        raise DataError(f"there is no folder of predictions {folder}; expected SEQUENCE/FRAME.png in it")
     for sequence in sequences:  # all are checked first, so that a gap is known before the work
         paths = tuple(folder / sequence.name / f"{name}.png" for name in scored_names(sequence))
         require_files(paths, f"sequence '{sequence.name}' lacks the predictions of")
-    judges, frames = [], {}
+    scorers, frames = [], {}
     for sequence in sequences:
         frames[sequence.name] = scored_names(sequence)
-        judges.append(Judge(sequence))
+        scorers.append(SequenceScorer(sequence))
         for index, name in enumerate(frames[sequence.name], start=1):
-            judges[-1].score(index, _read_prediction(folder / sequence.name / f"{name}.png", judges[-1].size))
+            scorers[-1].score(
+                index, _read_prediction(folder / sequence.name / f"{name}.png", scorers[-1].size)
+            )
             if on_frame:
                 on_frame(sequence, index)
-    return _gather(judges, frames)
+    return _gather(scorers, frames)
 
 
 def scored_names(sequence: VideoSequence) -> tuple[str, ...]:
@@ -183,20 +180,22 @@ def resize_ids(mask: Ids, size: tuple[int, ...]) -> Ids:
     return np.asarray(cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
 
 
-def _track(tracker: Tracker[Any], judge: Judge, save_to: Path | None, on_frame: OnFrame | None) -> float:
+def _track(
+    tracker: AnyTracker[Any], scorer: SequenceScorer, save_to: Path | None, on_frame: OnFrame | None
+) -> float:
     """Track and score one sequence; returns the seconds spent in the tracker's steps."""
-    sequence, seconds, state = judge.sequence, 0.0, None
+    sequence, seconds, state = scorer.sequence, 0.0, None
     for index in range(len(sequence)):
         frame = sequence.frame(index)
         if index == 0:
-            mask = resize_ids(judge.given(), frame.shape[:2])
+            mask = resize_ids(scorer.given(), frame.shape[:2])
             state = tracker.start(frame, mask)
         else:
             begin = time.perf_counter()
             mask, state = tracker.step(frame, state)
             seconds += time.perf_counter() - begin
             if index < len(sequence) - 1:
-                judge.score(index, resize_ids(mask, judge.size))
+                scorer.score(index, resize_ids(mask, scorer.size))
         if save_to:
             target = save_to / sequence.name / f"{sequence.frames[index].stem}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -216,10 +215,10 @@ def _read_prediction(path: Path, size: tuple[int, ...]) -> Ids:
 
 
 def _gather(
-    judges: list[Judge], frames: dict[str, tuple[str, ...]], seconds: float = 0.0, steps: int = 0
+    scorers: list[SequenceScorer], frames: dict[str, tuple[str, ...]], seconds: float = 0.0, steps: int = 0
 ) -> Scores:
-    objects = tuple(scores for judge in judges for scores in judge.objects())
-    notes = tuple(note for judge in judges for note in judge.notes())
+    objects = tuple(scores for scorer in scorers for scores in scorer.objects())
+    notes = tuple(note for scorer in scorers for note in scorer.notes())
     return Scores(objects, frames, seconds, steps, notes)
 
 

@@ -1,6 +1,6 @@
-"""A picture of J over time for the sequences that went worst, drawn with Pillow alone.
+"""A plot of J over time for the sequences with the lowest scores, drawn with Pillow.
 
-The picture is drawn at three times its size and shrunk, which smooths the lines.
+It is drawn at three times its size and reduced, which smooths the lines.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from limpet.evaluation.scores import Scores, summarise
 Point = tuple[float, float]
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
-FINE = 3
+SUPERSAMPLING = 3
 WIDTH, HEIGHT = 960, 480
 LEFT, TOP, RIGHT, BOTTOM = 72, 104, 32, 64
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e4e4e4"
 COLOURS = ("#c8421e", "#1f6fb4", "#3b8f4a", "#8a5bb5", "#b58a1f", "#4a4a4a")
-"""Told apart with the common colour weaknesses too; the line's dash says it a second time."""
+"""Distinct for readers with the common colour vision deficiencies too; each line also has a dash pattern of its own."""
 DASHES: tuple[tuple[int, int] | None, ...] = (None, (12, 5), (3, 4), (18, 8), (8, 8), (2, 7))
 
 
@@ -37,7 +37,7 @@ class Curve:
 
 
 def worst_curves(scores: Scores, count: int = 3) -> list[Curve]:
-    """J over time of the `count` sequences with the lowest mean J, the worst first; objects are averaged."""
+    """J over time of the `count` sequences with the lowest mean J, in ascending order; objects are averaged."""
     curves = []
     for name in scores.worst(count):
         objects = scores.by_sequence()[name]
@@ -59,10 +59,10 @@ def write_curves(curves: Sequence[Curve], path: Path, title: str) -> None:
 
 
 def draw_curves(curves: Sequence[Curve], title: str) -> Image.Image:
-    """The picture itself: J in per cent over the frame's number."""
+    """The plot as an image: J in per cent over the number of the frame."""
     if not 1 <= len(curves) <= len(COLOURS):
-        raise ValueError(f"one picture holds 1 to {len(COLOURS)} curves; got {len(curves)}")
-    image = Image.new("RGB", (WIDTH * FINE, HEIGHT * FINE), "white")
+        raise ValueError(f"got {len(curves)} curves; expected 1 to {len(COLOURS)} in one plot")
+    image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), "white")
     draw = ImageDraw.Draw(image)
     last = max(curve.start + len(curve.values) - 1 for curve in curves)
     _text(draw, (LEFT, 14), title, size=19)
@@ -102,7 +102,7 @@ def _legend(draw: ImageDraw.ImageDraw, labels: list[str]) -> None:
     """Side by side above the axes, in rows when they are long."""
     x, y = float(LEFT), 56.0
     for label, colour, dash in zip(labels, COLOURS, DASHES, strict=False):
-        wide = 42 + draw.textlength(label, font=_font(15)) / FINE
+        wide = 42 + draw.textlength(label, font=_font(15)) / SUPERSAMPLING
         if x > LEFT and x + wide > WIDTH - RIGHT:
             x, y = LEFT, y + 20
         _line(draw, [(x, y), (x + 32, y)], colour, dash)
@@ -111,7 +111,7 @@ def _legend(draw: ImageDraw.ImageDraw, labels: list[str]) -> None:
 
 
 def _place(number: float, value: float, last: int) -> Point:
-    """Where a frame's value (0 to 1) lies in the picture."""
+    """The point (x, y) of the plot for a frame's value (0 to 1)."""
     across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     return LEFT + across * number / max(last, 1), TOP + up * (1 - value)
 
@@ -124,13 +124,16 @@ def _line(
     width: float = 2.4,
 ) -> None:
     for piece in _dashes(points, dash) if dash else [points]:
-        scaled = [(x * FINE, y * FINE) for x, y in piece]
-        draw.line(scaled, fill=colour, width=round(width * FINE), joint="curve")
+        scaled = [(x * SUPERSAMPLING, y * SUPERSAMPLING) for x, y in piece]
+        draw.line(scaled, fill=colour, width=round(width * SUPERSAMPLING), joint="curve")
 
 
 def _dot(draw: ImageDraw.ImageDraw, at: Point, colour: str, radius: float = 3.5) -> None:
     (x, y), r = at, radius
-    draw.ellipse(((x - r) * FINE, (y - r) * FINE, (x + r) * FINE, (y + r) * FINE), fill=colour)
+    draw.ellipse(
+        ((x - r) * SUPERSAMPLING, (y - r) * SUPERSAMPLING, (x + r) * SUPERSAMPLING, (y + r) * SUPERSAMPLING),
+        fill=colour,
+    )
 
 
 def _dashes(points: list[Point], dash: tuple[int, int]) -> list[list[Point]]:
@@ -156,8 +159,8 @@ def _dashes(points: list[Point], dash: tuple[int, int]) -> list[list[Point]]:
 
 def _font(size: int) -> Font:
     try:
-        return ImageFont.load_default(size * FINE)
-    except TypeError:  # Pillow 10.0 knows one size only
+        return ImageFont.load_default(size * SUPERSAMPLING)
+    except TypeError:  # Pillow 10.0 has a single size
         return ImageFont.load_default()
 
 
@@ -167,15 +170,15 @@ def _text(
     font = _font(size)
     if not isinstance(font, ImageFont.FreeTypeFont):  # a bitmap font has no anchors
         anchor = "la"
-    draw.text((at[0] * FINE, at[1] * FINE), text, fill=colour, font=font, anchor=anchor)
+    draw.text((at[0] * SUPERSAMPLING, at[1] * SUPERSAMPLING), text, fill=colour, font=font, anchor=anchor)
 
 
 def _upright_text(draw: ImageDraw.ImageDraw, text: str) -> None:
     """The label of the vertical axis, read from below."""
     font = _font(15)
-    size = (round(draw.textlength(text, font=font)) + 4 * FINE, 24 * FINE)
+    size = (round(draw.textlength(text, font=font)) + 4 * SUPERSAMPLING, 24 * SUPERSAMPLING)
     label = Image.new("L", size, 0)
-    ImageDraw.Draw(label).text((2 * FINE, 2 * FINE), text, fill=255, font=font)
+    ImageDraw.Draw(label).text((2 * SUPERSAMPLING, 2 * SUPERSAMPLING), text, fill=255, font=font)
     label = label.rotate(90, expand=True)
-    middle = (TOP + HEIGHT - BOTTOM) / 2 * FINE
-    draw.bitmap((14 * FINE, round(middle - label.height / 2)), label, fill=INK)
+    middle = (TOP + HEIGHT - BOTTOM) / 2 * SUPERSAMPLING
+    draw.bitmap((14 * SUPERSAMPLING, round(middle - label.height / 2)), label, fill=INK)

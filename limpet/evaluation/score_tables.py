@@ -1,6 +1,7 @@
-"""Scores as a table on the screen, as CSV and as JSON; each file says how it came about.
+"""Scores as a table on the screen, as CSV and as JSON with a receipt.
 
-Tables and CSV show per cent, JSON keeps [0, 1] and every frame's value. Files appear whole or not at all.
+Tables and CSV show per cent; JSON keeps [0, 1] and the values of every frame. A file is written completely or not at
+all.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ import csv
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -38,7 +38,7 @@ def _now() -> str:
 
 
 def machine() -> str:
-    """Processor, number of cores and system in words."""
+    """Processor, number of cores and operating system."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -49,10 +49,15 @@ def machine() -> str:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where numbers come from, so that somebody else can get them again.
+    """How scores were made, so that they can be reproduced.
 
-    ``command`` is what was typed; ``weights`` the sha256 of the weights file, None when existing masks were
-    scored.
+    Args:
+        command: as it was typed.
+        dataset: data set and split.
+        model, weights, device: of the tracker, ``weights`` being the sha256 of the file; None when existing masks were
+            scored.
+        frames_per_second: of the tracker's steps alone.
+        version: of limpet. date: ISO 8601, UTC. machine: processor and system.
     """
 
     command: str
@@ -97,7 +102,7 @@ def write_csv(scores: Scores, folder: Path) -> tuple[Path, Path]:
     sequences, objects = folder / "per_sequence.csv", folder / "per_object.csv"
     groups = scores.by_sequence()
     head = ["sequence", "objects", "frames", *COLUMNS]
-    rows: list[list[Any]] = [
+    rows: list[list[str | int]] = [
         [name, len(group), len(scores.frames[name]), *_cells(summarise(group))]
         for name, group in groups.items()
     ]
@@ -135,7 +140,7 @@ def write_json(scores: Scores, path: Path, receipt: Receipt) -> None:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_rows(path: Path, head: list[str], rows: Iterable[list[Any]]) -> None:
+def _write_rows(path: Path, head: list[str], rows: Iterable[Sequence[str | int]]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(head)
@@ -159,5 +164,5 @@ def _cells(scored: ObjectScores | Summary) -> list[str]:
     return [f"{100 * value:.4f}" for value in _values(scored)]
 
 
-def _as_json(scored: ObjectScores | Summary) -> dict[str, Any]:
+def _as_json(scored: ObjectScores | Summary) -> dict[str, float | dict[str, float]]:
     return {"J&F": scored.j_and_f, "J": asdict(scored.j), "F": asdict(scored.f)}

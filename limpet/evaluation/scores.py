@@ -1,4 +1,4 @@
-"""What a scoring run gives back: J and F of every object in every scored frame, and their means.
+"""The result of an evaluation: J and F of every object in every scored frame, and their means.
 
 Everything is in [0, 1]; tables show per cent. As in the official tool the overall means are over objects, not
 over sequences.
@@ -57,14 +57,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class Scores:
-    """A whole run.
+    """The scores of a whole data set.
 
     Attributes:
-        objects: in the order of the data set.
+        objects: of all sequences, in the order of the data set.
         frames: names of the scored frames by sequence (first and last frame left out).
         seconds: time spent in the tracker's steps; 0 when existing masks were scored.
         steps: number of those steps.
-        notes: what a reader should know: objects or ids that were not scored.
+        notes: one sentence for each sequence in whose masks ids were found that are not scored.
     """
 
     objects: tuple[ObjectScores, ...]
@@ -75,7 +75,7 @@ class Scores:
 
     def __post_init__(self) -> None:
         if not self.objects:
-            raise DataError("nothing was scored: the data set has no sequence")
+            raise DataError("nothing was scored: there is no sequence; name a split that has one")
 
     @property
     def summary(self) -> Summary:

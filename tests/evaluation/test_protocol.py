@@ -9,7 +9,7 @@ from PIL import Image
 from limpet.core.errors import DataError
 from limpet.data import VideoSet, evaluation_videos
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
-from limpet.evaluation.protocol import Tracker, evaluate_predictions, evaluate_tracker
+from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
 
 from .tiny import SIZE, Ids, RepeatsFirstMask, box, make_sequence, make_split, moving_box, save_ids
 
@@ -195,8 +195,7 @@ def test_predictions_of_another_size(root: Path, tmp_path: Path) -> None:
 
 
 def test_repeating_the_first_mask_scores_what_is_known(shared: Path) -> None:
-    tracker: Tracker[Ids] = RepeatsFirstMask()
-    scores = evaluate_tracker(tracker, evaluation_videos(shared / "data/davis2016", "dev"))
+    scores = evaluate_tracker(RepeatsFirstMask(), evaluation_videos(shared / "data/davis2016", "dev"))
     known = {"bus": 54.6, "hike": 44.3, "mallard-fly": 18.1, "motorbike": 24.8, "swing": 23.0}
     assert {o.sequence: 100 * o.j_and_f for o in scores.objects} == pytest.approx(known, abs=0.06)
     means = [round(100 * value, 1) for value in (scores.j_mean, scores.f_mean, scores.j_and_f)]
