@@ -1,4 +1,4 @@
-"""The editable job: a video, its objects, what a person gave, and the results; every edit can be undone."""
+"""Projects: a video, its objects, the masks that a person gave and those propagated from them, all with undo."""
 
 from __future__ import annotations
 

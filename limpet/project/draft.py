@@ -1,4 +1,4 @@
-"""An edit in the making: changes pile up in a draft and count all at once when it is committed."""
+"""A draft of an edit: its changes take effect all at once when it is committed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ _OPEN_PAGES = 2
 class Draft:
     """A changed copy of the current snapshot.
 
-    Masks and full pages go to the disk at once, under names that nothing refers to yet; what is in memory stays
-    small however many frames an edit has.
+    Masks and full pages are written to the disk immediately, under names that nothing refers to yet, so that little is
+    in memory however many frames an edit has.
 
     Attributes:
-        snapshot: objects, key frames and locks as they will be; assign changed copies. Its pages are filled in
-            by ``commit``.
+        snapshot: objects, key frames and locks after the edit; assign changed copies. ``commit`` fills in its pages.
         number: of the edit.
 
     Raises:
-        ProjectError: on making one, when the project is open for reading only.
+        ProjectError: on creation, if the project is open for reading only.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -40,7 +39,7 @@ class Draft:
         self._open: dict[int, Page] = {}
 
     def entry(self, frame: int) -> Entry | None:
-        """What is known of a frame, changes of this draft included."""
+        """What is known of a frame, with the changes of this draft."""
         page = self._open.get(frame // PAGE)
         return page.get(frame) if page is not None else self._table.entry(frame)
 
@@ -50,7 +49,7 @@ class Draft:
         return None if entry is None else decode_mask(self._folder.masks.get(entry.mask))
 
     def mask_or_empty(self, frame: int) -> Mask:
-        """The mask of a frame, all background where there is none."""
+        """The mask of a frame, uint8 (H, W); all background if there is none."""
         mask = self.mask(frame)
         return np.zeros(self._folder.head.video.size, np.uint8) if mask is None else mask
 
@@ -59,11 +58,11 @@ class Draft:
 
         Args:
             mask: uint8 (H, W).
-            written: object -> confidence 0..1 of those that this edit wrote, out of sight or not.
+            written: object -> confidence 0..1 of the objects that this edit wrote, visible or not.
         """
         before = self.entry(frame)
         objects = {} if before is None else dict(before.objects)
-        # An id can come to pixels that another object left.
+        # An object can get pixels that another object left.
         seen = dict.fromkeys(
             (int(i) for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)) if i), 0.0
         )
@@ -72,9 +71,9 @@ class Draft:
         self._page(frame)[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
 
     def drop(self, frame: int, object_id: int) -> None:
-        """Take an object out of a frame: its pixels become background; without any object the frame is empty.
+        """Take an object out of a frame: its pixels become background. A frame without any object becomes empty.
 
-        A locked frame keeps a mask even then: it was accepted as showing nothing.
+        A locked frame keeps a mask even then, because it was accepted as showing nothing.
         """
         entry = self.entry(frame)
         if entry is None or object_id not in entry.objects:
@@ -89,7 +88,7 @@ class Draft:
         page[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
 
     def commit(self, kind: str, what: str, complete: bool = True) -> None:
-        """Make everything so far count as one edit; a draft that goes on can be committed again.
+        """Commit all changes so far as one edit; a draft that continues can be committed again.
 
         Raises:
             ProjectError, OutputError: nothing was changed.

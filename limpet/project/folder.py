@@ -1,12 +1,12 @@
 """The folder of a project on disk: its layout, how it is opened when something is wrong, and how an edit is committed.
 
-project.json          the head: which video, which edits, how many of them count
+project.json          the head: the video, the edits, how many of them are in effect
 history/00007.json    the snapshot after edit 7: objects, key frames, locks, pages
-pages/ab/….json       a thousand frames each: which mask, written by which edit
+pages/ab/….json       a thousand frames each: their masks, and the edits that wrote them
 masks/ab/….png        the masks, indexed PNGs
 
-Only project.json is ever replaced by other content; all else is added under new names. So one os.replace commits an
-edit, and whatever a crash leaves behind is a file that nothing refers to.
+Only project.json is ever replaced by other content; everything else is added under new names. One os.replace therefore
+commits an edit, and a crash can only leave files behind that nothing refers to.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Folder:
 
     Attributes:
         head: the content of project.json.
-        snapshot: the one that counts. table: its frames.
-        problems: what is wrong, one sentence each. When there is any, nothing can be changed.
+        snapshot: the current one. table: its frames.
+        problems: what is wrong, one sentence each. If there is any, nothing can be changed.
     """
 
     def __init__(self, path: Path, head: Head, text: str) -> None:
@@ -45,10 +45,10 @@ class Folder:
 
     @classmethod
     def create(cls, path: Path, video: VideoReference) -> Folder:
-        """Begin a project in a folder that is new or empty.
+        """Create a project in a folder that is new or empty.
 
         Raises:
-            OutputError: there is something in the folder, or it cannot be written.
+            OutputError: the folder is not empty, or cannot be written.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Folder:
 
     @classmethod
     def open(cls, path: Path) -> Folder:
-        """Open what can be opened; nothing is written.
+        """Open as much as can be read. Nothing is written.
 
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
@@ -74,7 +74,7 @@ class Folder:
             text = (path / HEAD).read_text(encoding="utf-8")
             folder = cls(path, read_head(text), text)
         except (OSError, ValueError) as error:
-            return cls._rescue(path, f"{path / HEAD} cannot be understood: {error}")
+            return cls._rescue(path, f"{path / HEAD} is not valid: {error}")
         try:
             check_version(folder.head)
         except ProjectError as error:
@@ -83,7 +83,7 @@ class Folder:
         return folder
 
     def check_writable(self) -> None:
-        """Raises ProjectError when the folder is open for reading only, or was changed meanwhile."""
+        """Raises ProjectError if the folder is open for reading only, or was changed by another program."""
         if self.problems:
             raise ProjectError(
                 f"{self.path} is open for reading only: {self.problems[0]}"
@@ -99,7 +99,7 @@ class Folder:
             )
 
     def commit(self, snapshot: Snapshot, edit: Edit) -> None:
-        """Make an edit count; the undone edits are forgotten. Until the last line the earlier state counts.
+        """Commit an edit; undone edits are discarded. The earlier state stays in effect until the head is replaced.
 
         Raises:
             ProjectError, OutputError: nothing was changed.
@@ -110,7 +110,7 @@ class Folder:
         self._use(snapshot)
 
     def move(self, position: int) -> None:
-        """Undo or redo: let the first ``position`` edits count. Raises ProjectError, OutputError."""
+        """Undo or redo: put the first ``position`` edits into effect. Raises ProjectError, OutputError."""
         self.check_writable()
         head = replace(self.head, position=position)
         snapshot = self.read_snapshot(head.current)
@@ -118,35 +118,37 @@ class Folder:
         self._use(snapshot)
 
     def forget(self, edits: tuple[Edit, ...], base: int) -> None:
-        """Drop the oldest edits: ``edits`` remain, and ``base`` is the snapshot before them."""
+        """Discard the oldest edits: ``edits`` remain, and ``base`` is the snapshot before them."""
         self.check_writable()
         dropped = len(self.head.edits) - len(edits)
         self._write_head(replace(self.head, edits=edits, base=base, position=self.head.position - dropped))
 
     def set_video(self, video: VideoReference) -> None:
-        """Record where the video is or how long; no edit. Raises ProjectError, OutputError."""
+        """Record where the video is or how long it is; not an edit. Raises ProjectError, OutputError."""
         if video != self.head.video:
             self.check_writable()
             self._write_head(replace(self.head, video=video))
 
     def snapshot_path(self, number: int) -> Path:
-        """Where the snapshot after edit ``number`` lies."""
+        """The path of the snapshot after edit ``number``."""
         return self.path / "history" / f"{number:05d}.json"
 
     def read_snapshot(self, number: int) -> Snapshot:
-        """The snapshot after edit ``number``. Raises ProjectError when it is missing or damaged."""
+        """The snapshot after edit ``number``. Raises ProjectError if it is missing or damaged."""
         if number == 0:
             return Snapshot()
         path = self.snapshot_path(number)
         try:
             return read_snapshot(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise ProjectError(f"{path} is missing: the folder was copied in part; copy it again") from error
+            raise ProjectError(
+                f"{path} is missing: the folder was copied incompletely; copy it again"
+            ) from error
         except (OSError, ValueError) as error:
-            raise ProjectError(f"{path} cannot be understood: {error}") from error
+            raise ProjectError(f"{path} is not valid: {error}") from error
 
     def _load(self) -> None:
-        """The snapshot that counts, or the nearest earlier one that can be read."""
+        """Read the current snapshot, or the nearest earlier one that can be read."""
         before = [edit.number for edit in self.head.edits[: self.head.position]]
         for number in [*reversed(before), self.head.base]:
             try:
@@ -158,7 +160,7 @@ class Folder:
 
     @classmethod
     def _rescue(cls, path: Path, problem: str) -> Folder:
-        """Without a head: the newest snapshot that is whole, for reading only."""
+        """Without a head: open the newest intact snapshot, for reading only."""
         folder = cls(path, Head(_UNKNOWN_VIDEO), "")
         for file in sorted((path / "history").glob("[0-9]*.json"), reverse=True):
             try:
@@ -167,7 +169,7 @@ class Folder:
             except (OSError, ValueError, KeyError, TypeError, ProjectError):
                 continue
             folder.problems = [
-                f"{problem}; showing the newest snapshot instead ({file.name}); put a whole {HEAD} back to edit"
+                f"{problem}; showing the newest snapshot instead ({file.name}); restore an intact {HEAD} to edit"
             ]
             folder.problems += folder.table.leave_out_broken()
             return folder

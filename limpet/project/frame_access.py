@@ -1,7 +1,7 @@
 """Frames of a video in any order, with a bounded number of them in memory.
 
-A reader goes forwards, from any frame. Going backwards therefore means: decode a chunk forwards, walk it backwards,
-then take the chunk before it.
+A reader goes forwards, from any frame. To go backwards, a chunk is decoded forwards and read in reverse, and then the
+chunk before it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from limpet.video.video_reader import Frame, VideoReader
 CHUNK_BYTES = 256 << 20
 """Memory for one chunk of a backward walk: 200 frames of 854 x 480, 10 of 4K."""
 _NEAR = 64
-"""Frames that are rather read past than sought again."""
+"""Up to this distance it is faster to read on than to seek."""
 
 
 class FrameAccess:
     """Random access to a video.
 
     Args:
-        reader: an open one; it stays the caller's to close.
+        reader: an open reader; the caller closes it.
         chunk_bytes: memory for frames while walking backwards.
 
     Attributes:
-        counted: how many frames the video has, once its end was reached; None before.
+        counted: how many frames the video has; None until its end was reached.
     """
 
     def __init__(self, reader: VideoReader, chunk_bytes: int = CHUNK_BYTES) -> None:

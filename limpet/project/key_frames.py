@@ -1,7 +1,7 @@
-"""Key frames: where a person said what is right; and by them, which frames are out of date.
+"""Key frames, in which a person gave masks, and which frames are out of date because of them.
 
-A frame is a key frame of an object when its mask there was given (``add``, ``correct``), or when it is locked, which
-makes it a key frame of every object.
+A frame is a key frame of an object if the object's mask was given there (``add``, ``correct``), or if the frame is
+locked, which makes it a key frame of every object.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Keys:
 
     def __init__(self, snapshot: Snapshot, entry: Callable[[int], Entry | None]) -> None:
         self._snapshot, self._entry = snapshot, entry
-        # Inside a locked span nothing is ever looked up from a neighbour: its two ends stand for it.
+        # No frame inside a locked span is ever updated from its neighbours, so that its two ends represent it.
         ends = {frame for span in snapshot.locked for frame in span}
         given = {i: {frame for frame, ids in snapshot.given.items() if i in ids} for i in snapshot.objects}
         self._frames = {i: sorted(frames | ends) for i, frames in given.items()}
 
     def of(self, object_id: int) -> list[int]:
-        """Its key frames, ascending; of a locked span the first and the last frame."""
+        """The key frames of an object, ascending; of a locked span the first and the last frame."""
         return self._frames.get(object_id, [])
 
     def at(self, frame: int) -> tuple[int, ...]:
@@ -53,10 +53,10 @@ class Keys:
         return frames[position] if position < len(frames) else None
 
     def status(self, frame: int) -> Status:
-        """What a frame's mask is worth.
+        """The status of a frame.
 
-        empty: there is none. locked: accepted. corrected: a key frame. stale: a key frame beside it was given
-        anew since, or an object there is one that was never followed to here. propagated: everything else.
+        empty: it has no mask. locked: accepted. corrected: a key frame. stale: a neighbouring key frame is newer, or
+        an object was never propagated to this frame. propagated: everything else.
         """
         if self._snapshot.is_locked(frame):
             return "locked"
@@ -68,9 +68,9 @@ class Keys:
         return "stale" if any(self.is_stale(frame, i) for i in self._snapshot.objects) else "propagated"
 
     def is_stale(self, frame: int, object_id: int) -> bool:
-        """Whether a key frame beside ``frame`` is younger than what ``frame`` has of the object.
+        """Whether a neighbouring key frame is newer than what ``frame`` has of the object.
 
-        Before its first key frame an object is only out of date if it was followed there once.
+        Before its first key frame, an object is out of date only if it was propagated there once.
         """
         if object_id in self.at(frame):
             return False

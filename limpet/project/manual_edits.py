@@ -31,11 +31,11 @@ class EditableProject(ProjectView):
         *,
         resize_mask: bool = False,
     ) -> None:
-        """Bring in new objects at a frame; what is there of other objects stays where the new ones are not.
+        """Add new objects at a frame. Other objects in the frame keep the pixels that the new ones do not cover.
 
         Args:
             mask: uint8 (H, W) or an indexed PNG; its ids are the new objects.
-            names: id -> name, for people.
+            names: id -> name, for display.
             resize_mask: fit a PNG of another size to the frame instead of refusing it.
 
         Raises:
@@ -48,7 +48,7 @@ class EditableProject(ProjectView):
         known = [i for i in new if i in self.objects]
         if known:
             raise ProjectError(
-                f"object {known[0]} is in the project already; give the new object another id, or correct this one"
+                f"object {known[0]} is already in the project; give the new object another id, or correct this one"
             )
         draft = self._draft_at(frame)
         draft.snapshot = replace(
@@ -84,12 +84,12 @@ class EditableProject(ProjectView):
         *,
         resize_mask: bool = False,
     ) -> None:
-        """Say what is right in one frame; it becomes a key frame. No other frame changes before ``propagate``.
+        """Give the correct masks of one frame, which becomes a key frame. Others change with the next ``propagate``.
 
         Args:
-            mask: uint8 (H, W) or an indexed PNG. None: the objects are not to be seen there.
-            objects: ids that are corrected, everything else in the frame stays. None: all objects; then what is
-                not in the mask is not to be seen in the frame.
+            mask: uint8 (H, W) or an indexed PNG. None: the objects are not visible in the frame.
+            objects: ids that are corrected; everything else in the frame stays. None: all objects; those that are not
+                in the mask are not visible in the frame.
             resize_mask: as for ``add``.
 
         Raises:
@@ -103,7 +103,7 @@ class EditableProject(ProjectView):
         if objects is None:
             self._check_objects(object_ids(given))
         if not ids:
-            raise ProjectError("there is no object to correct; add one first")
+            raise ProjectError("the project has no object to correct; add one first")
         draft = self._draft_at(frame)
         present = draft.mask_or_empty(frame)
         kept = np.where(np.isin(present, ids), 0, present)
@@ -111,7 +111,7 @@ class EditableProject(ProjectView):
         draft.commit("correct", f"{names_of(ids)} at frame {frame}")
 
     def lock(self, first: int, last: int | None = None) -> None:
-        """Accept frames ``first`` to ``last`` (included; None: the one): nothing overwrites them until ``unlock``.
+        """Accept the frames ``first`` to ``last`` (inclusive; None: one frame): nothing changes them until ``unlock``.
 
         Each becomes a key frame of every object.
 
@@ -121,17 +121,15 @@ class EditableProject(ProjectView):
         last = self._check_span(first, last)
         bare = next((f for f in range(first, last + 1) if self._folder.table.entry(f) is None), None)
         if bare is not None:
-            raise ProjectError(
-                f"frame {bare} has no mask that could be locked; propagate or correct it first"
-            )
+            raise ProjectError(f"frame {bare} has no mask to lock; propagate or correct it first")
         self._set_lock(first, last, True)
 
     def unlock(self, first: int, last: int | None = None) -> None:
-        """Take back ``lock``. Raises ProjectError when none of the frames is locked."""
+        """Revert ``lock``. Raises ProjectError if none of the frames is locked."""
         self._set_lock(first, self._check_span(first, last), False)
 
     def undo(self) -> Edit:
-        """Take back the last edit; returns it. Every mask has its earlier bytes again.
+        """Undo the last edit and return it. Every mask has its earlier bytes again.
 
         Raises:
             ProjectError: there is nothing to undo.
@@ -143,10 +141,12 @@ class EditableProject(ProjectView):
         return self.edits[self.position]
 
     def redo(self) -> Edit:
-        """Do the last undone edit again; returns it. Raises ProjectError when there is none."""
+        """Redo the edit that was undone last and return it. Raises ProjectError if there is none."""
         self._folder.check_writable()
         if self.position == len(self.edits):
-            raise ProjectError("there is nothing to redo; a new edit forgets what was undone before it")
+            raise ProjectError(
+                "there is nothing to redo; a new edit discards the edits that were undone before it"
+            )
         self._folder.move(self.position + 1)
         return self.edits[self.position - 1]
 
@@ -201,7 +201,7 @@ class EditableProject(ProjectView):
         last = first if last is None else last
         if not 0 <= first <= last:
             raise ProjectError(
-                f"frames {first} to {last} are no span; name the earlier frame first, from 0 on"
+                f"frames {first} to {last} are not a span; expected the earlier frame first, counted from 0"
             )
         return last
 
@@ -211,7 +211,7 @@ class EditableProject(ProjectView):
         if frame >= 0 and video.frames is not None and frame < video.frames and video.exact:
             return
         if frame < 0 or (video.exact and video.frames is not None):
-            raise VideoError(f"the video has no frame {frame}: it has {video.frames}, from 0 on")
+            raise VideoError(f"the video has no frame {frame}: it has {video.frames} frames, counted from 0")
         if video.frames is not None and frame < video.frames - ESTIMATE_MARGIN:
             return
         with video.open(self.path) as reader:

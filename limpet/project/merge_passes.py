@@ -1,4 +1,4 @@
-"""How a propagation's masks and those that are there become one; and two passes of the same frame."""
+"""Merges masks: those of a propagation with those already in the frame, and those of two passes over one frame."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from limpet.core.tracker_protocol import Mask
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What one pass says of one frame.
+    """The result of one pass for one frame.
 
-    labels: uint8 (H, W) of ids. confidence: id -> 0..1. decoded: False when the frame had no picture.
+    labels: uint8 (H, W) of ids. confidence: id -> 0..1. decoded: False if the frame had no picture.
     """
 
     frame: int
@@ -22,8 +22,8 @@ class Predicted:
     confidence: Mapping[int, float]
     decoded: bool = True
 
-    def sure(self, object_id: int) -> float:
-        """Confidence of an object; a tracker that gives none is taken to be sure of what it shows."""
+    def confidence_of(self, object_id: int) -> float:
+        """Confidence of an object, 0..1; if the tracker gives none, 1 for objects that are visible."""
         if not self.decoded:
             return 0.0
         known = self.confidence.get(object_id)
@@ -33,22 +33,23 @@ class Predicted:
 def compose(
     present: Mask, predicted: Sequence[tuple[int, Predicted]], protected: Collection[int], filler: Mask
 ) -> Mask:
-    """The mask of a frame after some objects were followed into it.
+    """The mask of a frame after some objects were propagated into it.
 
-    Pixels of all other objects stay, except where a followed object comes or goes.
+    Pixels of all other objects stay, except where a propagated object appears or disappears.
 
     Args:
-        present: uint8 (H, W), the mask that is there.
-        predicted: the followed objects and the pass each is taken from, the surest last: it wins where two meet.
-        protected: ids whose pixels were given by a person in this very frame; nothing is painted over them.
-        filler: a pass's labels (H, W), for pixels that a followed object left.
+        present: uint8 (H, W), the mask before.
+        predicted: the propagated objects and the pass that each is taken from, the most confident last; it wins where
+            two overlap.
+        protected: ids whose pixels a person gave in this frame; nothing is painted over them.
+        filler: labels (H, W) of a pass, for the pixels that a propagated object left.
 
     Returns:
         A new uint8 (H, W).
     """
     followed = [object_id for object_id, _ in predicted]
     left = np.isin(present, followed)
-    # Only what is there already may spread into the gap; who was not asked for stays away.
+    # Only objects that are in the frame already may spread into the gap.
     others = np.setdiff1d(np.unique(present), [0, *followed, *protected])
     result = np.where(left, np.where(np.isin(filler, others), filler, 0), present).astype(np.uint8)
     free = ~np.isin(present, list(protected))
@@ -67,16 +68,16 @@ def with_given(labels: Mask, given_mask: Mask, given: Collection[int]) -> Mask:
 def choose(
     forwards: Predicted, backwards: Predicted, left: Mapping[int, int | None], right: Mapping[int, int | None]
 ) -> tuple[list[tuple[int, Predicted]], dict[int, float]]:
-    """Which of two passes each object is taken from between its key frames, the surest object last.
+    """Which of two passes each object is taken from between its key frames, the most confident object last.
 
-    The weight of a pass is its confidence times its nearness: 1 at its own key frame, 0 at the other one. So beside
-    a key frame the pass from there wins, and in the middle the surer one.
+    The weight of a pass is its confidence times its nearness, which is 1 at its own key frame and 0 at the other one.
+    Next to a key frame the pass from there wins; in the middle, the more confident one.
 
     Args:
-        left, right: object -> its nearest key frame on either side, None if there is none there.
+        left, right: object -> its nearest key frame on that side, None if there is none.
 
     Returns:
-        The objects that have a key frame on either side with their pass, and their confidence in it.
+        The objects that have a key frame on one side or both, with their pass, and their confidence in it.
     """
     ranked: list[tuple[float, int, Predicted]] = []
     for object_id in left:
@@ -84,8 +85,11 @@ def choose(
         if a is None and b is None:
             continue
         nearness = float(b is None) if a is None or b is None else (b - frame) / (b - a)
-        weights = (nearness * forwards.sure(object_id), (1 - nearness) * backwards.sure(object_id))
+        weights = (
+            nearness * forwards.confidence_of(object_id),
+            (1 - nearness) * backwards.confidence_of(object_id),
+        )
         use_forwards = weights[0] > weights[1] or (weights[0] == weights[1] and nearness >= 0.5)
         ranked.append((max(weights), object_id, forwards if use_forwards else backwards))
     ranked.sort(key=lambda item: item[:2])
-    return [(i, source) for _, i, source in ranked], {i: source.sure(i) for _, i, source in ranked}
+    return [(i, source) for _, i, source in ranked], {i: source.confidence_of(i) for _, i, source in ranked}

@@ -1,4 +1,4 @@
-"""One pass of the tracker from a key frame, in either direction, obeying the key frames on its way."""
+"""One pass of the tracker from a key frame, in either direction, which respects the key frames on its way."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from limpet.project.key_frames import Keys
 from limpet.project.merge_passes import Predicted, with_given
 
 MAX_REFERENCES = 3
-"""Key frames that a pass knows beside the one it begins at; more make every step slower."""
+"""Key frames in the memory of a pass besides the one it begins at; more make every step slower."""
 
 
 class Pass:
-    """Follows objects away from a key frame.
+    """Tracks objects away from a key frame.
 
     Args:
-        mask: gives the stored mask of a frame, uint8 (H, W); all background where there is none.
+        mask: returns the stored mask of a frame, uint8 (H, W); all background if there is none.
     """
 
     def __init__(
@@ -32,16 +32,16 @@ class Pass:
     def run(
         self, start: int, stop: int | None, objects: Collection[int], beyond: Sequence[int] = ()
     ) -> Iterator[Predicted]:
-        """Every frame after ``start`` up to and with ``stop`` (None: to the end), backwards if that lies before.
+        """Every frame after ``start`` up to ``stop`` (inclusive; None: to the end), backwards if ``stop`` is earlier.
 
-        All objects that ``start`` shows are followed, because they compete for pixels; ``objects`` are those that
-        matter, and they are looked up in other key frames if ``start`` does not show them.
+        All objects that ``start`` shows are tracked, because they compete for pixels. ``objects`` are those whose
+        masks are wanted; if ``start`` does not show them, they are taken from other key frames.
 
         Args:
-            beyond: key frames that the pass should know whatever their side.
+            beyond: key frames that have to be in memory, on either side.
 
         Raises:
-            ProjectError: there is nothing to follow. VideoError: ``start`` cannot be decoded.
+            ProjectError: there is no object to track. VideoError: ``start`` cannot be decoded.
         """
         if stop == start:
             return
@@ -64,8 +64,8 @@ class Pass:
     def _references(
         self, start: int, onward: int, objects: Collection[int], shown: Mask, beyond: Sequence[int]
     ) -> list[int]:
-        """Key frames to know beside ``start``, the farthest first: the nearest behind it, and one for each object
-        that ``start`` does not show, for it may come back."""
+        """Key frames to have in memory besides ``start``, the farthest first: the nearest behind it, and one for each
+        object that ``start`` does not show, because it may return."""
         keys = sorted({frame for i in objects for frame in self._keys.of(i)}, key=lambda f: abs(f - start))
         behind = [frame for frame in keys if (start - frame) * onward > 0]
         found = list(dict.fromkeys([*beyond, *behind]))[:MAX_REFERENCES]
@@ -75,10 +75,12 @@ class Pass:
         return sorted(set(found) - {start}, key=lambda f: -abs(f - start))
 
     def _begin(self, start: int, mask: Mask, references: Sequence[int]) -> Any:
-        """A state after ``start`` that also remembers the references."""
+        """A state after ``start`` with the references in its memory too."""
         frames = self._frames.at([start, *references])
         if frames[start].image is None:
-            raise VideoError(f"frame {start} cannot be decoded, so nothing can be followed from there")
+            raise VideoError(
+                f"frame {start} cannot be decoded, so that nothing can be propagated from it; use another key frame"
+            )
         state: Any = None
         for index in [*references, start]:
             image, known = frames[index].image, mask if index == start else self._mask(index)
@@ -92,18 +94,18 @@ class Pass:
             state = self._refer(image, known, given, after, state)
         if state is None:
             raise ProjectError(
-                f"frame {start} shows no object, so there is nothing to follow; add or correct one there"
+                f"frame {start} shows no object, so that there is nothing to propagate; add or correct one there"
             )
         return state
 
     def _refer(self, image: Image, labels: Mask, given: Collection[int], state: Any, before: Any) -> Any:
-        """The state after a step, with ``labels`` as what the frame shows.
+        """The state after a step, with ``labels`` as the masks of the frame.
 
-        ``add`` takes 0 as "leave the prediction", so that what a person erased must be erased in the state first.
+        In ``add``, 0 means "keep the prediction", so that what a person erased has to be erased in the state first.
         """
         named = np.where(np.isin(labels, list(given)), labels, 0).astype(np.uint8)
-        if not named.any():  # the given objects are out of sight here; the others say what the frame shows
+        if not named.any():  # the given objects are not visible here; the others are the frame's masks
             named = labels
         if not named.any():
-            return before  # nothing at all is to be seen: the frame teaches nothing
+            return before  # no object is visible, so that there is nothing to add
         return self._tracker.add(image, named, state.with_mask(labels))

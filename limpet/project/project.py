@@ -1,4 +1,4 @@
-"""``limpet.Project``: the editable job. Each method that changes something is one edit, which can be undone."""
+"""``limpet.Project``: a video whose masks are edited and propagated. Every change is one edit, which can be undone."""
 
 from __future__ import annotations
 
@@ -22,23 +22,37 @@ from limpet.results.result_folder import ResultFolder
 
 
 class Project(EditableProject):
-    """A video, its objects, the masks a person gave, and the masks that were followed from them.
+    """A video, its objects, the masks that a person gave, and the masks that were propagated from them.
 
-    Made by ``create`` and ``open``. Masks are uint8 (H, W) of object ids at the video's own size, frames are
-    counted from 0. All masks are on the disk; memory does not grow with the length of the video.
+    Use ``create`` or ``open`` to get one. Masks are uint8 (H, W) of object ids at the size of the video, and frames are
+    counted from 0. All masks are on the disk, so that memory use does not grow with the length of the video.
 
-    Every change is one edit and raises, beside what it says:
-        ProjectError: the folder is open for reading only, or was changed by another program meanwhile.
+    Every change is one edit. Besides the errors that its method lists, it raises
+        ProjectError: the folder is open for reading only, or another program has changed it meanwhile.
         OutputError: it cannot be written. In both cases the project stays as it was.
+
+    >>> import tempfile
+    >>> import limpet
+    >>> from limpet.demo.demo_clip import demo_video, first_mask
+    >>> project = limpet.Project.create(tempfile.mkdtemp(), demo_video())
+    >>> project.add(0, first_mask(), names={2: "cat"})
+    >>> project.propagate_forwards(limpet.load("deaot-t", enlarge=1.0), start=0, last=2).frames
+    2
+    >>> project.status(1), project.status(3)
+    ('propagated', 'empty')
+    >>> project.undo().kind
+    'propagate'
+    >>> project.objects
+    {1: '', 2: 'cat', 3: ''}
     """
 
     @classmethod
     def create(cls, folder: str | Path, video: str | Path) -> Self:
-        """Begin a project.
+        """Create a project.
 
         Args:
             folder: new or empty.
-            video: a file, a folder of images or a pattern; it is not copied, but referred to by its path from
+            video: a file, a folder of images or a pattern. It is not copied; the project stores its path relative to
                 ``folder``. Put it inside to move both together.
 
         Raises:
@@ -48,15 +62,15 @@ class Project(EditableProject):
         return cls(Folder.create(Path(folder), reference))
 
     def propagate(self, tracker: AnyTracker[Any], on_frame: OnFrame | None = None) -> Outcome:
-        """Bring up to date what is empty or stale: between key frames from both, after the last one forwards.
+        """Update all frames that are empty or stale: from both sides between key frames, forwards after the last one.
 
         Args:
-            tracker: from ``limpet.load``.
-            on_frame: called after each step with the steps done and, if known, all.
+            tracker: from ``limpet.load`` or ``limpet.load_exported``.
+            on_frame: called after each step with the number of steps done and, if known, of all steps.
 
         Raises:
-            VideoError: the video is missing, changed or cannot be read to where it is needed. What was done until
-                then stays, as one edit.
+            VideoError: the video is missing, changed or cannot be read as far as needed. What was done until then
+                stays, as one edit.
         """
         frames = self.frame_count if self._folder.head.video.exact else None
 
@@ -73,15 +87,15 @@ class Project(EditableProject):
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
     ) -> Outcome:
-        """Follow objects from a key frame towards the end.
+        """Propagate objects from a key frame towards the end.
 
         Args:
             start: the key frame.
-            last: the last frame to write. None: each object up to its next key frame, or the video's end.
-            objects: whose pixels may change. None: those whose key frame ``start`` is.
+            last: the last frame to write. None: for each object up to its next key frame, or the end of the video.
+            objects: whose pixels may change. None: the objects of which ``start`` is a key frame.
 
         Raises:
-            ProjectError: ``start`` is no key frame, or there is nothing to follow. VideoError: see ``propagate``.
+            ProjectError: ``start`` is not a key frame, or shows no object. VideoError: see ``propagate``.
         """
         if last is not None and last <= start:
             raise ProjectError(f"frame {last} is not after frame {start}; to go back, propagate backwards")
@@ -98,10 +112,10 @@ class Project(EditableProject):
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
     ) -> Outcome:
-        """Follow objects from a key frame towards the beginning; see ``propagate_forwards``.
+        """Propagate objects from a key frame towards the beginning; see ``propagate_forwards``.
 
         Args:
-            first: the first frame to write. None: each object back to the key frame before, or to frame 0.
+            first: the first frame to write. None: for each object back to its previous key frame, or to frame 0.
         """
         if first is not None and not 0 <= first < start:
             raise ProjectError(f"frame {first} is not before frame {start}; to go on, propagate forwards")
@@ -118,13 +132,14 @@ class Project(EditableProject):
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
     ) -> Outcome:
-        """Follow objects from two key frames into the frames between them, and let each frame have the better one.
+        """Propagate objects from two key frames into the frames between them, and choose the better result per frame.
 
-        Each object is taken whole from the pass of the larger confidence times nearness; nearness falls from 1 at
-        the pass's own key frame to 0 at the other. So both key frames are respected up to the frames beside them.
+        The whole mask of each object is taken from the pass with the larger product of confidence and nearness.
+        Nearness falls from 1 at the pass's own key frame to 0 at the other one, so that the masks next to a key frame
+        agree with it.
 
         Raises:
-            ProjectError: they are no key frames, or nothing lies between them. VideoError: see ``propagate``.
+            ProjectError: they are not key frames, or no frame lies between them. VideoError: see ``propagate``.
         """
         if right - left < 2:
             raise ProjectError(f"there is no frame between {left} and {right}; name the earlier one first")
@@ -134,7 +149,7 @@ class Project(EditableProject):
         return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
 
     def set_video(self, video: str | Path) -> None:
-        """Say where the video is now; no edit. Raises VideoError when its size or length is another."""
+        """Set where the video is now; this is not an edit. Raises VideoError if its size or length differs."""
         reference, old = VideoReference.of(video, self.path), self._folder.head.video
         far = abs((reference.frames or 0) - (old.frames or 0)) > ESTIMATE_MARGIN
         if reference.size != old.size or (far and reference.frames is not None and old.frames is not None):
@@ -156,7 +171,7 @@ class Project(EditableProject):
         return export(self, out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
 
     def tidy(self, keep: int | None = None, min_age: float = 3600.0) -> Tidied:
-        """Free what no edit refers to; see ``limpet.project.tidy.tidy``."""
+        """Remove files that no edit refers to; see ``limpet.project.tidy.tidy``."""
         return tidy(self._folder, keep, min_age)
 
     def _followed(self, starts: list[int], objects: Collection[int] | None) -> tuple[int, ...]:
@@ -164,7 +179,7 @@ class Project(EditableProject):
         for start in starts:
             if not keys.at(start):
                 raise ProjectError(
-                    f"frame {start} is no key frame, so nobody said what is right there; correct or lock it first"
+                    f"frame {start} is not a key frame and has no given mask to propagate; correct or lock it first"
                 )
         own = sorted({i for start in starts for i in keys.at(start)})
         ids = tuple(own if objects is None else sorted(set(objects)))
@@ -174,7 +189,7 @@ class Project(EditableProject):
 
 @dataclass(frozen=True)
 class Exported:
-    """frames: written. bare: of those, frames without a mask, which are all background. notices: what else to know."""
+    """frames: how many were written. bare: those of them without a mask, all background. notices: what else to know."""
 
     folder: Path
     frames: int
@@ -192,12 +207,12 @@ def export(
 ) -> Exported:
     """Write ``masks/00000.png`` … for every frame of the video, ``overlay.mp4`` and the report.
 
-    The masks are the project's byte for byte; a frame without one is background, and is reported.
+    The masks are those of the project byte for byte. A frame without a mask becomes background, and is reported.
 
     Args:
         out: a new or empty folder, or with ``overwrite`` an earlier result.
         overlay: also write overlay.mp4.
-        on_frame: called after each frame with the frames done and, if known, all.
+        on_frame: called after each frame with the number of frames done and, if known, of all frames.
 
     Raises:
         VideoError: the video is missing or another one. OutputError: ``out`` cannot be used.
@@ -232,7 +247,7 @@ def export(
 
 
 def spans(frames: Sequence[int], most: int = 8) -> str:
-    """``[0, 1, 2, 7]`` -> ``0-2, 7``; after ``most`` spans it says how many more there are."""
+    """``[0, 1, 2, 7]`` -> ``0-2, 7``; after ``most`` spans, the number of the remaining ones."""
     found: list[list[int]] = []
     for frame in frames:
         if found and frame == found[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""``project.json``: which video, which edits there were, and how many of them count. One small file, replaced whole."""
+"""``project.json``: the video, the edits and how many of them are in effect. A small file, which is replaced whole."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from limpet.project.video_reference import VideoReference
 
 FORMAT = "limpet-project"
 VERSION = 1
-"""Raised when an older limpet could not read the folder; it then opens it for reading only, if at all."""
+"""Incremented when an older limpet could not edit the folder; that version then opens it for reading only."""
 
 
 @dataclass(frozen=True)
 class Edit:
     """One step of the history.
 
-    number: unique and rising in the life of a project; its snapshot is ``history/<number>.json``.
+    number: unique, and higher than those of all earlier edits; its snapshot is ``history/<number>.json``.
     kind: "add", "remove", "correct", "lock", "unlock" or "propagate".
-    what: a sentence for people.
-    complete: False while a propagation runs, and when it was stopped: the frames that were done are there.
+    what: a description for people.
+    complete: False while a propagation runs, and if it was stopped; the finished frames are there.
     """
 
     number: int
@@ -34,11 +34,11 @@ class Edit:
 class Head:
     """The content of ``project.json``.
 
-    edits: oldest first; those after ``position`` are undone and wait for a redo.
+    edits: oldest first; those after ``position`` are undone and can be redone.
     base: number of the snapshot before the first edit; 0 is the empty one.
     following: number of the next edit.
-    unknown: what else the file holds, kept as it is.
-    version: of the layout, as the file says.
+    unknown: other entries of the file, which are kept as they are.
+    version: of the layout, as stated in the file.
     """
 
     video: VideoReference
@@ -51,11 +51,11 @@ class Head:
 
     @property
     def current(self) -> int:
-        """Number of the snapshot that counts."""
+        """Number of the current snapshot."""
         return self.edits[self.position - 1].number if self.position else self.base
 
     def with_edit(self, edit: Edit) -> Head:
-        """After ``edit``: undone edits are gone; an edit of the same number (still running) is replaced."""
+        """With ``edit`` as the last one. Undone edits are discarded; an unfinished edit of that number is replaced."""
         kept = [old for old in self.edits[: self.position] if old.number != edit.number]
         return replace(
             self, edits=(*kept, edit), position=len(kept) + 1, following=max(self.following, edit.number + 1)
@@ -66,7 +66,7 @@ _KNOWN = ("format", "version", "video", "base", "position", "next", "edits")
 
 
 def write_head(head: Head) -> str:
-    """As JSON, an edit a line."""
+    """The head as JSON, with one line per edit."""
     facts = {
         "format": FORMAT,
         "version": head.version,
@@ -85,7 +85,7 @@ def read_head(text: str) -> Head:
     """What ``write_head`` wrote, also by a newer limpet as far as it can be understood.
 
     Raises:
-        ValueError: it is no JSON of this kind; says what is wrong.
+        ValueError: it is not JSON of this kind; the message says what is wrong.
     """
     content = json.loads(text)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -109,7 +109,7 @@ def read_head(text: str) -> Head:
 
 
 def check_version(head: Head) -> None:
-    """Raises ProjectError when a newer limpet made the folder."""
+    """Raises ProjectError if a newer limpet made the folder."""
     if head.version > VERSION:
         raise ProjectError(
             f"the project was made by a newer limpet (layout {head.version}, this one knows {VERSION}); "
@@ -122,7 +122,7 @@ def _check(head: Head) -> None:
         raise ValueError(f"position is {head.position}, but there are {len(head.edits)} edits")
     numbers = [head.base, *(edit.number for edit in head.edits), head.following]
     if numbers != sorted(set(numbers)) or head.base < 0:
-        raise ValueError(f"the numbers of base, edits and next do not rise: {numbers}")
+        raise ValueError(f"the numbers of base, edits and next are not in ascending order: {numbers}")
 
 
 def _edit_json(edit: Edit) -> dict[str, Any]:

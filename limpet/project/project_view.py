@@ -16,16 +16,16 @@ from limpet.video.video_reader import VideoReader
 
 
 class ProjectView:
-    """A project as it is; see ``Project``, which adds the edits."""
+    """A project for reading; see ``Project``, which adds the edits."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open a project; nothing is written, and the video need not be there.
+        """Open a project. Nothing is written, and the video does not have to be there.
 
-        What is wrong with the folder is in ``problems``; then it can be read, but not changed.
+        If something is wrong with the folder, ``problems`` lists it, and the project can be read but not changed.
 
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
@@ -39,7 +39,7 @@ class ProjectView:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What was found wrong on opening; not empty means: for reading only."""
+        """What is wrong with the folder, as found on opening; if there is anything, it is open for reading only."""
         return tuple(self._folder.problems)
 
     @property
@@ -49,7 +49,7 @@ class ProjectView:
 
     @property
     def frame_count(self) -> int | None:
-        """Frames of the video; an estimate of the file until its end was read once. None if unknown."""
+        """Frames of the video; None if unknown. For a video file it is an estimate until its end was read once."""
         return self._folder.head.video.frames
 
     @property
@@ -59,54 +59,54 @@ class ProjectView:
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """The history, oldest first; the first ``position`` of them count, the rest are undone."""
+        """The history, oldest first; the first ``position`` edits are in effect, the others are undone."""
         return self._folder.head.edits
 
     @property
     def position(self) -> int:
-        """How many edits count."""
+        """How many edits are in effect."""
         return self._folder.head.position
 
     def mask(self, frame: int) -> Mask | None:
-        """The mask of a frame, uint8 (H, W), or None if there is none. Raises ProjectError if it is damaged."""
+        """The mask of a frame, uint8 (H, W), or None if it has none. Raises ProjectError if it is damaged."""
         data = self.mask_bytes(frame)
         return None if data is None else decode_mask(data)
 
     def mask_bytes(self, frame: int) -> bytes | None:
-        """The same as an indexed PNG, exactly as stored; undo brings exactly these bytes back."""
+        """The mask as an indexed PNG, exactly as stored; undo restores exactly these bytes."""
         entry = self._folder.table.entry(frame)
         return None if entry is None else self._folder.masks.get(entry.mask)
 
     def confidence(self, frame: int) -> dict[int, float]:
-        """For each object that is known in the frame, 0..1; 1 where its mask was given."""
+        """The confidence 0..1 of each object in the frame; 1 for those whose mask was given."""
         entry = self._folder.table.entry(frame)
         return {} if entry is None else {i: sure for i, (_, sure) in sorted(entry.objects.items())}
 
     def status(self, frame: int) -> Status:
-        """See ``limpet.project.key_frames.Keys.status``; "unreadable" when its page is damaged."""
+        """See ``limpet.project.key_frames.Keys.status``; "unreadable" if its page is damaged."""
         return self._status(self._keys(), frame)
 
     def statuses(self) -> Iterator[tuple[int, Status]]:
-        """Every frame with its status, ascending; only as far as masks go if the video's length is not known."""
+        """Every frame with its status, ascending; up to the last mask if the length of the video is not known."""
         keys = self._keys()
         for frame in range(max(self.frame_count or 0, self._masked())):
             yield frame, self._status(keys, frame)
 
     def key_frames(self, object_id: int | None = None) -> tuple[int, ...]:
-        """Frames where a person gave the mask of an object (of any if None). Locked frames are not listed."""
+        """Frames in which a person gave the mask of an object (None: of any object). Locked frames are not listed."""
         given = self._folder.snapshot.given
         return tuple(sorted(f for f, ids in given.items() if object_id is None or object_id in ids))
 
     def open_video(self) -> VideoReader:
-        """The project's video, to be closed after use.
+        """A reader of the project's video; close it after use.
 
         Raises:
-            VideoError: it is missing, or another one than it was.
+            VideoError: the video is missing, or is not the one that the project was made with.
         """
         return self._folder.head.video.open(self.path)
 
     def missing(self) -> list[str]:
-        """Files of masks that the current state refers to and that are not there, as sentences."""
+        """Mask files that the current snapshot refers to and that are missing, one sentence each."""
         masks = self._folder.masks
         return [
             f"the mask of frame {frame} is missing ({masks.path(entry.mask)})"
@@ -115,7 +115,7 @@ class ProjectView:
         ]
 
     def differences(self, other: ProjectView) -> Iterator[tuple[int, str]]:
-        """Frames that are not the same in another project, ascending, with what differs: "mask" or "status"."""
+        """Frames that differ from those of another project, ascending, with what differs: "mask" or "status"."""
         mine, theirs = self._keys(), other._keys()
         length = max(self.frame_count or 0, self._masked(), other.frame_count or 0, other._masked())
         for frame in range(length):
@@ -132,7 +132,7 @@ class ProjectView:
         return "unreadable" if frame // PAGE in self._folder.table.broken else keys.status(frame)
 
     def _masked(self) -> int:
-        """One more than the last frame that has a mask."""
+        """The index after the last frame that has a mask."""
         table = self._folder.table
         whole = [number for number in table.pages if number not in table.broken]
         return 1 + max(table.page(max(whole)), default=-1) if whole else 0

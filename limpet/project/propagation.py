@@ -1,4 +1,7 @@
-"""Following objects from key frames into the frames around them: forwards, backwards, and between two key frames."""
+"""Propagates objects from key frames into other frames: forwards, backwards, and between two key frames.
+
+A propagation is a list of jobs, which are done as one edit that can be interrupted at any moment.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,10 @@ from limpet.project.passes import Pass
 class Job:
     """One stretch of a propagation.
 
-    start: the key frame it begins at. objects: ids to follow; all others keep their pixels.
-    stop: the last frame, included; before ``start`` it means backwards; None means to the end of the video.
+    start: the key frame it begins at. objects: ids to propagate; all others keep their pixels.
+    stop: the last frame, inclusive; if it lies before ``start``, the job goes backwards; None: to the end of the video.
     other: for a job between two key frames the later one; ``start`` is the earlier one, ``stop`` lies before ``other``.
-    limits: object -> the key frame at which it ends, not included; objects that are missing go to ``stop``.
+    limits: object -> the key frame before which it ends; objects that are not listed go to ``stop``.
     """
 
     start: int
@@ -45,7 +48,7 @@ class Job:
         return self.stop is not None and self.stop < self.start
 
     def total(self, frames: int | None) -> int | None:
-        """Steps of the tracker; None when the video's length is not known."""
+        """How many steps the tracker makes; None if the length of the video is not known."""
         stop = frames - 1 if self.stop is None and frames is not None else self.stop
         if stop is None:
             return None
@@ -54,7 +57,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """A step of the tracker was made in ``frame``; ``written``: a mask came of it."""
+    """One finished step of the tracker, in ``frame``. written: whether a mask was written."""
 
     frame: int
     decoded: bool
@@ -62,7 +65,7 @@ class Done:
 
 
 def run(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) -> Iterator[Done]:
-    """Do a job; masks go into ``draft``. ``scratch`` is an empty folder for a pass that waits for the other."""
+    """Do a job; the masks go into ``draft``. scratch: an empty folder for a pass that waits for the other one."""
     return (
         _one_way(job, draft, keys, passes)
         if job.other is None
@@ -73,7 +76,7 @@ def run(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) -> Iter
 def one_way(
     keys: Keys, start: int, backwards: bool, objects: tuple[int, ...], stop: int | None = None
 ) -> Job:
-    """From ``start``; without ``stop`` each object goes up to its next key frame."""
+    """A job from ``start`` in one direction; without ``stop``, each object ends at its next key frame."""
     if stop is not None:
         return Job(start, stop, objects)
     nearest = keys.before if backwards else keys.after
@@ -86,9 +89,12 @@ def one_way(
 
 
 def all_jobs(keys: Keys, draft: Draft, ids: tuple[int, ...], frames: int | None) -> list[Job]:
-    """What is empty or stale behind the first key frame of each object; ``frames``: of the video, if counted.
+    """Jobs for all that is empty or stale after the first key frame of each object.
 
     Objects with the same key frames share a job.
+
+    Args:
+        frames: how many the video has, if they were counted.
     """
     wanted: dict[tuple[int, int | None], list[int]] = {}
     for object_id in ids:
@@ -119,7 +125,7 @@ def _one_way(job: Job, draft: Draft, keys: Keys, passes: Pass) -> Iterator[Done]
             for i in job.objects
             if i not in keys.at(frame) and (i not in limits or (limits[i] - frame) * onward > 0)
         ]
-        sure = {i: predicted.sure(i) for i, _ in active}
+        sure = {i: predicted.confidence_of(i) for i, _ in active}
         yield _write(draft, keys, predicted, active, sure, predicted)
 
 
@@ -131,7 +137,7 @@ def _between(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) ->
     for predicted in passes.run(left, right - 1, job.objects, beyond=[right]):
         with atomic_path(scratch / f"{predicted.frame}.png") as temporary:
             temporary.write_bytes(encode_mask(predicted.labels))
-        confidence[predicted.frame - left] = [predicted.sure(i) for i in job.objects]
+        confidence[predicted.frame - left] = [predicted.confidence_of(i) for i in job.objects]
         decoded[predicted.frame - left] = predicted.decoded
         yield Done(predicted.frame, predicted.decoded, written=False)
     for backwards in passes.run(right, left + 1, job.objects, beyond=[left]):
@@ -175,7 +181,7 @@ def _write(
 
 
 SAVE_SECONDS = 30.0
-"""What a crash costs at most: so often the frames that are done are committed."""
+"""Interval at which finished frames are committed, and so the most that a crash can cost."""
 SCRATCH = ".pass-"
 
 OnFrame = Callable[[int, int | None], None]
@@ -186,7 +192,7 @@ class Outcome:
     """What a propagation did.
 
     steps: of the tracker. frames: how many were written; those that are locked or given stay as they are.
-    undecoded: frames without a picture, which repeat the mask beside them.
+    undecoded: frames without a picture, which repeat the mask of their neighbour.
     """
 
     steps: int
@@ -201,9 +207,9 @@ def run_jobs(
     what: str,
     on_frame: OnFrame | None,
 ) -> Outcome:
-    """Do all jobs of ``plan`` as one edit; without a frame that is written there is none.
+    """Do all jobs of ``plan`` as one edit; if no frame is written, there is no edit.
 
-    While it runs, what is done is committed every ``SAVE_SECONDS``, and once more when it is stopped.
+    Finished frames are committed every ``SAVE_SECONDS``, and once more if the propagation is stopped.
     """
     draft = Draft(folder)
     jobs = plan(draft)
@@ -259,15 +265,17 @@ class _Running:
             self._commit(complete=True)
 
     def stopped(self, reason: BaseException) -> None:
-        """Keep what is done; never hide why it stopped."""
+        """Commit what is done, and never hide why it was stopped."""
         if not self.written:
             return
         try:
             self._commit(complete=False)
         except LimpetError as error:
-            reason.add_note(f"what was done since the last save is lost: {error}")
+            reason.add_note(f"the frames since the last commit are lost: {error}")
         else:
-            reason.add_note(f"{self.written} frames are kept as one edit; go on with propagate, or undo it")
+            reason.add_note(
+                f"{self.written} frames are kept as one edit; continue with propagate, or undo it"
+            )
 
     def _commit(self, complete: bool) -> None:
         self._draft.commit("propagate", self._what, complete)

@@ -1,7 +1,7 @@
-"""A project at one moment: its objects, what a person gave and locked, and where each frame's mask lies.
+"""A project at one moment: its objects, the given and locked frames, and the files of all masks.
 
-A snapshot never changes. Each edit makes a new one that shares all pages of frames that stayed the same, so that
-undo, redo and a crash in mid-edit need nothing but the number of the snapshot that counts.
+A snapshot never changes. Each edit makes a new one, which shares all pages of frames that stayed the same, so that
+undo, redo and recovery from a crash need nothing but the number of the current snapshot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from limpet.core.errors import ProjectError
 from limpet.project.store import Store
 
 PAGE = 1000
-"""Frames a page: an edit of one frame rewrites one page, however long the video is."""
+"""Frames per page: an edit of one frame rewrites one page, however long the video is."""
 _KEPT_PAGES = 8
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -28,7 +28,7 @@ class Entry:
     """One frame.
 
     mask: sha256 of its PNG.
-    objects: id -> (number of the edit that wrote it here, confidence 0..1), also for objects out of sight.
+    objects: id -> (number of the edit that wrote it here, confidence 0..1), also for objects that are not visible.
     """
 
     mask: str
@@ -40,11 +40,11 @@ Page = dict[int, Entry]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """See the module.
+    """The content of a snapshot, see the module.
 
     objects: id -> name, which may be empty.
-    given: frame -> ids whose mask there comes from a person ("key frame of these objects").
-    locked: spans of accepted frames, first and last included; sorted, apart from each other.
+    given: frame -> ids whose masks a person gave there (it is a key frame of these objects).
+    locked: spans of accepted frames, first and last inclusive; sorted and disjoint.
     pages: number of the page (frame // PAGE) -> its sha256.
     """
 
@@ -62,7 +62,7 @@ class Snapshot:
 def with_span(
     spans: tuple[tuple[int, int], ...], first: int, last: int, inside: bool
 ) -> tuple[tuple[int, int], ...]:
-    """Spans with the frames ``first`` to ``last`` added (``inside``) or taken out."""
+    """Spans with the frames ``first`` to ``last`` added (``inside``) or removed."""
     rest: list[tuple[int, int]] = []
     for begin, end in spans:
         rest += [(begin, min(end, first - 1)), (max(begin, last + 1), end)]
@@ -80,10 +80,10 @@ class Table:
     """The frames of a snapshot; a few pages are in memory at a time.
 
     Attributes:
-        broken: numbers of pages that were found missing or damaged; their frames count as empty.
+        broken: numbers of pages that are missing or damaged; their frames count as empty.
 
     Raises:
-        ProjectError: from all methods, when a page is missing or damaged that is not in ``broken``.
+        ProjectError: from all methods, if a page is missing or damaged that is not in ``broken``.
     """
 
     def __init__(self, store: Store, pages: Mapping[int, str]) -> None:
@@ -102,7 +102,7 @@ class Table:
             yield from ((frame, page[frame]) for frame in sorted(page))
 
     def leave_out_broken(self) -> list[str]:
-        """Read every page once; those that cannot be read become ``broken``. Says what is wrong with them."""
+        """Read every page once and put those that cannot be read into ``broken``; returns what is wrong with them."""
         problems = []
         for number in sorted(self.pages):
             try:
@@ -113,7 +113,7 @@ class Table:
         return problems
 
     def page(self, number: int) -> Page:
-        """One page, to be read only."""
+        """One page; do not change it."""
         digest = self.pages.get(number)
         if digest is None or number in self.broken:
             return {}
@@ -126,7 +126,7 @@ class Table:
 
 
 def write_page(page: Page) -> bytes:
-    """A page as JSON, one frame a line in their order, so that any tool shows which frames differ."""
+    """A page as JSON with one line per frame in order, so that any diff tool shows which frames differ."""
     lines = [f'"{frame}": {json.dumps(_entry_json(page[frame]))}' for frame in sorted(page)]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
@@ -136,7 +136,7 @@ def read_page(data: bytes) -> Page:
     try:
         return {int(frame): _entry(value) for frame, value in json.loads(data).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ProjectError(f"a page of frames is not understood ({error!r}); update limpet") from error
+        raise ProjectError(f"a page of frames is not valid ({error!r}); update limpet") from error
 
 
 def write_snapshot(snapshot: Snapshot, number: int) -> str:
@@ -152,7 +152,7 @@ def write_snapshot(snapshot: Snapshot, number: int) -> str:
 
 
 def read_snapshot(text: str) -> Snapshot:
-    """What ``write_snapshot`` wrote. Raises ValueError saying what is wrong."""
+    """What ``write_snapshot`` wrote. Raises ValueError; the message says what is wrong."""
     content = json.loads(text)
     try:
         objects = {_id(i): str(name) for i, name in content["objects"].items()}

@@ -1,6 +1,6 @@
-"""Files named by the sha256 of their bytes: written once, never changed, and known to be whole when read.
+"""Content-addressed files, named by the sha256 of their bytes: written once, never changed, and checked when read.
 
-Undo is a change of references because of it: the earlier bytes are still there under their own name.
+Undo therefore only changes references: the earlier bytes are still there under their own name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from limpet.core.errors import ProjectError
 from limpet.core.files import atomic_path, output_error
 
-_COPY_AGAIN = "copy the project folder again from where it is whole, or propagate these frames again"
+_COPY_AGAIN = "copy the project folder again from an intact copy, or propagate these frames again"
 
 
 class Store:
@@ -31,7 +31,7 @@ class Store:
         return self.root / digest[:2] / f"{digest}{self.suffix}"
 
     def put(self, data: bytes) -> str:
-        """Store ``data`` unless it is there already, whole; returns its sha256.
+        """Store ``data`` unless it is there and intact already; returns its sha256.
 
         Raises:
             OutputError: it cannot be written.
@@ -62,7 +62,7 @@ class Store:
             raise ProjectError(f"{path} {reason}; {_COPY_AGAIN}") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise ProjectError(
-                f"{path} is damaged or was edited: its bytes are not those of its name; {_COPY_AGAIN}"
+                f"{path} is damaged or was edited: its sha256 differs from its name; {_COPY_AGAIN}"
             )
         return data
 
@@ -71,5 +71,5 @@ class Store:
         return self.path(digest).is_file()
 
     def files(self) -> Iterator[Path]:
-        """All stored files (no temporary ones)."""
+        """All stored files, without temporary ones."""
         return (path for path in self.root.glob(f"??/*{self.suffix}") if not path.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Freeing disk space: forgetting old edits, and removing files that no edit refers to."""
+"""Frees disk space: discards old edits, and removes files that no edit refers to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp\..+")
 
 @dataclass(frozen=True)
 class Tidied:
-    """edits: forgotten. files: removed. nbytes: freed."""
+    """edits: how many were discarded. files: how many were removed. nbytes: bytes that were freed."""
 
     edits: int
     files: int
@@ -29,14 +29,14 @@ class Tidied:
 
 
 def tidy(folder: Folder, keep: int | None, min_age: float) -> Tidied:
-    """Forget all but the last ``keep`` edits, then remove what nothing refers to.
+    """Discard all but the last ``keep`` edits, then remove the files that no edit refers to.
 
     Args:
-        keep: edits that can still be undone; None keeps all. Undone edits that wait for a redo are kept anyway.
-        min_age: files younger than this many seconds stay: another program may be about to refer to them.
+        keep: how many edits can still be undone; None keeps all. Undone edits, which can be redone, are always kept.
+        min_age: files younger than this many seconds stay, because another program may be about to refer to them.
 
     Raises:
-        ProjectError: the project is open for reading only (then nobody knows what is needed), or ``keep`` < 0.
+        ProjectError: the project is open for reading only, so that it is unknown what is needed; or ``keep`` < 0.
         OutputError: a file cannot be removed.
     """
     folder.check_writable()
@@ -63,7 +63,7 @@ def tidy(folder: Folder, keep: int | None, min_age: float) -> Tidied:
 
 def _forget(folder: Folder, keep: int) -> int:
     if keep < 0:
-        raise ProjectError(f"cannot keep {keep} edits; keep 0 or more")
+        raise ProjectError(f"keep is {keep}; expected 0 or more edits to keep")
     head = folder.head
     drop = max(0, head.position - keep)
     if drop:

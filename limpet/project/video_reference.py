@@ -1,4 +1,4 @@
-"""The video of a project: named by a path from the folder, known again by its length and first bytes."""
+"""The video of a project: stored as a relative path, and recognised by its length and first bytes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from limpet.video.open import open_video
 from limpet.video.video_reader import VideoReader
 
 ESTIMATE_MARGIN = 2
-"""The length that a video file states may be wrong by this many frames: durations are rounded."""
+"""The length that a video file states may be wrong by this many frames, because durations are rounded."""
 _HEAD_BYTES = 1 << 20
-_GIVE_IT = "if it is elsewhere, say where: limpet project video {folder} VIDEO"
+_GIVE_IT = "if it was moved, set its path: limpet project video {folder} VIDEO"
 
 
 @dataclass(frozen=True)
 class VideoReference:
-    """Where the video is and how it is known again.
+    """Where the video is and how it is recognised.
 
-    path: from the project folder, with forward slashes; absolute only where no such path exists (other drive).
-    nbytes: of the file, or of all images together.
-    sha256_head: of the first MiB; for images of their names and the first one's first MiB.
-    size: (H, W) in pixels. frames: how many; ``exact`` says whether that was counted or estimated.
+    path: relative to the project folder, with forward slashes; absolute only if it is on another drive.
+    nbytes: size of the file, or of all images together.
+    sha256_head: of the first MiB; for images, of their names and the first MiB of the first one.
+    size: (H, W) in pixels. frames: how many there are. exact: whether they were counted, not estimated.
     """
 
     path: str
@@ -45,7 +45,7 @@ class VideoReference:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> VideoReference:
-        """Raises KeyError, TypeError or ValueError for what ``as_json`` never writes."""
+        """What ``as_json`` wrote. Raises KeyError, TypeError or ValueError for anything else."""
         height, width = content["size"]
         frames = content["frames"]
         return cls(
@@ -55,7 +55,7 @@ class VideoReference:
 
     @classmethod
     def of(cls, video: str | Path, folder: Path) -> VideoReference:
-        """Describe a video for a project in ``folder``. Raises VideoError when it cannot be read."""
+        """Describe a video for a project in ``folder``. Raises VideoError if it cannot be read."""
         with open_video(video) as reader:
             size, frames, exact = reader.size, reader.frame_count, isinstance(reader, ImageReader)
         nbytes, digest = fingerprint(Path(video))
@@ -66,10 +66,10 @@ class VideoReference:
         return Path(os.path.normpath(folder.resolve() / self.path))
 
     def open(self, folder: Path) -> VideoReader:
-        """A reader of the very video that the project was made with.
+        """A reader of the video that the project was made with.
 
         Raises:
-            VideoError: it is missing, or another one than it was.
+            VideoError: it is missing, or another video.
         """
         path = self.located(folder)
         advice = _GIVE_IT.format(folder=folder)
@@ -80,9 +80,9 @@ class VideoReference:
             raise VideoError(f"the video of the project cannot be read: {error}; {advice}") from error
         if (nbytes, digest) != (self.nbytes, self.sha256_head):
             reader.close()
-            length = f"{nbytes} bytes, it had {self.nbytes}" if nbytes != self.nbytes else "other content"
+            length = f"{nbytes} bytes instead of {self.nbytes}" if nbytes != self.nbytes else "other content"
             raise VideoError(
-                f"{path} is not the video the project was made with ({length}), so its masks would not fit; {advice}"
+                f"{path} is not the video the project was made with ({length}), so that its masks do not fit; {advice}"
             )
         return reader
 
@@ -95,7 +95,7 @@ def image_files(path: Path) -> list[Path]:
 
 
 def fingerprint(path: Path) -> tuple[int, str]:
-    """Bytes in all, and a sha256 that tells one video from another without reading all of it."""
+    """The number of bytes, and a sha256 that distinguishes videos without reading all of them."""
     files = image_files(path)
     digest = hashlib.sha256()
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""``limpet.load``: from a model's name to a tracker that is ready to run."""
+"""``limpet.load``: from the name of a model to a tracker that is ready to run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from limpet.weights.weights_file import Weights, load_into, read_weights, sha256
 from limpet.weights.zoo import find_weights
 
 DEFAULT_MODEL = "deaot-t-deformable"
-ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when there are more tokens to them
+ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when they have more tokens
 
 
 def load(
@@ -40,23 +40,27 @@ def load(
     """A tracker with trained weights.
 
     Args:
-        name: of a model, see ``limpet.list_models``; None takes the one that ``weights`` are of, or DEFAULT_MODEL.
-        weights: a limpet weights file; None takes the bundled one.
-        device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" …
-        max_size: limit on the shorter side of the network's image in pixels.
-        enlarge: how much smaller frames are enlarged for the network at most, but not beyond ``max_size``.
-        objects_at_once: how many objects share one pass of the network; None takes the model's ten. Fewer are told
-            apart better where they are alike, and take more time (docs/performance.md).
+        name: of a model, see ``limpet.list_models``; None takes the model of ``weights``, or DEFAULT_MODEL.
+        weights: a limpet weights file; None takes the one that ships with the package.
+        device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1" …
+        max_size: network input size: limit on the shorter side in pixels; None sets none.
+        enlarge: smaller frames are enlarged for the network by at most this factor, never beyond ``max_size``.
+        objects_at_once: how many objects share one pass of the network; None takes as many as the model holds (10).
+            With fewer, similar objects are told apart better, at the cost of time (docs/accuracy.md).
         precision: "auto", "fp32" or "bf16".
-        memory: which frames to go on reading: "first", "official", "ring", "bounded" or a policy of your own; None
-            takes what the model was trained for.
-        memory_budget_mb: MB (10^6 bytes) that the tracker may hold between frames, all objects together.
-        flip: also look at every frame mirrored, and merge what both views see (docs/augmentation.md).
-        scales: factors of the network's image, each a view of its own; time grows with the sum of their squares.
+        memory: memory policy, which past frames are attended to: "first", "official", "ring", "bounded" or a policy of
+            your own; None takes the default of the model (docs/memory.md).
+        memory_budget_mb: MB (10^6 bytes) that a state may hold, all objects together.
+        flip: also track every frame mirrored, and merge both views (docs/augmentation.md).
+        scales: factors of the network input size, each one a view; time grows with the sum of their squares.
 
     Raises:
         ModelError: unknown model, device or memory policy, a bad scale, or another setting that no tracker can have.
-        WeightsError: weights missing, damaged or of another model.
+        WeightsError: weights that are missing, damaged or made for another model.
+
+    >>> import limpet
+    >>> limpet.load("deaot-t", device="cpu", memory="ring").memory.name
+    'ring'
     """
     content = read_weights(Path(weights)) if name is None and weights is not None else None
     name = name or (DEFAULT_MODEL if content is None else content.model)
@@ -90,7 +94,7 @@ def load(
 
 
 def calibration_of(weights: Weights, path: Path) -> Calibration | None:
-    """How to read the confidence with these weights; None where nobody has measured it. Raises WeightsError."""
+    """The Platt scaling in the header of a weights file; None if there is none. Raises WeightsError."""
     text = weights.facts.get(FACT)
     return None if text is None else Calibration.from_text(text, str(path))
 

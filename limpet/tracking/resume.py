@@ -1,4 +1,4 @@
-"""Going on with a run of ``track`` that was killed: from where, and with what state."""
+"""Resuming a run of ``track`` that was killed: from which frame, and with which state."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ from limpet.tracking.tracker import Tracker
 from limpet.video.video_reader import Frame, VideoReader
 
 _BLOCK = 1 << 20
+Environment = dict[str, str | int]
 _LIBRARIES = ("limpet", "torch", "numpy", "av", "opencv-python-headless", "pillow")
 _START_AGAIN = ("; pass ", Option("overwrite"), " to start again from the first frame")
 
 
 @dataclass(frozen=True)
-class Point:
-    """From where to go on.
+class ResumePoint:
+    """Where a run is resumed.
 
-    rows: of all frames that are done. state: of the tracker after the last of them. end: bytes of the journal so far.
+    rows: of all finished frames. state: of the tracker after the last of them. end: bytes of the journal so far.
     environment: what the frames were computed with.
     """
 
     rows: tuple[Row, ...]
     state: TrackerState
     end: int
-    environment: dict[str, Any]
+    environment: Environment
 
 
-def environment_of(tracker: Tracker) -> dict[str, Any]:
-    """What may change the last bits of a result: versions, processor, threads."""
+def environment_of(tracker: Tracker) -> Environment:
+    """What may change the last bits of a result: versions of libraries, the processor, the number of threads."""
     versions = {}
     for name in _LIBRARIES:
         try:
@@ -54,58 +55,58 @@ def environment_of(tracker: Tracker) -> dict[str, Any]:
 
 
 class ResumableRun:
-    """Writes down what is needed to go on with a run after it was killed, and goes on.
+    """Saves what is needed to resume a run after it was killed, and resumes it.
 
     Args:
-        settings: of the run; it is resumed only with the same.
+        settings: of the run; it can be resumed only with the same.
 
     Attributes:
-        begun_at: how many frames an earlier run had done.
+        begun_at: how many frames an earlier run had finished.
     """
 
     def __init__(
         self, reader: VideoReader, results: ResultFolder, tracker: Tracker, settings: Mapping[str, Any]
     ) -> None:
         self._reader, self._results, self._tracker, self._settings = reader, results, tracker, settings
-        self._point: Point | None = None
+        self._point: ResumePoint | None = None
         self.begun_at = 0
         work = results.keep_journal({"settings": settings, "environment": environment_of(tracker)})
         self._checkpoints = Checkpoints(work.path, work.journal)
 
     def resume(self) -> TrackerState | None:
-        """The state to go on from; None where an earlier run has not come anywhere.
+        """The state to continue from; None if no earlier run has saved a state.
 
         Raises:
-            OutputError: it has other settings, or is damaged; says what. Nothing is changed then.
+            OutputError: it has other settings, or is damaged; the message says what. Nothing is changed then.
         """
         if is_unfinished(self._results.path):
             self._point = find_point(self._results.path, self._settings)
         if self._point is None:
             return None
         self.begun_at = len(self._point.rows)
-        return go_on(self._point, self._results, self._reader, self._tracker)
+        return continue_run(self._point, self._results, self._reader, self._tracker)
 
     def frames(self) -> Iterator[Frame]:
-        """Those that are not done yet."""
-        return frames_left(self._point, self._results, self._reader)
+        """The frames that are not finished yet."""
+        return remaining_frames(self._point, self._results, self._reader)
 
     def offer(self, index: int, state: TrackerState) -> None:
         """The state after a frame whose results are written. Raises OutputError."""
         self._checkpoints.offer(index, state)
 
     def save(self) -> None:
-        """Write down the state that was offered last. Raises OutputError."""
+        """Save the state that was offered last. Raises OutputError."""
         self._checkpoints.flush()
 
 
-def find_point(folder: Path, settings: Mapping[str, Any]) -> Point | None:
-    """Where the unfinished run in ``folder`` stands. Nothing is changed.
+def find_point(folder: Path, settings: Mapping[str, Any]) -> ResumePoint | None:
+    """Where the unfinished run in ``folder`` can be resumed. Nothing is changed.
 
     Returns:
-        None when it was killed before a state was saved.
+        None if it was killed before a state was saved.
 
     Raises:
-        OutputError: it has other settings, or something that is needed is damaged; says what.
+        OutputError: it has other settings, or something that is needed is damaged; the message says what.
     """
     work = WorkFolder(folder)
     run, lines = work.read()
@@ -116,40 +117,44 @@ def find_point(folder: Path, settings: Mapping[str, Any]) -> Point | None:
     line, state = found
     count = line.facts["index"] + 1
     rows = {line.facts["index"]: Row.from_dict(line.facts) for line in lines if line.kind == ROW}
-    point = Point(tuple(rows[index] for index in range(count)), state, line.end, run["environment"])
+    point = ResumePoint(tuple(rows[index] for index in range(count)), state, line.end, run["environment"])
     _check_files(folder, point.rows)
     return point
 
 
-def go_on(point: Point, results: ResultFolder, reader: VideoReader, tracker: Tracker) -> TrackerState:
-    """Take up a run at ``point``: its results so far, and the tracker's state on the tracker's device."""
+def continue_run(
+    point: ResumePoint, results: ResultFolder, reader: VideoReader, tracker: Tracker
+) -> TrackerState:
+    """Continue a run at ``point``: takes up its results so far; returns the state on the tracker's device."""
     WorkFolder(results.path).journal.cut(point.end)
     results.go_on(point.rows, reader.size)
     was, now = point.environment, environment_of(tracker)
     if was != now:
         results.notices.append(
             f"from frame {len(point.rows)} on computed with {differences(was, now)}: pixels may differ from those "
-            "of a run in one go"
+            "of an undisturbed run"
         )
     return point.state.to(tracker.device)
 
 
-def frames_left(point: Point | None, results: ResultFolder, reader: VideoReader) -> Iterator[Frame]:
-    """The frames that are not done yet; how reading failed goes into the results with them."""
+def remaining_frames(
+    point: ResumePoint | None, results: ResultFolder, reader: VideoReader
+) -> Iterator[Frame]:
+    """The frames that are not finished yet; the failures of reading them go into the results."""
     done = len(point.rows) if point else 0
-    told = 0
+    known = 0
     for frame in reader.frames_from(_first_needed(point.rows) if point else 0):
-        news, told = reader.failures[told:], len(reader.failures)
-        if frame.index < done:  # its failures are known
+        new, known = reader.failures[known:], len(reader.failures)
+        if frame.index < done:  # its failures are in the results already
             results.see_again(frame)
             continue
-        results.failures.extend(news)
+        results.failures.extend(new)
         yield frame
-    results.failures.extend(reader.failures[told:])
+    results.failures.extend(reader.failures[known:])
 
 
 def _first_needed(rows: tuple[Row, ...]) -> int:
-    """The frame to read from: in the overlay's open piece, at most the last one done, and one with a picture."""
+    """The frame to read from: at most the last finished one, within the open piece of the overlay, with a picture."""
     last = rows[-1]
     index = min(last.index, last.overlay.frames if last.overlay else last.index)
     while not rows[index].decoded:  # it repeats the picture before
@@ -167,7 +172,7 @@ def _check_files(folder: Path, rows: tuple[Row, ...]) -> None:
 
 
 def _check_sum(path: Path, size: int, expected: int) -> None:
-    """That the first ``size`` bytes of a file are as they were written."""
+    """Checks that the first ``size`` bytes of a file are as they were written."""
     found, left = 0, size
     try:
         with path.open("rb") as file:

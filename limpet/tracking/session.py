@@ -1,4 +1,7 @@
-"""From the first frame of a video to its last, or from where an earlier run had come to."""
+"""Tracks a video frame by frame: from its first frame, or from where an earlier run stopped, to its end or a limit.
+
+The results of one frame are written while the next one is tracked.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ OnFrame = Callable[[int, int | None], None]
 
 
 class Session:
-    """One call of ``track``, whose results are being written.
+    """One call of ``track``.
 
-    While it goes on it writes down what is needed to go on after it was killed, unless it reads a stream or its
-    tracker's states cannot be written down.
+    Unless it reads a stream, or the states of its tracker cannot be saved, it also saves what is needed to resume after
+    it was killed.
 
     Args:
-        settings: of the run; it is resumed only with the same.
+        settings: of the run; it can be resumed only with the same.
 
     Attributes:
-        begun_at: how many frames an earlier run had done.
+        begun_at: how many frames an earlier run had finished.
     """
 
     def __init__(
@@ -46,17 +49,17 @@ class Session:
         self._kept: ResumableRun | None = None
         self._state: Any = None
         self.begun_at = 0
-        self._told = 0  # frames that on_frame has heard of
+        self._reported = 0  # frames that on_frame was called for
         if tracker.resumable and can_read_again(reader):
             from limpet.tracking.resume import ResumableRun  # brings torch along; exported trackers have none
 
             self._kept = ResumableRun(reader, results, tracker, settings)  # type: ignore[arg-type]
 
     def resume(self) -> None:
-        """Take up the run in the folder of results, if there is one that has come anywhere.
+        """Take up the run in the result folder, if there is one that has saved a state.
 
         Raises:
-            OutputError: it has other settings, or is damaged; says what. Nothing is changed then.
+            OutputError: it has other settings, or is damaged; the message says what. Nothing is changed then.
         """
         if self._kept is not None:
             self._state = self._kept.resume()
@@ -65,26 +68,26 @@ class Session:
     def work(
         self, first_mask: Mask, later: Mapping[int, Mask], limit: Limit, on_frame: OnFrame | None
     ) -> tuple[int, ...]:
-        """Follow the objects to the end, or to the limit; returns the ids that were followed."""
+        """Track the objects to the end of the video or to the limit; returns the ids that were tracked."""
         reader, results = self._reader, self._results
-        self._told = results.frames_written
+        self._reported = results.frames_written
         ids: tuple[int, ...] = self._state.object_ids if self._state else ()
         all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
         steps = follow(reader, first_mask, self._tracker, later, self._frames(), self._state)
         try:
             with interrupt_ends_stream(reader, results), WriteBehind() as behind:
                 for frame, labels, now in () if all_done else limit.until(steps):
-                    behind.wait()  # nothing of this frame is written before the one before it has been told
-                    self._tell(on_frame, limit)
+                    behind.wait()  # nothing of this frame is written before the previous one was reported
+                    self._report(on_frame, limit)
                     behind.put(self._write, frame, labels, now, results.told_so_far())
                     ids = now.object_ids
                     if reader.live:  # the next frame may be long in coming, or never come
                         behind.wait()
-                        self._tell(on_frame, limit)
+                        self._report(on_frame, limit)
                 behind.wait()
-                self._tell(on_frame, limit)
+                self._report(on_frame, limit)
         except BaseException:
-            with suppress(OutputError):  # what went wrong first is what to tell
+            with suppress(OutputError):  # the first error is the one to report
                 self._save()
             raise
         self._save()
@@ -95,11 +98,11 @@ class Session:
         if self._kept is not None:
             self._kept.offer(frame.index, now)
 
-    def _tell(self, on_frame: OnFrame | None, limit: Limit) -> None:
+    def _report(self, on_frame: OnFrame | None, limit: Limit) -> None:
         written = self._results.frames_written
-        if on_frame is not None and written > self._told:
+        if on_frame is not None and written > self._reported:
             on_frame(written, limit.expected(self._reader.frame_count))
-        self._told = written
+        self._reported = written
 
     def _frames(self) -> Iterable[Frame]:
         if self._kept is not None:
@@ -125,11 +128,13 @@ def follow(
     A frame that cannot be decoded repeats the mask before it, and the state stays as it was.
 
     Args:
-        frames: which frames of the reader; all, unless given.
-        state: after the frame before these; None where they begin with the first of the video.
+        first_mask: uint8 (H, W), of the first frame.
+        later: masks to add at later frames, by index.
+        frames: the frames to track; None takes all of the reader.
+        state: after the frame before them; None if they begin with the first frame of the video.
 
     Raises:
-        VideoError: the very first frame cannot be decoded, so that its mask shows nothing.
+        VideoError: the first frame cannot be decoded, so that its mask belongs to no picture.
     """
     labels = first_mask if state is None else state.mask_array()
     for frame in reader if frames is None else frames:
@@ -137,7 +142,7 @@ def follow(
             if state is None:
                 raise VideoError(
                     f"the first frame of {reader.name} cannot be decoded, and the mask belongs to it; "
-                    f"cut the video to begin at a whole frame, and draw the mask there"
+                    f"cut the video so that it begins with an intact frame, and draw the mask there"
                 )
             yield frame, labels, state
             continue
@@ -152,10 +157,10 @@ def follow(
 
 
 class WriteBehind:
-    """One job at a time, in a thread of its own. Use it in ``with``: on leaving, the last job is done.
+    """Runs one job at a time in a thread of its own. Use it in ``with``: leaving waits for the last job.
 
-    A job that fails raises its error at the next ``put`` or ``wait``, or on leaving; where something else has gone
-    wrong before, that is told instead.
+    The error of a job that fails is raised by the next ``put`` or ``wait``, or on leaving, unless another error is
+    already being raised.
     """
 
     def __init__(self) -> None:
@@ -163,12 +168,12 @@ class WriteBehind:
         self._job: Future[None] | None = None
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Begin ``job(*arguments)``, once the job before is done."""
+        """Start ``job(*arguments)`` as soon as the previous job is done."""
         self.wait()
         self._job = self._thread.submit(job, *arguments)
 
     def wait(self) -> None:
-        """Until the job is done that was put last."""
+        """Wait until the last job is done."""
         job, self._job = self._job, None
         if job is not None:
             job.result()
@@ -189,10 +194,10 @@ Step = tuple[Frame, Mask, AnyState]
 
 @dataclass(frozen=True)
 class Limit:
-    """Where to end: after so many frames, or before the first frame later than so many seconds; None: at the end.
+    """Where to stop: after ``max_frames`` frames, or before the first frame after ``max_seconds``; None: at the end.
 
     Raises:
-        VideoError: not even one frame is wanted.
+        VideoError: the limit leaves no frame.
     """
 
     max_frames: int | None = None
@@ -202,10 +207,13 @@ class Limit:
         if (self.max_frames is not None and self.max_frames < 1) or (
             self.max_seconds is not None and not self.max_seconds >= 0
         ):
-            raise VideoError("a video is followed for at least 1 frame and 0 seconds")
+            raise VideoError(
+                f"max_frames is {self.max_frames} and max_seconds is {self.max_seconds}; expected at least 1 frame and "
+                "0 seconds, or None"
+            )
 
     def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:
-        """The steps that are wanted; after the last frame that may be it waits for no other."""
+        """The steps within the limit. It does not wait for another frame after the last one."""
         for step in steps:
             if self.max_seconds is not None and step[0].time > self.max_seconds:
                 return
@@ -214,16 +222,16 @@ class Limit:
                 return
 
     def expected(self, frame_count: int | None) -> int | None:
-        """How many frames to expect of a video that has so many."""
+        """How many frames to expect of a video with ``frame_count`` frames."""
         counts = [count for count in (frame_count, self.max_frames) if count is not None]
         return min(counts, default=None)
 
 
 @contextmanager
 def interrupt_ends_stream(reader: VideoReader, results: ResultFolder) -> Iterator[None]:
-    """A live source has no end of its own: a KeyboardInterrupt after the first frame is one, and no error.
+    """A live source has no end, so that a KeyboardInterrupt after the first frame ends it and is not an error.
 
-    For any stream the account of what was dropped goes into the results, however it ends.
+    For every stream, what was dropped is recorded in the results, however the run ends.
     """
     try:
         yield

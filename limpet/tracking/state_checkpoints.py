@@ -1,8 +1,8 @@
-"""Tracker states on the disk, from which a killed run goes on. Written about once a second, at little cost.
+"""Tracker states on the disk, from which a killed run is resumed. Written about once a second, at little cost.
 
-A frame in the long-term memory never changes, so that each goes into a file of its own, once. What is written again and
-again is the short-term memory and the mask. The journal says which files make a state, with their check sums; a state
-counts once that line is there.
+A frame in the long-term memory never changes, so that each is written once, into a file of its own. Only the short-term
+memory and the mask are written every time. The journal lists the files of a state with their check sums; a state is
+valid once that line is there.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from limpet.state import GroupState, LayerMemory, Memory, TrackerState
 from limpet.tensor_files import read_tensors
 
 STATE = "state"
-"""Kind of the journal's lines about states."""
+"""Kind of the journal's lines that list the files of a state."""
 INTERVAL = 0.5
 """Seconds of work between two states."""
 LARGEST_SHARE = 0.05
-"""Of all time, what writing states may take; where it would be more, they are written less often.
+"""Largest share of the run time for writing states; where writing takes longer, states are written less often.
 
-What counts is time of the processor: on a busy machine everything waits, which is no reason to lose more.
+Processor time is what counts: on a busy machine everything takes longer, and states should not become rarer for it.
 """
 _GENERATIONS = 2
 

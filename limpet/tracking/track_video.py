@@ -1,4 +1,4 @@
-"""``limpet.track``: a whole video from its first mask to a folder of results, one frame in memory at a time."""
+"""``limpet.track``: from a video and its first mask to a folder of results, with one frame in memory at a time."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from limpet.video.video_reader import VideoReader
 class TrackResult:
     """What ``track`` did.
 
-    folder: where the masks, the overlay and the report are.
-    frames: how many frames were written, and frames_per_second of reading, tracking and writing together.
-    object_ids: all ids that were followed.
-    failures: frames that could not be decoded, one sentence each; notices: what else to know.
-    problems: those of both that leave a part undone: the video was cut off, a mask came for no frame.
-    begun_at: how many frames an earlier run, which was resumed, had done.
+    folder: with the masks, the overlay and the report.
+    frames: how many frames were written. frames_per_second: of reading, tracking and writing together.
+    object_ids: all ids that were tracked.
+    failures: frames that could not be decoded, one sentence each. notices: what else to know.
+    problems: those of both that leave a part of the task undone: the video was cut off, or a mask belongs to no frame.
+    begun_at: how many frames an earlier run, which was resumed, had finished.
     was_complete: whether there was nothing left to resume, so that nothing was done.
-    look_first: where a person should look first, a sentence each, the worst first; see docs/confidence.md.
-    stream: of a stream, what was dropped and how late results were.
+    look_first: where a person should look first, one sentence each, the worst first; see docs/confidence.md.
+    stream: for a stream, what was dropped and how late results were.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class TrackResult:
 
 
 def default_tracker() -> AnyTracker[Any]:
-    """What ``limpet.load`` gives without arguments. It brings torch along, which not every tracker needs."""
+    """What ``limpet.load`` returns without arguments. It imports torch, which not every tracker needs."""
     from limpet.tracking.load import load
 
     return load()
@@ -78,30 +78,39 @@ def track(
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
 ) -> TrackResult:
-    """Follow the objects of a mask through a video.
+    """Track the objects of a mask through a video.
 
     Args:
         video: a file, a folder of images or a numbered pattern; or a stream (docs/streams.md): ``camera:0``, an
             address such as ``rtsp://…``, ``-`` for standard input, a named pipe.
         mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept.
         out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
-        tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one; it is called once
-            the input is known to be good. The default loads the default model.
+        tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one, which is called once
+            the input has been checked. The default loads the default model.
         add: masks at later frames, by index: new ids are new objects, known ids are corrected.
         overwrite: replace an earlier result in ``out``.
-        resume: go on with a run in ``out`` that was stopped or killed; the result is the same, byte for byte, as
-            that of a run in one go. Where ``out`` is empty or absent, begin; where it is complete, do nothing.
+        resume: continue a run in ``out`` that was stopped or killed; the result is the same, byte for byte, as that of
+            an undisturbed run. If ``out`` is empty or absent, the run begins; if it is complete, nothing is done.
         resize_mask: fit masks of another size to the frames instead of refusing them.
         overlay: write overlay.mp4.
-        live: of a stream, "drop" (the newest frame wins) or "block" (all are tracked, the source waits). The default is
-            drop for cameras and for addresses that send at their own pace. A live source has no end of its own: a
+        live: for a stream, "drop" (only the newest frame is tracked) or "block" (all are tracked, the source waits).
+            The default is drop for cameras and for addresses that send at their own pace. A live source has no end: a
             KeyboardInterrupt after the first frame ends it, and the result is complete.
-        max_frames, max_seconds: end after so many frames, or before the first frame later than that.
-        on_frame: called after each frame with the frames done and, if known, the frames to come in all.
-        on_wait: called now and then while no frame of a stream comes, so that it can raise a KeyboardInterrupt.
+        max_frames, max_seconds: stop after this many frames, or before the first frame after this time.
+        on_frame: called after each frame with the number of frames done and, if known, of all frames.
+        on_wait: called regularly while no frame of a stream arrives, so that it can raise a KeyboardInterrupt.
 
     Raises:
-        VideoError, MaskError, OutputError, WeightsError: each says what to do. What was written stays valid.
+        VideoError, MaskError, OutputError, WeightsError: each message says what to do. What was written stays valid.
+
+    >>> import tempfile
+    >>> import limpet
+    >>> from limpet.demo.demo_clip import demo_video, first_mask
+    >>> result = limpet.track(demo_video(), first_mask(), tempfile.mkdtemp(), max_frames=2)
+    >>> result.frames, result.object_ids
+    (2, (1, 2, 3))
+    >>> sorted(path.name for path in result.folder.iterdir())
+    ['masks', 'overlay.mp4', 'report.html', 'report.json', 'report.png']
     """
     if overwrite and resume:
         raise OutputError(
@@ -165,7 +174,7 @@ def track(
 
 
 def _was_complete(folder: Path, report: Mapping[str, Any], settings: Mapping[str, Any]) -> TrackResult:
-    """The result of a run that ended before; what it left in a hurry is removed."""
+    """The result of a run that is complete; files that it did not get to remove are removed."""
     check_same({**report, **report["info"]}, settings, folder)
     WorkFolder(folder).remove()
     ids = tuple(item["id"] for item in report["objects"])
@@ -186,7 +195,7 @@ def _later_masks(
 ) -> dict[int, Mask]:
     found: dict[int, Mask] = {}
     for index, given in add.items():
-        # The length of a video file is an estimate: only at its end is it known which masks came for no frame.
+        # The length of a video file is an estimate: which masks belong to no frame is known at its end only.
         known = reader.frame_count if isinstance(reader, ImageReader) else None
         if index < 0 or (known is not None and index >= known):
             frames = f"{known} frames, 0 to {known - 1}" if known else "frames from 0 on"

@@ -101,7 +101,7 @@ def test_mistakes_are_one_sentence_in_the_words_of_the_command_line(job: Path, t
     assert "expected ID=NAME, for instance 3=cat" in error("add", job, 2, tmp_path / "a.png", "--name", "cat")
     assert "give only one of --forwards" in error("propagate", job, "--forwards", 0, "--backwards", 0)
     assert "--to needs --forwards or --backwards" in error("propagate", job, "--to", 4)
-    assert "frame 4 is no key frame" in error("propagate", job, "--forwards", 4)
+    assert "frame 4 is not a key frame" in error("propagate", job, "--forwards", 4)
     assert "make one with: limpet project new" in error("status", tmp_path / "nothing")
     assert content(job) == before
     run("lock", job, 0)

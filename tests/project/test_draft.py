@@ -126,9 +126,9 @@ def test_a_locked_frame_takes_no_mask(project: Project) -> None:
 
 def test_only_frames_with_a_mask_can_be_locked(project: Project) -> None:
     project.add(2, box(1, 2))
-    with pytest.raises(ProjectError, match="frame 3 has no mask that could be locked"):
+    with pytest.raises(ProjectError, match="frame 3 has no mask to lock"):
         project.lock(2, 4)
-    with pytest.raises(ProjectError, match="frames 4 to 2 are no span"):
+    with pytest.raises(ProjectError, match="frames 4 to 2 are not a span"):
         project.lock(4, 2)
     project.lock(2)
     with pytest.raises(ProjectError, match="frame 2 is already locked"):
@@ -184,7 +184,7 @@ def test_a_new_edit_forgets_what_was_undone(project: Project) -> None:
     project.correct(0, box(1, 3))
     assert project.undo().what == "object 1 at frame 0"
     project.correct(0, box(1, 4))
-    with pytest.raises(ProjectError, match="there is nothing to redo; a new edit forgets"):
+    with pytest.raises(ProjectError, match="there is nothing to redo; a new edit discards"):
         project.redo()
     assert [edit.number for edit in project.edits] == [1, 3], "numbers are never used twice"
 
@@ -199,7 +199,7 @@ def test_ids_that_do_not_fit_are_named(project: Project) -> None:
         project.correct(0, box(3, 2))
     project.add(0, box(1, 2))
     with pytest.raises(
-        ProjectError, match="object 1 is in the project already; give the new object another id"
+        ProjectError, match="object 1 is already in the project; give the new object another id"
     ):
         project.add(4, box(1, 2))
     with pytest.raises(ProjectError, match="there is no object 9 in the project"):
@@ -212,7 +212,7 @@ def test_masks_that_do_not_fit_are_refused_and_nothing_is_written(project: Proje
         project.add(0, np.ones((3, 3), np.uint8))
     with pytest.raises(MaskError, match="holds no object"):
         project.add(0, np.zeros(SIZE, np.uint8))
-    with pytest.raises(VideoError, match="the video has no frame 10: it has 10, from 0 on"):
+    with pytest.raises(VideoError, match="the video has no frame 10: it has 10 frames, counted from 0"):
         project.add(10, box(1, 2))
     with pytest.raises(VideoError, match="no frame -1"):
         project.add(-1, box(1, 2))

@@ -95,7 +95,7 @@ def test_another_video_in_its_place_is_noticed(filled: Project, tmp_path: Path, 
     shutil.rmtree(video)
     make_video(video, count=COUNT - 1)
     with pytest.raises(
-        VideoError, match=r"clip is not the video the project was made with \(\d+ bytes, it had \d+\)"
+        VideoError, match=r"clip is not the video the project was made with \(\d+ bytes instead of \d+\)"
     ):
         filled.propagate(Repeats())
     with pytest.raises(VideoError, match="its masks would not fit"):
@@ -114,7 +114,7 @@ def test_a_folder_from_a_newer_version_can_be_read(filled: Project) -> None:
     ("entries", "message"),
     [
         ({"position": 7}, "position is 7, but there are 3 edits"),
-        ({"next": 2}, "the numbers of base, edits and next do not rise: [0, 1, 2, 3, 2]"),
+        ({"next": 2}, "the numbers of base, edits and next are not in ascending order: [0, 1, 2, 3, 2]"),
         ({"video": {}}, "it lacks the entry 'size'"),
         ({"edits": 5}, "unexpected content"),
         ({"format": "other"}, 'it lacks "format": "limpet-project"'),
@@ -132,7 +132,7 @@ def test_a_head_edited_by_hand_is_named_and_the_newest_snapshot_shown(
 def test_a_head_cut_off_in_the_middle(filled: Project) -> None:
     path = filled.path / "project.json"
     path.write_bytes(path.read_bytes()[:100])
-    assert refused(filled.path, "project.json cannot be understood").mask(0) is not None
+    assert refused(filled.path, "project.json is not valid").mask(0) is not None
 
 
 def test_a_note_added_by_hand_survives_edits(filled: Project) -> None:
@@ -144,14 +144,14 @@ def test_a_note_added_by_hand_survives_edits(filled: Project) -> None:
 
 def test_a_missing_snapshot_shows_the_one_before(filled: Project) -> None:
     (filled.path / "history" / "00003.json").unlink()
-    opened = refused(filled.path, "00003.json is missing: the folder was copied in part; copy it again")
+    opened = refused(filled.path, "00003.json is missing: the folder was copied incompletely; copy it again")
     assert np.array_equal(opened.mask(5), boxes((1, 2), (2, 9)))
 
 
 def test_a_damaged_snapshot_is_named(filled: Project) -> None:
     path = filled.path / "history" / "00003.json"
     path.write_text(path.read_text().replace('"1": "left"', '"300": "left"'))
-    refused(filled.path, "00003.json cannot be understood: object id 300 is not between 1 and 255")
+    refused(filled.path, "00003.json is not valid: object id 300 is not between 1 and 255")
 
 
 def test_a_missing_page_leaves_its_frames_unreadable(filled: Project) -> None:
@@ -175,7 +175,7 @@ def test_a_damaged_mask_is_not_taken_for_a_result(filled: Project) -> None:
     digest = json.loads(next((filled.path / "pages").rglob("*.json")).read_text())["0"]["mask"]
     path = filled.path / "masks" / digest[:2] / f"{digest}.png"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ProjectError, match="is damaged or was edited: its bytes are not those of its name"):
+    with pytest.raises(ProjectError, match="is damaged or was edited: its sha256 differs from its name"):
         Project.open(filled.path).mask(0)
 
 
@@ -273,5 +273,5 @@ def test_tidy_forgets_old_edits_when_told(filled: Project) -> None:
     with pytest.raises(ProjectError, match="nothing to undo"):
         opened.undo()
     assert opened.redo().kind == "correct"
-    with pytest.raises(ProjectError, match="cannot keep -1 edits"):
+    with pytest.raises(ProjectError, match="keep is -1; expected 0 or more"):
         opened.tidy(keep=-1)

@@ -145,7 +145,7 @@ def test_a_project_of_a_video_file_learns_its_length(clip: Path, tmp_path: Path)
     project.propagate_backwards(Repeats(), 12, 8)
     project.propagate(Repeats())
     assert [frame for frame, status in project.statuses() if status != "empty"] == list(range(8, 20))
-    with pytest.raises(VideoError, match="the video has no frame 20: it has 20, from 0 on"):
+    with pytest.raises(VideoError, match="the video has no frame 20: it has 20 frames, counted from 0"):
         Project.open(project.path).correct(20, mask)
 
 

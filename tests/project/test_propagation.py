@@ -113,7 +113,7 @@ def test_locked_frames_keep_their_bytes_and_act_as_key_frames(project: Project) 
     assert np.array_equal(project.mask(5), box(1, 8)), "the locked frame before it says so"
     assert np.array_equal(project.mask(8), box(1, 2)), "and so does the one after"
     assert {4, 6, 7} <= set(tracker.added)
-    with pytest.raises(ProjectError, match="frame 3 is no key frame, so nobody said what is right there"):
+    with pytest.raises(ProjectError, match="frame 3 is not a key frame and has no given mask"):
         project.propagate_forwards(tracker, 3)
     project.propagate_between(tracker, 4, 6)
 
@@ -165,7 +165,7 @@ def test_an_object_erased_in_a_key_frame_may_come_back_and_the_tracker_knows_it(
 def test_a_key_frame_where_nothing_is_to_be_seen_needs_a_reference(project: Project) -> None:
     project.add(4, box(1, 2))
     project.correct(4, None)
-    with pytest.raises(ProjectError, match="frame 4 shows no object, so there is nothing to follow"):
+    with pytest.raises(ProjectError, match="frame 4 shows no object, so that there is nothing to propagate"):
         project.propagate_forwards(Repeats(), 4)
     assert len(project.edits) == 2
 
@@ -186,7 +186,7 @@ def test_a_propagation_that_is_stopped_keeps_what_it_did_as_one_edit(project: Pr
     project.add(0, box(1, 2))
     with pytest.raises(KeyboardInterrupt) as stopped:
         project.propagate(Repeats(fail_at=5, error=KeyboardInterrupt()))
-    assert stopped.value.__notes__ == ["4 frames are kept as one edit; go on with propagate, or undo it"]
+    assert stopped.value.__notes__ == ["4 frames are kept as one edit; continue with propagate, or undo it"]
     opened = Project.open(project.path)
     assert not opened.edits[-1].complete
     assert [status for _, status in opened.statuses()] == ["corrected", *["propagated"] * 4, *["empty"] * 5]
