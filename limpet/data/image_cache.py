@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from PIL import Image
 
 from limpet.core.errors import MaskError
 from limpet.core.masks import read_annotation
+
+_log = logging.getLogger(__name__)
 
 
 class UnreadableImageError(Exception):
@@ -77,6 +80,7 @@ class ImageCache:
             line = f"{image.parent.name}/{image.name}: {error}"
             if line not in self.skipped:
                 self.skipped.append(line)
+                _log.warning("skipped %s", line)  # also from worker processes, whose lists nobody reads
             return None
         self.nbytes += found.nbytes
         return found

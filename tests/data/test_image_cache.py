@@ -32,7 +32,9 @@ def test_each_picture_is_decoded_once(stills_root: Path) -> None:
     assert cache.load(image, mask) is first
 
 
-def test_a_damaged_picture_is_counted_once_and_named(stills_root: Path) -> None:
+def test_a_damaged_image_is_counted_once_and_named(
+    stills_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     image, mask = stills_root / "images" / "horse_b.jpg", stills_root / "masks" / "horse_b.png"
     image.write_bytes(image.read_bytes()[:700])  # the header is fine, the pixels are cut off
     cache = ImageCache(long_side=480)
@@ -40,6 +42,7 @@ def test_a_damaged_picture_is_counted_once_and_named(stills_root: Path) -> None:
         with pytest.raises(UnreadableImageError):
             cache.load(image, mask)
     assert len(cache.skipped) == 1 and cache.skipped[0].startswith("images/horse_b.jpg: ")
+    assert caplog.messages == [f"skipped {cache.skipped[0]}"]
 
 
 def test_beyond_its_limit_the_cache_lets_go_of_what_was_asked_for_longest_ago(stills_root: Path) -> None:
