@@ -5,11 +5,12 @@ found when the other outline comes within a small radius of it; F is the harmoni
 (Perazzi et al., CVPR 2016, section 4; Pont-Tuset et al., 2017). The numbers equal those of the official
 DAVIS-2017 evaluation.
 
-F is the slow one: it grows both outlines by a disk. Two facts make it several times faster, same result:
+F takes most of the time, because both outlines are dilated by a disk. It is several times faster here, with the same
+result, for two reasons:
 
-- outlines lie inside the bounding box of the two masks, so only that part of the frame is looked at;
-- an outline is a long row of bits, and Python's integers shift and join thousands of those at once: shifting
-  by one moves it a pixel aside, by the length of a row a pixel up or down.
+- outlines lie inside the bounding box of the two masks, so only that part of the frame is processed;
+- an outline is stored as the bits of one integer, and Python shifts and joins thousands of bits at once: a shift by one
+  moves the outline by a pixel to the side, a shift by the length of a row by a pixel up or down.
 
 Shapes: H W pixels.
 """
@@ -59,6 +60,12 @@ def region_similarity(
 
     Raises:
         MaskError: when the sizes differ.
+
+    >>> truth = np.array([[1, 1, 0, 0]], bool)
+    >>> region_similarity(truth, np.array([[0, 1, 1, 0]], bool))
+    0.3333333333333333
+    >>> region_similarity(truth, np.array([[0, 1, 1, 0]], bool), void=np.array([[0, 0, 1, 0]], bool))
+    0.5
     """
     a, b = _as_bytes(truth, prediction, void)
     union = cv2.countNonZero(cv2.bitwise_or(a, b))
@@ -85,6 +92,13 @@ def boundary_accuracy(
 
     Raises:
         MaskError: when the sizes differ or the tolerance is negative.
+
+    >>> truth = np.zeros((40, 40), bool)
+    >>> truth[10:20, 10:20] = True
+    >>> boundary_accuracy(truth, np.roll(truth, 1, axis=1), tolerance=1)
+    1.0
+    >>> boundary_accuracy(truth, np.zeros_like(truth))
+    0.0
     """
     a, b = _as_bytes(truth, prediction, void)
     radius = boundary_radius(a.shape, tolerance)
@@ -150,6 +164,9 @@ def measure_stats(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats
 
     Raises:
         ValueError: when there are no values.
+
+    >>> measure_stats([1.0, 0.75, 0.5, 0.25])
+    MeasureStats(mean=0.625, recall=0.5, decay=0.5)
     """
     series = np.asarray(values, dtype=np.float64)
     if not series.size:

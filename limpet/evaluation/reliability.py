@@ -61,6 +61,10 @@ def fit_platt_scaling(log_odds: ArrayLike, quality: ArrayLike, weights: ArrayLik
 
     Raises:
         DataError: there is nothing to fit: too few masks, all alike, or higher confidences go with worse masks.
+
+    >>> slope, offset = fit_platt_scaling([-2.0, 0.0, 2.0], [0.1, 0.5, 0.9], [1.0, 1.0, 1.0])
+    >>> round(slope, 2), round(abs(offset), 2)
+    (1.1, 0.0)
     """
     x, y, w = (np.asarray(values, np.float64) for values in (log_odds, quality, weights))
     if len(x) < 2 or np.ptp(x) < _EPSILON or np.ptp(y) < _EPSILON:
@@ -111,6 +115,9 @@ def auroc(confidence: ArrayLike, bad: ArrayLike) -> float:
     """Area under the ROC curve: the probability that a bad mask has less confidence than a good one.
 
     Ties count half; NaN where all masks are bad or none is. confidence: (n,). bad: (n,) bool.
+
+    >>> auroc([0.9, 0.8, 0.8, 0.2], [False, False, True, True])
+    0.875
     """
     p, b = np.asarray(confidence, np.float64), np.asarray(bad, bool)
     if b.all() or not b.any():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from limpet.core.errors import MaskError
+from limpet.evaluation import metrics
 from limpet.evaluation.metrics import (
     boundary_accuracy,
     boundary_map,
@@ -126,7 +128,7 @@ def test_real_masks_equal_the_official_measures(golden: dict[str, Any], shared: 
             assert int(boundary_map(a.view(np.uint8)).sum()) == values["gt_boundary_pixels"][place]
 
 
-def test_statistics_equals_the_official_statistics(golden: dict[str, Any]) -> None:
+def test_statistics_equal_the_official_ones(golden: dict[str, Any]) -> None:
     for sequence in golden["sequences"].values():
         for values in sequence["objects"].values():
             for measure in "JF":
@@ -135,7 +137,9 @@ def test_statistics_equals_the_official_statistics(golden: dict[str, Any]) -> No
                 assert [found.mean, found.recall, found.decay] == pytest.approx(expected, abs=1e-9)
 
 
-def test_statistics_of_long_series_has_the_decay_that_the_official_tool_loses(golden: dict[str, Any]) -> None:
+def test_statistics_of_long_series_have_the_decay_that_the_official_tool_loses(
+    golden: dict[str, Any],
+) -> None:
     for length, expected in golden["db_statistics_series"]["values"].items():
         count = int(length)
         series = np.round(np.linspace(0.9, 0.2, count) + 0.05 * np.sin(np.arange(count)), 6)
@@ -182,3 +186,8 @@ def test_sizes_that_differ_are_named() -> None:
             measure(np.ones((4, 5), bool), np.ones((4, 6), bool))
     with pytest.raises(MaskError, match="void is 1x5"):
         region_similarity(np.ones((4, 5), bool), np.ones((4, 5), bool), np.ones((1, 5), bool))
+
+
+def test_the_examples_are_true() -> None:
+    outcome = doctest.testmod(metrics)
+    assert outcome.attempted and not outcome.failed

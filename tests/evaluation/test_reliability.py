@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
+from limpet.evaluation import reliability as reliability_module
 from limpet.evaluation.reliability import auroc, balanced, fit_platt_scaling, reliability
 
 
@@ -75,3 +77,8 @@ def test_auroc_against_all_pairs() -> None:
 def test_every_kind_counts_the_same() -> None:
     weights = balanced(["a", "b", "a", "a"])
     assert weights.tolist() == pytest.approx([2 / 3, 2, 2 / 3, 2 / 3])
+
+
+def test_the_examples_are_true() -> None:
+    outcome = doctest.testmod(reliability_module)
+    assert outcome.attempted and not outcome.failed
