@@ -17,7 +17,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from limpet.core.calibration import Calibration, log_odds
 from limpet.core.errors import DataError
@@ -147,10 +146,6 @@ def _spread(length: int, count: int) -> list[int]:
 def _load(video: VideoSequence, places: Sequence[int]) -> tuple[list[Image8], list[Image8]]:
     images, masks = [], []
     for place in places:
-        try:
-            with Image.open(video.frames[place]) as picture:
-                images.append(np.asarray(picture.convert("RGB"), np.uint8))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"cannot read the frame {video.frames[place]}: {error}") from error
+        images.append(video.frame(place))
         masks.append(read_annotation(video.masks[place]))
     return images, masks
