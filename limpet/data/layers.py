@@ -1,7 +1,8 @@
 """Layers of a synthetic clip: a scene at the bottom, and objects cut out of images and pasted on top, which move.
 
-Shapes: T frames; images uint8 (h, w, 3) RGB; masks uint8 (h, w); homographies float64 (3, 3) or (T, 3, 3), which map
-pixels (x, y, 1).
+Each layer has a height and width of its own, in pixels of its images; T is the number of frames of the clip. Images are
+uint8 (height, width, 3) RGB, masks uint8 (height, width). Homographies map pixels (x, y, 1): float64 (3, 3), or
+(T, 3, 3).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Layer:
     """One sheet of a clip: the scene at the bottom, or one object cut out and pasted on top.
 
     Args:
-        images: uint8 (h, w, 3) RGB, one for all T frames (a photo) or T (a video).
-        masks: uint8 (h, w), as many; in the scene the ids of the clip, in an object 1 where it is.
+        images: uint8 (height, width, 3) RGB, one for all T frames (a photo) or T (a video).
+        masks: uint8 (height, width), as many; in the scene the ids of the clip, in an object 1 where it is.
         homography: float64 (T, 3, 3), output pixels to pixels of this layer's images.
         bend: float32 (T, 2, n, n), smooth displacement (x, y) in pixels over the whole image, or None.
         label: id in the clip of a cut-out object (0: a distractor that is background); None for the scene.

@@ -1,4 +1,7 @@
-"""Renders a clip from its layers on the training device: warp, bend, cut and paste, motion blur."""
+"""Renders a clip from its layers on the training device: warp, bend, cut and paste, motion blur.
+
+Shapes: T frames, H W pixels of the clip; a layer has a height and width of its own.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def render(clip: RawClip, device: torch.device) -> tuple[torch.Tensor, torch.Ten
 
 
 def sampling_grid(layer: Layer, device: torch.device) -> torch.Tensor:
-    """Where each output pixel of the layer's window comes from: (T, h, w, 2) in [-1, 1] of its images.
+    """Where each output pixel of the layer's window comes from: (T, height, width, 2) in [-1, 1] of its images.
 
     The bend is looked up where the homography leads, so it belongs to the object and moves with it.
     """
@@ -39,7 +42,7 @@ def sampling_grid(layer: Layer, device: torch.device) -> torch.Tensor:
     ]  # (T, 3, 3, 1, 1)
     x = torch.arange(left, right, device=device, dtype=torch.float32).view(1, 1, -1)
     y = torch.arange(top, bottom, device=device, dtype=torch.float32).view(1, -1, 1)
-    u, v, w = ((m[:, 0] * x + (m[:, 1] * y + m[:, 2])) for m in matrix.unbind(1))  # each (T, h, w)
+    u, v, w = ((m[:, 0] * x + (m[:, 1] * y + m[:, 2])) for m in matrix.unbind(1))  # each (T, height, width)
     if np.abs(layer.homography[:, 2, :2]).max() > 1e-9:  # perspective
         w = w.clamp_(min=1e-3)
         u, v = u.div_(w), v.div_(w)
@@ -92,7 +95,10 @@ def _shrink_factor(layer: Layer) -> int:
 
 
 def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
-    """uint8 (h, w, C), one or T -> float32 (1 or T, C, h, w) in [0, 1]; what travels is bytes."""
+    """uint8 (height, width, C), one or T -> float32 (1 or T, C, height, width) in [0, 1].
+
+    Bytes are moved to the device and converted there.
+    """
     stack = np.stack(arrays)
     return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float().mul_(1.0 / 255.0)
 
