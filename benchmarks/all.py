@@ -1,14 +1,14 @@
-"""Measures every figure of docs/benchmarks.md again, and makes the page of them: make benchmarks.
+"""Measures every figure of docs/benchmarks.md again, and makes the page from them; make benchmarks calls it.
 
     python benchmarks/all.py                            # about twenty minutes on two cores that do nothing else
-    python benchmarks/all.py --only deaot-t-bf16        # those whose name holds this
+    python benchmarks/all.py --only deaot-t-bf16        # those whose name contains this
     python benchmarks/all.py --only-page                # tables and picture from the reports that are there
     python benchmarks/all.py --bundles DIR              # keep the exported trackers, and take those that are there
 
-Every measurement is a ``limpet bench`` of its own process, so that its peak of memory is its own. The reports lie in
+Every measurement is a ``limpet bench`` in a process of its own, so that its peak memory is its own. The reports are in
 docs/benchmarks/; those of the last time are kept in docs/benchmarks/earlier/ for the table of changes, unless other
-programs disturbed them. Exported trackers are made anew in a temporary folder, unless --bundles names one that stays.
-In int8 that takes minutes each, since they are compared with torch along a clip.
+programs disturbed them. Trackers are exported again into a temporary folder, unless --bundles names a folder to keep
+them in. In int8 each export takes minutes, since it is compared with torch along a clip.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--only", nargs="+", default=[""], metavar="WORD", help="measure those whose name holds a WORD"
+        "--only", nargs="+", default=[""], metavar="WORD", help="measure those whose name contains a WORD"
     )
     parser.add_argument("--only-page", action="store_true", help="measure nothing")
     parser.add_argument("--bundles", type=Path, metavar="DIR", help="folder of exported trackers")

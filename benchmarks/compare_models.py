@@ -1,10 +1,10 @@
-"""Two models side by side, frame by frame in turn, so that whatever else the machine does hits both alike.
+"""Which of two models is faster? They are timed frame by frame in turn, so that other programs slow down both alike.
 
     python benchmarks/compare_models.py deaot-t deaot-t-deformable
     python benchmarks/compare_models.py deaot-t deaot-t-deformable --precision fp32 --size 720 1280
 
-Random weights; the time of `Tracker.step` after a warm-up. For each pair of frames the ratio of their times is taken,
-and the median of the ratios is the figure: above 1 the second model is faster.
+The weights are random. What is timed is `Tracker.step`, after a warm-up. For each frame the time of the first model is
+divided by that of the second; the result is the median of these ratios: above 1 the second model is faster.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     kept = 1e3 * seconds[options.warm_up :]
     for name, column in zip(options.models, kept.T, strict=True):
         low, middle, high = np.percentile(column, (25, 50, 75))
-        print(f"{name:24} {middle:7.1f} ms a frame (quartiles {low:.1f} to {high:.1f})")
+        print(f"{name:24} {middle:7.1f} ms per frame (quartiles {low:.1f} to {high:.1f})")
     low, middle, high = np.percentile(kept[:, 0] / kept[:, 1], (25, 50, 75))
     print(f"{options.models[1]} is {middle:.2f} times as fast (quartiles {low:.2f} to {high:.2f})")
     if options.json:

@@ -4,11 +4,11 @@
     python benchmarks/distillation_losses.py --batches 2 --size 257 --rounds 9
     python benchmarks/distillation_losses.py --device cuda
 
-A crop of 465 pixels has 30 x 30 tokens. Maps of attention have as many queries; the student's keys are every token
-(g = 1) or a quarter of them (g = 2), the teacher's come from one frame or two. Scores are compared at full size, with
-four slots. Each row is one loss, forward and backward: milliseconds by the clock (median, fastest and slowest) and of
-CPU (median), and the most memory that was in use on top of the inputs. On the CPU that is resident memory, and known on
-Linux only. "cka, plain" is the definition left to autograd, all elements at once: what the written-out gradient saves.
+A crop of 465 pixels has 30 x 30 tokens. Attention maps have as many queries; the student's keys are every token
+(g = 1) or a quarter of them (g = 2), the teacher's come from one frame or from two. Logits are compared at full size,
+with four slots. Each row is one loss, forward and backward: milliseconds by the clock (median, fastest and slowest) and
+of CPU (median), and the peak memory on top of the inputs. On the CPU that is resident memory, which only Linux reports.
+"cka, plain" leaves the gradient of the definition to autograd, to show what the gradient that limpet writes out saves.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def reset_peak(device: str) -> None:
 
 
 def memory(device: str, field: str) -> float:
-    """MB in use now ("VmRSS") or the most since the reset ("VmHWM"); not a number where the system does not tell."""
+    """MB in use now ("VmRSS") or the most since the reset ("VmHWM"); NaN where the system does not report it."""
     if device.startswith("cuda"):
         peak = field == "VmHWM"
         found = torch.cuda.max_memory_allocated(device) if peak else torch.cuda.memory_allocated(device)

@@ -3,11 +3,12 @@
     python benchmarks/distillation_memory.py                                     # the paper's crop and batch, counted
     python benchmarks/distillation_memory.py --teacher deaot-l --size 257 --frames 3 --batches 1 2 --for-batch 2
 
-Counted are the most bytes of tensors that are alive at once: weights of both networks, their average, gradients, the
-optimizer's two moments and every intermediate result, under bf16 autocast as on a GPU. A step is run at two small
-batches; what a clip takes is their difference, so that the batch of the paper need not fit here. Kernels' own work
-space and the allocator's rounding come on top: expect 5 to 15 % more on a GPU. Seconds are CPU time of all threads,
-the least of a few rounds that take turns, so that other work on the machine matters little (set GOMP_SPINCOUNT=0).
+What is counted is the largest number of bytes in tensors that are alive at once: the weights of both networks, their
+average, gradients, the optimizer's two moments and every intermediate result, under bf16 autocast as on a GPU. A step
+is run with two small batches; the memory of one clip is their difference, so that the batch of the paper need not fit
+here. The kernels' own workspace and the allocator's rounding come on top: expect 5 to 15 % more on a GPU. Seconds are
+CPU time of all threads, the smallest of a few rounds, so that other work on the machine matters little (set
+GOMP_SPINCOUNT=0).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MOMENTS_AND_AVERAGE = 3  # AdamW's two and the averaged weights, beside weights 
 
 
 class Step(NamedTuple):
-    """Of one step: the most bytes alive, and CPU seconds."""
+    """The most bytes that were alive in one step, and its CPU seconds."""
 
     nbytes: int
     seconds: float
@@ -65,8 +66,10 @@ def main() -> None:
     parser.add_argument("--student", default="deaot-t-deformable")
     parser.add_argument("--size", type=int, default=465)
     parser.add_argument("--frames", type=int, default=5)
-    parser.add_argument("--batches", type=int, nargs=2, default=[1, 2], help="the two that are run")
-    parser.add_argument("--for-batch", type=int, default=16, help="the one that is reckoned")
+    parser.add_argument(
+        "--batches", type=int, nargs=2, default=[1, 2], help="the two batch sizes that are run"
+    )
+    parser.add_argument("--for-batch", type=int, default=16, help="the batch size that is computed from them")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--threads", type=int, default=2)

@@ -5,13 +5,13 @@
     python benchmarks/kill_and_resume.py --preload --frames 48 --jobs 8      # cheaper, for a busy machine
 
 Each moment is a run of its own: started, killed, and resumed with --resume until it ends; some are killed again while
-they resume. A third of the moments is spread over the whole time of a run, start-up too; a third comes a random
+they resume. A third of the moments is spread over the whole time of a run, with its start-up; a third comes a random
 time after a random frame; a third after the last frame, while the video and the report are written. Every other run has
-a growing memory and a mask at a later frame. "repeated" are frames done at the kill that no saved state knew of,
-and "lost" is the time since the last frame that one did (starting up is no work).
+a growing memory and a mask at a later frame. "repeated" counts the frames that were done before the kill, but are not
+in any saved state; "lost" is the time since the last frame that is in one (starting up does not count).
 
-Every run is a process of its own with an interpreter of its own; with --preload it is forked from one that has
-imported everything and done nothing else, which spares most of the time of a short run.
+Every run is a process of its own with an interpreter of its own. With --preload it is forked from a process that has
+imported everything and done nothing else, which saves most of the time of a short run.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def masks_in(folder: Path) -> int:
-    """Frames whose mask is there."""
+    """How many frames have a mask."""
     masks = folder / "masks"
     return sum(path.name[0] != "." for path in masks.iterdir()) if masks.is_dir() else 0
 
@@ -109,7 +109,7 @@ def limpet(arguments: list[str], log: Path) -> None:
 
 
 def undisturbed(context: BaseContext, command: tuple[str, ...], folder: Path) -> Task:
-    """Run it once in peace."""
+    """Run it once without killing it."""
     begin = time.monotonic()
     process, last, count = start(context, command, folder), begin, 0
     while process.is_alive():
@@ -123,7 +123,7 @@ def undisturbed(context: BaseContext, command: tuple[str, ...], folder: Path) ->
 
 
 def wait_for_moment(process: BaseProcess, folder: Path, task: Task, chance: random.Random) -> str:
-    """Wait until it is time to kill; says what for."""
+    """Wait until it is time to kill; returns in words what was waited for."""
     kind = chance.choice(("clock", "frame", "end"))
     if kind == "clock":
         delay, frame = chance.uniform(0, task.seconds), 0

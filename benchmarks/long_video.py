@@ -1,14 +1,14 @@
-"""Does a tracker with a long-term memory stay as small and as fast as it was, however long the video?
+"""Do memory and time per frame of a tracker with a long-term memory stay constant, however long the video is?
 
     python benchmarks/long_video.py                                             # deaot-l, bounded, 20,000 frames
     python benchmarks/long_video.py --frames 2000 --size 129 225 --threads 1
-    python benchmarks/long_video.py --memory official --frames 500              # what it grows to without a bound
+    python benchmarks/long_video.py --memory official --frames 500              # grows without a bound
 
-A made-up clip is tracked again and again. Prints resident memory and the mean time of a step for each twentieth of
-the frames, and at the end the growth of memory per 1,000 frames (after the first tenth, while buffers are made and the
-long-term memory fills), the times of the first and the last 1,000 frames, what the budget allowed and what was held.
-On a busy machine compare CPU times, not the clock.
-The weights are random unless --weights names some; they change which frames are kept, not how many.
+A synthetic clip is tracked again and again. Resident memory and the mean time of a step are printed for each twentieth
+of the frames. At the end follow the growth of memory per 1,000 frames (without the first tenth, in which buffers are
+made and the long-term memory fills), the times of the first and the last 1,000 frames, the budget, and what was held.
+On a busy machine compare CPU times, not the clock. The weights are random unless --weights names some; they change
+which frames are kept, not how many.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def make_tracker(options: argparse.Namespace) -> Tracker:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """A row for each part of the video: frames so far, RSS in MB, ms a frame by the clock and of CPU, bytes held."""
+    """A row for each part of the video: frames so far, RSS in MB, ms per frame by the clock and of CPU, bytes held."""
     clip, mask = synthetic_clip(tuple(options.size), options.objects, 64)
     tracker = make_tracker(options)
     state = tracker.start(clip[0], mask)
@@ -89,7 +89,7 @@ def summary(result: dict[str, Any], budget: float | None) -> str:
     lines = [
         f"{result['policy']}",
         f"RSS grows by {growth:.2f} MB per 1,000 frames (line through {len(settled)} rows)",
-        f"ms a frame: {first:.1f} in the first {result['span']} frames, {last:.1f} in the last; "
+        f"ms per frame: {first:.1f} in the first {result['span']} frames, {last:.1f} in the last; "
         f"CPU {first_cpu:.1f} and {last_cpu:.1f} ({100 * (last_cpu / first_cpu - 1):+.1f} %)",
         f"most held between frames: {result['most_held_mb']:.2f} MB"
         + (f" of {budget:g} MB" if budget else ""),
@@ -107,7 +107,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, default=3)
     parser.add_argument("--model", default="deaot-l")
     parser.add_argument("--memory", default="bounded", help="the name of a policy")
-    parser.add_argument("--budget", type=float, metavar="MB", help="limit on what is held between frames")
+    parser.add_argument("--budget", type=float, metavar="MB", help="limit on the memory held between frames")
     parser.add_argument("--weights", default="random", help='"random", "bundled" or a file')
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))

@@ -1,4 +1,4 @@
-"""How the time of a step grows with the number of objects: one pass of the encoder, one of the rest for each ten.
+"""How does the time of a step grow with the number of objects? The encoder runs once, the rest once for each ten.
 
     python benchmarks/many_objects.py                                  # deaot-t, 480x854, up to 64 objects
     python benchmarks/many_objects.py --json many.json --figure docs/pictures/many_objects.png
@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from machine import begin
 
 from limpet.bench.bench_clip import synthetic_clip
+from limpet.bench.stages import StageTimer, seconds
+from limpet.bench.torch_target import timed
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
@@ -30,21 +30,13 @@ WARM_UP = 3
 def measure(tracker: Tracker, size: tuple[int, int], objects: int, frames: int) -> tuple[float, float]:
     """Median milliseconds of a step, and of the encoder in it."""
     clip, mask = synthetic_clip(size, objects, frames + WARM_UP + 1)
-    encode, spent = tracker._encode, [0.0]
-
-    def timed(*arguments: Any) -> Any:
-        before = time.perf_counter()
-        features = encode(*arguments)
-        spent[0] = time.perf_counter() - before
-        return features
-
-    tracker._encode = timed  # type: ignore[method-assign]
-    state, steps = tracker.start(clip[0], mask), []
-    for frame in clip[1:]:
-        before = time.perf_counter()
-        _, state = tracker.step(frame, state)
-        steps.append((time.perf_counter() - before, spent[0]))
-    tracker._encode = encode  # type: ignore[method-assign]
+    state, steps, timer = tracker.start(clip[0], mask), [], StageTimer(seconds)
+    with timed(tracker, timer) as timed_tracker:
+        for frame in clip[1:]:
+            with timer.stage("rest"):
+                _, state = timed_tracker.step(frame, state)
+            spent = timer.take()
+            steps.append((sum(share[0] for share in spent.values()), spent["encoder"][0]))
     assert len(state.object_ids) == objects, "a disc is hidden behind others; make the frames larger"
     step, encoder = 1e3 * np.median(np.array(steps[WARM_UP:]), axis=0)
     return float(step), float(encoder)
@@ -66,7 +58,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         label="the rest",
         color="#ee9944",
     )
-    axis.set(xlabel="objects", ylabel="ms a frame")
+    axis.set(xlabel="objects", ylabel="ms per frame")
     axis.legend(frameon=False)
     figure.savefig(path, dpi=110)
 
@@ -88,7 +80,7 @@ def main() -> None:
     for objects in options.objects:
         step, encoder = measure(tracker, tuple(options.size), objects, options.frames)
         rows.append({"objects": objects, "groups": -(-objects // 10), "step": step, "encoder": encoder})
-        print(f"{objects:4d} objects  {step:8.1f} ms a frame, encoder {encoder:6.1f} ms", flush=True)
+        print(f"{objects:4d} objects  {step:8.1f} ms per frame, encoder {encoder:6.1f} ms", flush=True)
     one = next(row for row in rows if row["groups"] == 1)
     for row in rows:
         linear = one["encoder"] + row["groups"] * (one["step"] - one["encoder"])

@@ -1,11 +1,11 @@
-"""Does memory grow, or speed change, while a long video is tracked?
+"""Does memory grow, or does speed change, while a long video is tracked?
 
     python benchmarks/memory_growth.py                                # the demo clip, looped to 1,000 frames
     python benchmarks/memory_growth.py --source clip.mp4 --mask first.png --frames 5000
 
-The clip's frames stay in memory and are tracked again and again; with --reread they are decoded anew every time,
-so that the reader is part of the measurement. Prints resident memory after every hundred frames, and the growth
-of its peak after the first hundred.
+The frames of the clip stay in memory and are tracked again and again; with --reread they are decoded each time, so
+that the reader is part of the measurement. Resident memory is printed after every hundred frames, and at the end the
+growth of its peak after the first hundred.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WARM_UP = 100  # frames until all buffers have been made
 
 
 def looped(source: Path, reread: bool) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a video, for ever."""
+    """The frames of a video, again and again without end."""
     while reread:
         with open_video(source) as video:
             yield from (frame.image for frame in video if frame.image is not None)
@@ -86,7 +86,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", default="deaot-t")
     parser.add_argument("--weights", type=Path, help="a file; default: those that ship, or random ones")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--max-size", type=int, default=480, help="limit on the shorter side for the network")
+    parser.add_argument(
+        "--max-size", type=int, default=480, help="network input size: shorter side, in pixels"
+    )
     parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
@@ -104,7 +106,7 @@ def main() -> None:
     result = measure(options)
     first, last = result["rows"][0], result["rows"][-1]
     print(f"\npeak memory grew by {result['peak_growth_mb']:.2f} MB after the first {WARM_UP} frames")
-    print(f"CPU ms a frame: {first['cpu_ms']:.1f} in the first hundred, {last['cpu_ms']:.1f} in the last")
+    print(f"CPU ms per frame: {first['cpu_ms']:.1f} in the first hundred, {last['cpu_ms']:.1f} in the last")
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
 

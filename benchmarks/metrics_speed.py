@@ -1,10 +1,10 @@
-"""How fast is boundary accuracy F, beside the obvious way of growing whole outlines by a disk?
+"""How fast is boundary accuracy F, compared with the obvious way of dilating whole outlines by a disk?
 
-    python benchmarks/metrics_speed.py                                      # made-up masks, 480x854
+    python benchmarks/metrics_speed.py                                      # synthetic masks, 480x854
     python benchmarks/metrics_speed.py --truth DIR --prediction DIR         # pairs of indexed PNG masks
 
-Prints the median and the spread (10th to 90th percentile) of milliseconds for one object in one frame after a
-warm-up, one thread, and checks that all ways give the same number.
+The median and the spread (10th to 90th percentile) of milliseconds for one object in one frame are printed, after a
+warm-up, with one thread. All ways are checked to give the same number.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def disk(radius: int) -> Mask:
 
 
 def obvious(truth: Mask, prediction: Mask, dilate: Callable[[Mask, Mask], Any]) -> float:
-    """The definition, read aloud: outlines of the whole frame, both grown by a disk."""
+    """The definition, word for word: outlines of the whole frame, both dilated by a disk."""
     element = disk(boundary_radius(truth.shape))
     a, b = outline(truth), outline(prediction)
     if not a.any() or not b.any():
@@ -81,7 +81,7 @@ def made_up_pairs(count: int, size: tuple[int, int] = (480, 854)) -> list[tuple[
 
 
 def pairs_of(truth: Path, prediction: Path) -> list[tuple[Mask, Mask]]:
-    """One pair for every object of every mask that lies under both folders."""
+    """One pair for every object of every mask that both folders hold."""
     pairs = []
     for path in sorted(truth.rglob("*.png")):
         other = prediction / path.relative_to(truth)

@@ -1,4 +1,4 @@
-"""How good are the objects that are proposed where no first mask is given?
+"""How good are the objects that are proposed when no first mask is given?
 
     python benchmarks/proposals.py DATA/davis2016:fit
 

@@ -1,4 +1,4 @@
-"""Write the API reference, a page a module, from the docstrings.
+"""Writes the API reference, one page per module, from the docstrings.
 
 python scripts/api_reference.py [FOLDER]          # docs/api by default
 """
@@ -19,14 +19,14 @@ import pdoc.render
 import limpet
 
 HERE = Path(__file__).resolve().parents[1]
-# Commands are told by --help. A page would repeat their options in Python's words.
+# Commands are described by --help. A page would repeat their options in Python's words.
 LEFT_OUT = ("limpet.cli",)
 # Packages of some exporters and engines; litert_torch lives in an environment of its own.
 OPTIONAL = ("coremltools", "litert_torch", "ai_edge_litert", "openvino", "onnx", "onnxruntime", "nncf")
 
 
 def public_modules() -> list[str]:
-    """All modules that have a page."""
+    """The modules that get a page."""
     public = [name for name in all_modules() if not name.startswith(LEFT_OUT) and "._" not in name]
     return ["limpet", *(name for name in public if lacks(name) is None)]
 
@@ -58,7 +58,7 @@ def write_pages(folder: Path, modules: list[str]) -> None:
     lacking = {name: package for name in all_modules() if (package := lacks(name))}
     for name, package in lacking.items():
         print(f"no page for {name}: it needs {package}")
-    # pdoc adds what lies below a package, unless it is told not to
+    # pdoc adds the modules of a package, unless they are excluded
     pdoc.pdoc(*modules, *(f"!{name}" for name in lacking), output_directory=folder)
 
 

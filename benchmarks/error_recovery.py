@@ -1,11 +1,11 @@
-"""Does a network take a mistake back?
+"""Does a network recover from a wrong mask in its memory?
 
-    python benchmarks/taking_back.py                                  # the weights that ship, on the demo clip
-    python benchmarks/taking_back.py --weights runs/mine/weights.safetensors
+    python benchmarks/error_recovery.py                                  # the weights that ship, on the demo clip
+    python benchmarks/error_recovery.py --weights runs/mine/weights.safetensors
 
-Every eighth frame of the demo clip is given with its true masks, with one object missing, or with that object given to
-another one; long-term memory holds the first frame alone, which is right. Prints the IoU of that object in the frame
-after, the mean over such frames: what is left of a mistake in one step.
+Every eighth frame of the demo clip is memorised with its true masks, with one object missing, or with the label of
+another object in its place; the long-term memory holds the first frame alone, with correct masks. The mean IoU of that
+object in the next frame shows how far one step recovers from the error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS = ("true", "missing", "given to another")
 
 
 def mistaken(mask: NDArray[np.uint8], number: int, kind: str) -> NDArray[np.uint8]:
-    """The mask (H, W) with a mistake about one object; every id keeps a pixel, so that it has its slot."""
+    """The mask (H, W) with an error in one object; every id keeps a pixel, so that it has its slot."""
     other = number % len(OBJECT_NAMES) + 1
     heir = {"true": number, "missing": 0, "given to another": other}[kind]
     wrong = np.where(mask == number, np.uint8(heir), mask)
@@ -48,7 +48,7 @@ def step_from(
     mask: NDArray[np.uint8],
     following: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Masks of ``following`` when ``mask`` is remembered of the frame before, and ``first`` of the first one."""
+    """The mask of ``following`` when ``mask`` is memorised for the frame before, and ``first`` for the first frame."""
     before = tracker.start(frame, mask)
     groups = tuple(
         replace(group, long_term=reference.long_term, frames=reference.frames)

@@ -1,12 +1,12 @@
-"""Which change of the training helps? Short trainings from one start, several seeds each, scored alike.
+"""Which change of the training helps? Short trainings from the same weights, several seeds each, scored alike.
 
-    python benchmarks/what_helps.py --data DATA --out helps                # all changes, 3 seeds; stopped, it goes on
-    python benchmarks/what_helps.py --data DATA --out helps --only crowds --seeds 0
+    python benchmarks/training_ablations.py --data DATA --out ablations    # all changes, 3 seeds; run again, it continues
+    python benchmarks/training_ablations.py --data DATA --out ablations --only crowds --seeds 0
 
-Each training is as the first, but for what its name says. Scores are J&F on DATA/davis2016's `dev` (shorter side 240,
-every second frame), and the mean IoU over the objects of crowded clips that no training draws, in the frame that is
-given and in the three after it. The table is of differences from the start: after so few steps only their order and
-spread mean something.
+Each training differs from the first in what its name says. The scores are J&F on DATA/davis2016's `dev` (shorter side
+240, every second frame), and the mean IoU over the objects of crowded clips that no training draws, in the given frame
+and in the three after it. The table shows differences from the start: after so few steps only their order and spread
+mean something.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def crowd_iou(model: Model, clips: TrainingClips) -> tuple[float, float]:
 
 
 def score_all(model: Model, options: argparse.Namespace, stills: StillsFolder) -> dict[str, float]:
-    """What is told of a training, in per cent."""
+    """The scores of a training, in per cent."""
     config = ClipConfig(frames=4, size=257, batch=1, seed=CROWD_SEED, video_prob=(0, 0), crowd_prob=(1, 1))
     given, later = crowd_iou(model.eval(), TrainingClips(config, stills))
     dev = evaluation_videos(options.data / "davis2016", "dev")
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="with davis2016/ and stills/")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="deaot-nano")
-    parser.add_argument("--weights", type=Path, help="to start from; those that ship")
+    parser.add_argument("--weights", type=Path, help="to start from; by default those that ship")
     parser.add_argument("--only", nargs="+", default=list(CHANGES), choices=list(CHANGES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=150)
