@@ -1,12 +1,12 @@
 """Which change of the training helps? Short trainings from the same weights, several seeds each, scored alike.
 
-    python benchmarks/training_ablations.py --data DATA --out ablations    # all changes, 3 seeds; run again, it continues
+    python benchmarks/training_ablations.py --data DATA --out ablations    # all changes, 3 seeds
     python benchmarks/training_ablations.py --data DATA --out ablations --only crowds --seeds 0
 
 Each training differs from the first in what its name says. The scores are J&F on DATA/davis2016's `dev` (shorter side
 240, every second frame), and the mean IoU over the objects of crowded clips that no training draws, in the given frame
 and in the three after it. The table shows differences from the start: after so few steps only their order and spread
-mean something.
+mean something. The same command continues what was stopped.
 """
 
 from __future__ import annotations
