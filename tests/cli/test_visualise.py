@@ -14,7 +14,6 @@ from limpet.cli.visualise import parse_frames, parse_query
 from limpet.core.errors import VideoError
 from limpet.models import DeAOT
 from limpet.registry import find
-from limpet.tracking.visualise_attention import VisualiseConfig, visualise
 from limpet.weights.weights_file import Weights, write_weights
 
 from .clips import SIZE, frames_in, write_first_mask
@@ -135,45 +134,6 @@ def test_a_frame_beyond_the_end_is_told_and_the_rest_is_drawn(
     assert outcome.code == 2 and "frame 40 was not drawn: clip.mp4 has 8 frames, 0 to 7" in outcome.err
     assert files_in(tmp_path / "look") == ["maps/00002.png", "visualise.json"]
     limpet(*command, "--every", 50, "--out", "none").refused("nothing was drawn", "8 frames, 0 to 7")
-
-
-def test_ctrl_c_keeps_what_is_drawn(clip: Path, mask: Path, weights: Path, tmp_path: Path) -> None:
-    import limpet
-
-    def stop(done: int, total: int | None, drawn: int) -> None:
-        if drawn == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        visualise(
-            clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights),
-            config=VisualiseConfig(what=("maps",), every=2), on_frame=stop,
-        )  # fmt: skip
-    assert files_in(tmp_path / "look") == ["maps.mp4", "maps/00002.png", "visualise.json"]
-    assert frames_in(tmp_path / "look/maps.mp4") == 3
-
-
-def test_attention_is_computed_only_for_frames_that_are_drawn(
-    clip: Path, mask: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import limpet
-    from limpet.tracking import visualise_attention as module
-
-    looked: list[int] = []
-    really = module.attention_of_step
-
-    def counted(tracker, frame, state, *rest):  # type: ignore[no-untyped-def]
-        looked.append(state.frame_index + 1)
-        return really(tracker, frame, state, *rest)
-
-    monkeypatch.setattr(module, "attention_of_step", counted)
-    config = VisualiseConfig(what=("maps",), frames=(3, 5), movies=False)
-    done: list[int] = []
-    visualise(
-        clip, mask, tmp_path / "look", tracker=lambda: limpet.load(weights=weights), config=config,
-        on_frame=lambda index, total, drawn: done.append(index),
-    )  # fmt: skip
-    assert looked == [3, 5] and done[-1] == 6, "and the last of them ends the run"
 
 
 def test_lists_on_the_command_line() -> None:

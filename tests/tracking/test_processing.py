@@ -1,8 +1,7 @@
-"""Scores to masks and back, against the plain formulas."""
+"""Frames and masks to the network's input, logits to masks and soft IoUs, all against the plain formulas."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limpet.cli import options
-from limpet.core.calibration import Calibration
-from limpet.core.errors import ModelError, VideoError, WeightsError
-from limpet.core.sizes import SizeRule, check_frame
-from limpet.tracking import load
 from limpet.tracking.processing import label_map, prepare_image, probabilities, slot_planes, soft_ious
 
 SIZE = (37, 50)
@@ -119,37 +113,6 @@ def test_planes_are_resized_to_the_nearest_pixel(size: tuple[int, int]) -> None:
 CPU = torch.device("cpu")
 
 
-def test_sizes_are_those_of_the_official_transform(shared: Path) -> None:
-    cases = json.loads((shared / "golden" / "test_sizes.json").read_text())
-    assert len(cases) > 50
-    for case in cases:
-        found = [
-            SizeRule(case["max_short_edge"], case["max_long_edge"], case["align_corners"], scale)
-            for scale in case["scales"]
-        ]
-        sizes = [list(rule.network_size(*case["in"])) for rule in found for _ in range(1 + case["flip"])]
-        assert sizes == case["out"], case
-
-
-@pytest.mark.parametrize(
-    ("frame", "network"),
-    [
-        ((480, 854), (481, 849)),
-        ((854, 480), (849, 481)),  # portrait
-        ((2160, 3840), (481, 849)),  # 4K
-        ((1, 1), (17, 17)),
-        ((5, 2000), (17, 1041)),
-    ],
-)
-def test_sizes_at_the_default_limits(frame: tuple[int, int], network: tuple[int, int]) -> None:
-    assert SizeRule().network_size(*frame) == network
-
-
-def test_sizes_without_limits() -> None:
-    assert SizeRule(None, None).network_size(1080, 1920) == (1073, 1921)
-    assert SizeRule(None, None, align_corners=False).network_size(1080, 1920) == (1088, 1920)
-
-
 @pytest.mark.parametrize("size", [(20, 30), (33, 49)])
 def test_normalised_pixel_by_pixel(size: tuple[int, int]) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -172,44 +135,6 @@ def test_resizing_equals_the_official_transform(shared: Path) -> None:
         expected = stored["net_input_first2"]
     for frame, image in zip(frames, expected, strict=False):
         np.testing.assert_allclose(prepare_image(frame, (129, 225), CPU)[0], image, atol=2e-5)
-
-
-@pytest.mark.parametrize(
-    ("frame", "came"),
-    [
-        (np.zeros((4, 5), np.uint8), r"uint8 \(4, 5\)"),
-        (np.zeros((4, 5, 4), np.uint8), r"uint8 \(4, 5, 4\)"),
-        (np.zeros((4, 5, 3), np.float32), r"float32 \(4, 5, 3\)"),
-        (torch.zeros(4, 5, 3), "Tensor"),
-    ],
-)
-def test_what_is_no_frame(frame: object, came: str) -> None:
-    with pytest.raises(VideoError, match=f"a frame is {came}; expected a numpy array uint8"):
-        check_frame(frame)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("frame", "enlarge", "network"),
-    [
-        ((288, 512), 1.67, (481, 849)),  # up to the limit and no further
-        ((240, 432), 1.5, (353, 641)),
-        ((240, 432), 1.0, (241, 433)),
-        ((480, 854), 1.67, (481, 849)),
-        ((300, 1000), 1.67, (305, 1041)),  # the longer side has its limit, too
-    ],
-)
-def test_small_frames_are_enlarged(frame: tuple[int, int], enlarge: float, network: tuple[int, int]) -> None:
-    assert SizeRule(enlarge=enlarge).network_size(*frame) == network
-
-
-@pytest.mark.parametrize("enlarge", [0.5, 10.0])
-def test_frames_cannot_be_enlarged_so(enlarge: float) -> None:
-    with pytest.raises(ModelError, match=f"enlarged {enlarge} times; use 1"):
-        SizeRule(enlarge=enlarge)
-
-
-def test_the_command_line_enlarges_as_the_library_does() -> None:
-    assert options.ENLARGE == load.ENLARGE
 
 
 IDS = [(8, 3), (90, 4)]
@@ -258,31 +183,3 @@ def test_doubt_outside_of_the_mask_counts_too() -> None:
     doubtful[0, 1, 6:] = -0.1
     before, after = soft_ious([scores], [(5,)])[5], soft_ious([doubtful], [(5,)])[5]
     assert after < before - 0.2
-
-
-def test_the_identity_is_the_raw_number() -> None:
-    raw = Calibration()
-    assert [raw(x) for x in (0.2, 0.5, 0.9)] == pytest.approx([0.2, 0.5, 0.9])
-    assert raw(0.0) == 0.0 and raw(1.0) == pytest.approx(1, abs=1e-3)
-
-
-def test_a_calibration_keeps_the_order_and_no_mask_stays_zero() -> None:
-    calibration = Calibration(slope=1.7, offset=-0.8)
-    values = [calibration(step / 100) for step in range(101)]
-    assert values == sorted(values) and values[0] == 0.0 and 0 < values[1] < values[99] <= 1
-    assert calibration(0.8) == pytest.approx(1 / (1 + math.exp(-1.7 * math.log(4) + 0.8)))
-
-
-def test_text_there_and_back() -> None:
-    calibration = Calibration(slope=1.1 / 3, offset=-0.1)
-    assert Calibration.from_text(calibration.to_text(), "a file") == calibration
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"slope": -1, "offset": 0}', '{"slope": 1, "offset": NaN}']
-)
-def test_foreign_text_is_refused(text: str) -> None:
-    with pytest.raises(
-        WeightsError, match=r"w\.safetensors holds a confidence calibration that cannot be read"
-    ):
-        Calibration.from_text(text, "w.safetensors")
