@@ -1,18 +1,16 @@
 """All that a tracker knows between two frames, as one plain value.
 
 A state never changes: every step makes a new one, which shares what stayed the same. Keeping an old state is undo;
-writing one to a file is crash-resume.
+writing one to a file is crash-resume. What layers keep of frames is in ``limpet.memory``.
 
-Legend: A and V widths of keys and values; M memory tokens; H W pixels of the frame.
+Legend: N objects; A channels of a key; H W pixels of the frame.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,37 +21,17 @@ from torch import Tensor
 
 from limpet.core.errors import LimpetError
 from limpet.core.files import atomic_path
+from limpet.memory import Memory
 from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-state-3"
-
-
-class LayerMemory(NamedTuple):
-    """What one layer keeps: keys (B, M, A) and visual-and-identity values (B, M, V)."""
-
-    key: Tensor
-    value: Tensor
-
-
-Memory = tuple[LayerMemory, ...]
-"""One LayerMemory a layer."""
-
-
-def join_memories(memories: Sequence[Memory], dim: int) -> Memory:
-    """Several memories as one, along the batch (0) or the tokens (1); a single one is returned itself."""
-    if len(memories) == 1:
-        return memories[0]
-    return tuple(
-        LayerMemory(torch.cat([m.key for m in layer], dim=dim), torch.cat([m.value for m in layer], dim=dim))
-        for layer in zip(*memories, strict=True)
-    )
 
 
 @dataclass(frozen=True)
 class StoredFrame:
     """What is known of one frame in a group's long-term memory; memory policies choose by it.
 
-    index: of the frame in the video.
+    index: number of the frame in the video.
     given: ids whose masks a person gave in it (a reference); none where the masks are the tracker's own.
     confidence: mean of the group's objects in it, 0..1; objects that were not seen count as 0, given ones as 1.
     descriptor: A numbers, the mean key of the first layer; frames that look alike have descriptors near each other.
@@ -72,9 +50,9 @@ class StoredFrame:
 
 @dataclass(frozen=True)
 class GroupState:
-    """Up to ten objects that share one pass of the network.
+    """The objects that share one pass of the network, ten at most.
 
-    object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
+    object_ids: the user's ids; ``object_ids[k]`` has the id slot k + 1.
     long_term: all frames kept, the newest first. short_term: the previous frame.
     last_stored: index of the frame that was offered to long_term last.
     frames: what is known of each frame in long_term, in the same order.
@@ -95,10 +73,10 @@ class TrackerState:
     frame_index: 0 for the frame that was given to ``start``.
     mask: (H, W) uint8, ids of the last frame at its own size.
     network_size: (height, width) in pixels of what the network sees.
-    confidence: how sure the network is of each object in the last frame, 0..1; 0 where it sees none of it.
+    confidence: expected IoU of each object's mask in the last frame, 0..1; 0 where an object is not seen.
     views: of an augmented tracker (limpet/tracking/augmented_tracker.py), one state for each way in which it sees the
-        frames, each with groups and masks of its own; the whole then has no groups, and its mask and confidence are the
-        merged ones. Empty otherwise.
+        frames, each with groups and masks of its own; the whole then has no groups, and its mask and confidence are
+        the merged ones. Empty otherwise.
     mirrored: whether this is such a view, of frames with left and right exchanged.
     """
 
@@ -183,10 +161,7 @@ class TrackerState:
     def _tensors(self) -> dict[str, Tensor]:
         named = {"mask": self.mask}
         for g, group in enumerate(self.groups):
-            for kind, memory in (("long", group.long_term), ("short", group.short_term)):
-                for layer, (key, value) in enumerate(memory):
-                    named[f"{g}.{kind}.{layer}.key"] = key
-                    named[f"{g}.{kind}.{layer}.value"] = value
+            named |= group.long_term.named(f"{g}.long.") | group.short_term.named(f"{g}.short.")
         for v, view in enumerate(self.views):
             named |= {f"view{v}.{name}": tensor for name, tensor in view._tensors().items()}
         return named
@@ -211,15 +186,12 @@ class TrackerState:
 
     @staticmethod
     def _with(tensors: dict[str, Tensor], facts: dict) -> TrackerState:  # type: ignore[type-arg]
-        def memory(group: int, kind: str) -> Memory:
-            names = [f"{group}.{kind}.{layer}" for layer in range(facts["layers"])]
-            return tuple(LayerMemory(tensors[f"{n}.key"], tensors[f"{n}.value"]) for n in names)
-
+        layers = facts["layers"]
         groups = tuple(
             GroupState(
                 tuple(group["ids"]),
-                memory(g, "long"),
-                memory(g, "short"),
+                Memory.of_named(tensors, f"{g}.long.", len(group["frames"]), layers),
+                Memory.of_named(tensors, f"{g}.short.", 1, layers),
                 group["last_stored"],
                 tuple(_stored_frame(**frame) for frame in group["frames"]),
             )
@@ -242,10 +214,10 @@ class TrackerState:
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those whose name starts with ``prefix``, by the rest of it."""
+    """Those whose name starts with ``prefix``, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _stored_frame(index: int, given: list[int], confidence: float, descriptor: list[float]) -> StoredFrame:
-    """JSON knows no tuples."""
+    """JSON has no tuples."""
     return StoredFrame(index, tuple(given), confidence, tuple(descriptor))

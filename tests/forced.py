@@ -16,9 +16,9 @@ from golden import ATOL, arrays, golden_weights
 from torch import Tensor
 
 from limpet.core.groups import object_ids, split_into_groups
+from limpet.memory import Memory
 from limpet.models import Features, Model, build_model, keep_slots
 from limpet.registry import find
-from limpet.state import LayerMemory, Memory
 from limpet.tracking.processing import label_map, probabilities, slot_planes
 from limpet.weights.official import from_official
 
@@ -32,14 +32,6 @@ class ForcedFrame(NamedTuple):
     scores: list[Tensor]
     ids: list[tuple[int, ...]]
     memory_tokens: int
-
-
-def with_newest(memory: Memory, newest: Memory) -> Memory:
-    """``newest`` in front of ``memory``, in every layer."""
-    return tuple(
-        LayerMemory(torch.cat([new.key, old.key], dim=1), torch.cat([new.value, old.value], dim=1))
-        for new, old in zip(newest, memory, strict=True)
-    )
 
 
 def golden_model(name: str, folder: Path) -> Model:
@@ -95,7 +87,7 @@ class ForcedRun:
                 for projections, ids in zip(pending, self.groups, strict=True)
             ]
             if self.gap is not None and index - self.last >= self.gap:
-                self.long = [with_newest(old, new) for old, new in zip(self.long, self.short, strict=True)]
+                self.long = [old.append(new) for old, new in zip(self.long, self.short, strict=True)]
                 self.last = index
 
     @property
@@ -114,7 +106,7 @@ class ForcedRun:
         fresh = [self.model.refer(features, self._identify(index, ids))[2] for ids in self.groups]
         self.short = fresh
         self.long = (
-            [with_newest(old, new) for old, new in zip(self.long, fresh, strict=True)] if self.long else fresh
+            [old.append(new) for old, new in zip(self.long, fresh, strict=True)] if self.long else fresh
         )
         self.last = index
 

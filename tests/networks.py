@@ -11,7 +11,7 @@ from limpet.state import TrackerState
 from limpet.tracking.tracker import Tracker
 
 HEIGHT, WIDTH = 65, 97
-NARROW = PropagationConfig(channels=32, attention_channels=16, value_channels=32, window_reach=3)
+NARROW = PropagationConfig(channels=32, attention_channels=16, value_channels=32, window_radius=3)
 
 
 def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:

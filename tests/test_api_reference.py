@@ -33,7 +33,7 @@ def undocumented(module: ModuleType) -> Iterator[str]:
     A method may take its words from the class that it overrides; a preset has its summary in the table of models;
     the members of a protocol are told in its own docstring.
     """
-    presets = {entry.config for entry in entries()}
+    presets = {entry.preset for entry in entries()}
     if not module.__doc__:
         yield module.__name__
     for name, value in vars(module).items():

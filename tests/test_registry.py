@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+import torch
 
 from limpet import registry
 from limpet.core.errors import LimpetError, ModelError
-from limpet.registry import entries, find, register
+from limpet.models import build_model
+from limpet.registry import MODELS, entries, find, register
 
 NAMES = ["deaot-t", "deaot-s", "deaot-b", "deaot-l", "r50-deaot-l", "swin-b-deaot-l"]
 
@@ -49,5 +54,24 @@ def test_a_name_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert preset() == "made", "the decorator hands the function back"
     assert find("a-test").config() == "made"
-    with pytest.raises(ValueError, match="model 'a-test' is registered twice"):
+    with pytest.raises(ValueError, match="there is a model called 'a-test' already; register this"):
         register("a-test", summary="again")(preset)
+
+
+def test_listing_models_imports_neither_torch_nor_a_model() -> None:
+    code = (
+        "import sys, limpet, limpet.registry as r\n"
+        "assert 'deaot-t' in limpet.list_models() and r.find('aot-l').summary\n"
+        "print([name for name in sys.modules if name == 'torch' or name.startswith('limpet.models')])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)
+def test_each_line_is_true(entry: registry.ModelEntry) -> None:
+    assert entry.preset.__name__ == entry.name.replace("-", "_")
+    with torch.device("meta"):
+        model = build_model(entry.config())
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    assert entry.millions == round(millions, 1)

@@ -12,17 +12,22 @@ from networks import frames, lively_model, mask_of, same_state, small_config, sm
 from safetensors.torch import save_file
 
 from limpet.core.errors import LimpetError, OutputError
-from limpet.state import FORMAT, GroupState, LayerMemory, StoredFrame, TrackerState
+from limpet.memory import LayerMemory, Memory
+from limpet.state import FORMAT, GroupState, StoredFrame, TrackerState
 from limpet.tracking.tracker import Tracker
 
 
 def made_state(ids: tuple[int, ...] = (7, 200), dtype: torch.dtype = torch.float32) -> TrackerState:
     """A state of two layers with made-up numbers; no network is needed."""
-    memory = tuple(
-        LayerMemory(torch.randn(1, 6, 4).to(dtype), torch.randn(1, 6, 8).to(dtype)) for _ in range(2)
+    short, long = (
+        Memory(
+            tuple(LayerMemory(torch.randn(1, m, 4).to(dtype), torch.randn(1, m, 8).to(dtype)) for m in sizes),
+            t,
+        )
+        for t, sizes in ((1, (3, 2)), (2, (6, 4)))
     )
     frames = (StoredFrame(3, (), 0.1, (1 / 3, -2e-30)), StoredFrame(0, (ids[0],), 1.0, (0.5, 7.0)))
-    groups = tuple(GroupState((i,), memory, tuple(reversed(memory)), 3, frames) for i in ids)
+    groups = tuple(GroupState((i,), long, short, 3, frames) for i in ids)
     confidence = dict.fromkeys(ids, 0.1)  # 0.1 has no finite binary form: its text must be exact all the same
     return TrackerState(groups, 5, torch.randint(0, 255, (9, 13), dtype=torch.uint8), (17, 33), confidence)
 
@@ -81,8 +86,8 @@ def test_facts_of_a_state() -> None:
     state = made_state((7, 200, 3))
     assert state.object_ids == (7, 200, 3)
     assert state.frame_size == (9, 13)
-    one_memory = 2 * (6 * 4 + 6 * 8) * 4  # layers x (keys + values) x bytes
-    assert state.nbytes == 9 * 13 + 3 * 2 * one_memory
+    one_group = (3 + 2 + 6 + 4) * (4 + 8) * 4  # tokens x (keys + values) x bytes
+    assert state.nbytes == 9 * 13 + 3 * one_group
 
 
 def test_a_state_cannot_be_written_to(tmp_path: Path) -> None:

@@ -29,11 +29,17 @@ def split_into_groups(ids: Sequence[int], slots: int) -> list[tuple[int, ...]]:
 
 
 def extend_groups(
-    groups: Sequence[tuple[int, ...]], new_ids: Iterable[int], slots: int
+    groups: Sequence[tuple[int, ...]], new_ids: Iterable[int], slots: int, independent: bool = False
 ) -> list[tuple[int, ...]]:
-    """Give new ids the free slots of the last group, then new groups; no id changes its slot."""
+    """Give new ids the free slots of the last group, then new groups; no id changes its slot.
+
+    Args:
+        independent: memories hold as many objects as they were made for, so that new ids always make new groups.
+    """
     *full, last = groups
     new = list(new_ids)
+    if independent:
+        return [*groups, *split_into_groups(new, slots)]
     room = max(slots - len(last), 0)  # a group of another tracker may be larger than this one would make it
     return [*full, (*last, *new[:room]), *split_into_groups(new[room:], slots)]
 

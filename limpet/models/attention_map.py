@@ -1,9 +1,11 @@
 """Attention maps as values, for distillation and for pictures.
 
-They are computed anew from what a model returns anyway, so that a model that nobody asks for maps does no more work:
+They are computed again from what a model returns anyway, so that a model costs no more when no map is asked for:
 
     tokens, pending = model.propagate(features, long_term, short_term)
-    seen            = model.attention_map(pending, long_term, features.size)
+    found           = model.attention_map(pending, long_term, features.size)
+
+Legend: B batch; T frames; M tokens of one frame; G channel groups.
 """
 
 from __future__ import annotations
@@ -18,19 +20,20 @@ MapKind = Literal["long-term", "self"]
 
 
 class AttentionMap(NamedTuple):
-    """Which keys each place of a frame reads.
+    """Which keys each cell of a frame reads.
 
-    weights: (B, h*w, K), rows add up to 1; of models with several heads their mean.
-    grid: (rows, columns) of a frame's keys; K = T * rows * columns for a memory of T frames, in the memory's order.
-    places: float32 (B, S, rows*columns, 2), (row, column) in cells where each of S groups of channels was read, the
+    weights: (B, M, T*rows*columns) for a memory of T frames, in the memory's order; rows add up to 1. Models with
+        several heads give the mean of their maps.
+    grid: (rows, columns) of a frame's keys.
+    sampling_locations: float32 (B, G, rows*columns, 2), (row, column) in cells where each channel group was read, the
         same in every frame of the memory; None where keys are the cells themselves.
-    points: float32 (rows*columns, 2), the reference points from which places were moved; None where places is.
+    reference_points: float32 (rows*columns, 2), the sampling locations without their offsets; None where those are.
     """
 
     weights: Tensor
     grid: tuple[int, int]
-    places: Tensor | None
-    points: Tensor | None = None
+    sampling_locations: Tensor | None
+    reference_points: Tensor | None = None
 
 
 def check_request(layer: int, kind: str, layers: int, kinds: tuple[str, ...] = get_args(MapKind)) -> None:

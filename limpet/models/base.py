@@ -1,57 +1,94 @@
 """What every model is to a tracker, a training loop or an exporter: pure functions over tensors.
 
-    features   = model.encode(image)
-    tokens, _, memory = model.refer(features, model.identify(planes))       # a frame whose masks are known
-    tokens, pending   = model.propagate(features, long_term, short_term)    # any other frame
-    scores     = keep_slots(model.decode(tokens, features), object_counts)
-    memory     = model.remember(pending, model.identify(planes))            # once its masks are known
+    features                = model.encode(image)
+    tokens, pending, memory = model.refer(features, model.identify(planes))      # a frame whose masks are known
+    tokens, pending         = model.propagate(features, long_term, short_term)   # any other frame
+    logits                  = keep_slots(model.decode(tokens, features), object_counts)
+    memory                  = model.remember(pending, model.identify(planes))    # once its masks are known
 
-What is remembered, and when, is the tracker's business.
+Which frames are remembered, and for how long, is the tracker's business.
+
+Legend: B batch; T frames; N objects; S = N + 1 id slots, background first; C channels; D channels of what the decoder
+reads; H W pixels; h w feature cells; M memory tokens of a frame.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from limpet.core.errors import ModelError
+from limpet.memory import Memory
+from limpet.models.attention import MASKED_LOGIT
 from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.models.encoders import find_encoder
-from limpet.state import Memory
 
-MASKED_LOGIT = -1e10  # the score of a slot that holds no object; softmax turns it into zero
+PROBABILITY_MARGIN = 1e-5
+"""Probabilities are kept this far from 0 and 1 before objects compete, as the official code does."""
 
 Pending = tuple[Any, ...]
-"""One value a layer: a frame as the layer saw it, before its masks are known. Only the model itself reads it."""
+"""One value per layer: a frame as the layer saw it, before its masks are known. Only the model itself reads it."""
 
 
-class ModelConfig(Protocol):
-    """What a configuration of any family tells. ``long_term_gap``: frames between long-term memories; None keeps
-    references only. ``align_corners``: sizes are 16k + 1 and up-sampling aligns corners; else sizes are 16k."""
+@dataclass(frozen=True)
+class ModelConfig(ABC):
+    """The base of every model's configuration; a family adds its own fields.
+
+    encoder: a name for ``limpet.models.encoders.find_encoder``.
+    layers: how many layers keep a memory.
+    max_objects: how many objects share one pass of the network at most.
+    long_term_gap: frames between long-term memories; None keeps references only.
+
+    independent_objects (of the family): every object has a logit of its own, whatever the others have, and slot 0 of
+        ``Model.decode`` is what it competes with (usually 0). See ``joint_logits`` for how they are merged.
+    soft_memory (of the family): memories of predicted frames are made from the merged probabilities, not from masks.
+    """
+
+    encoder: str = "mobilenet-v2"
+    layers: int = 1
+    max_objects: int = 10
+    long_term_gap: int | None = None
+    independent_objects: ClassVar[bool] = False
+    soft_memory: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for sizes that no model can have, ModelError for an unknown encoder."""
+        find_encoder(self.encoder)
+        if self.layers < 1 or self.max_objects < 1:
+            raise ValueError(f"a model needs at least one layer and one object: {self}")
+        if self.long_term_gap is not None and self.long_term_gap < 1:
+            raise ValueError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame or None")
 
     @property
-    def encoder(self) -> str: ...
-    @property
-    def layers(self) -> int: ...
-    @property
-    def max_objects(self) -> int: ...
-    @property
-    def long_term_gap(self) -> int | None: ...
-    @property
-    def align_corners(self) -> bool: ...
+    def align_corners(self) -> bool:
+        """Whether image sizes are 16k + 1 and up-sampling aligns corners; else sizes are 16k."""
+        return find_encoder(self.encoder).align_corners
+
+    @abstractmethod
+    def build(self) -> Model:
+        """The network with random weights."""
 
 
 class Features(NamedTuple):
-    """A frame after the encoder: maps at strides 4, 8, 16 and tokens (B, C, h, w), the projected stride-16 map."""
+    """A frame after the encoder.
+
+    at_4, at_8, at_16: the encoder's maps (B, C, H/4, W/4) and so on, each with its own C.
+    tokens: (B, C, h, w), the projected map at stride 16.
+    image: (B, 3, H, W), what ``encode`` was given; None for models that do not read it again.
+    flow: (B, 4, H/4, W/4), optical flow to the frame before and to the one after; None for models without.
+    """
 
     at_4: Tensor
     at_8: Tensor
     at_16: Tensor
     tokens: Tensor
+    image: Tensor | None = None
+    flow: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,9 +96,31 @@ class Features(NamedTuple):
         height, width = self.tokens.shape[-2:]
         return height, width
 
+    @property
+    def maps(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The encoder's maps at strides 4, 8 and 16."""
+        return self.at_4, self.at_8, self.at_16
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Features:
+        """``function`` of every tensor that is there."""
+        return Features(*(None if part is None else function(part) for part in self))  # type: ignore[arg-type]
+
+    def expand(self, count: int) -> Features:
+        """The features of one frame as a batch of ``count`` equal ones; nothing is copied."""
+        return self.map(lambda part: part.expand(count, *part.shape[1:]))
+
+    def split(self, size: int) -> list[Features]:
+        """A batch in parts of ``size``; nothing is copied."""
+        parts = [None if part is None else part.split(size) for part in self]
+        count = len(parts[0])  # type: ignore[arg-type]
+        return [
+            Features(*(None if part is None else part[number] for part in parts))  # type: ignore[arg-type]
+            for number in range(count)
+        ]
+
 
 class Model(nn.Module, ABC):
-    """The interface; it holds nothing of its own. D is the width of what the decoder reads."""
+    """The interface; it holds nothing of its own."""
 
     config: ModelConfig
     encoder: nn.Module
@@ -72,11 +131,23 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def identify(self, planes: Tensor) -> Tensor:
-        """One-hot masks (B, S, H, W), background first, S <= slots -> identity embedding (B, h*w, C)."""
+        """Masks as planes -> what the model makes of them, its identity embedding.
+
+        Args:
+            planes: (B, S, H, W) in 0..1, S at most max_objects + 1; one-hot where masks are hard. They need not add up
+                to 1: with ``independent_objects``, slot 0 is the background of all objects, and the objects of other
+                groups have no plane.
+
+        Returns:
+            Any tensor whose first dimension is the batch; (B, h*w, C) in the AOT family. Only the model reads it.
+        """
 
     @abstractmethod
-    def refer(self, features: Features, id_embedding: Tensor) -> tuple[Tensor, Pending, Memory]:
+    def refer(self, features: Features, identity: Tensor) -> tuple[Tensor, Pending, Memory]:
         """A frame with known masks, which is its own memory.
+
+        Args:
+            identity: as ``identify`` returned it.
 
         Returns:
             tokens (B, D, h, w) for the decoder, what ``remember`` takes, and the memory of the frame.
@@ -84,24 +155,28 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def propagate(
-        self, features: Features, long_term: Memory, short_term: Memory, filled: Tensor | None = None
+        self, features: Features, long_term: Memory, short_term: Memory, memory_mask: Tensor | None = None
     ) -> tuple[Tensor, Pending]:
         """A frame with unknown masks.
 
         Args:
-            filled: (B, F), 1 for each of the F frames of ``long_term`` that is to be read, else 0; None reads all.
+            memory_mask: (B, T), 1 for each of the T frames of ``long_term`` that is to be read, else 0; None reads
+                all of them.
 
         Returns:
             tokens (B, D, h, w) for the decoder, and what ``remember`` takes.
         """
 
     @abstractmethod
-    def remember(self, pending: Pending, id_embedding: Tensor) -> Memory:
-        """The memory of a propagated frame, now that its masks are known."""
+    def remember(self, pending: Pending, identity: Tensor) -> Memory:
+        """The memory of a propagated frame, now that its masks are known; ``identity`` is from ``identify``."""
 
     @abstractmethod
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
-        """Tokens (B, D, h, w) -> scores (B, slots, H/4, W/4) in float32, background first."""
+        """Tokens (B, D, h, w) -> logits (B, S, H/4, W/4) in float32, background first.
+
+        S is max_objects + 1 or, with ``independent_objects``, that of the planes that the memory was made from.
+        """
 
     def attention_map(
         self,
@@ -111,7 +186,14 @@ class Model(nn.Module, ABC):
         layer: int = -1,
         kind: MapKind = "long-term",
     ) -> AttentionMap:
-        """Which keys of ``long_term``, or of the frame itself, each place read in the step that gave ``pending``.
+        """Which keys of ``long_term``, or of the frame itself, each cell read in the step that gave ``pending``.
+
+        Args:
+            pending: from ``propagate``.
+            long_term: what ``propagate`` was given.
+            size: (h, w) of the features.
+            layer: counted from 0; -1 is the last.
+            kind: of the long-term or the self-propagation.
 
         Raises:
             ModelError: the model has no such layer, or no such map.
@@ -120,32 +202,56 @@ class Model(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the parameters, and so of the images and planes that the model takes."""
+        """The dtype of the parameters, and so of the images and planes that the model takes."""
         return next(self.parameters()).dtype
 
 
-def keep_slots(scores: Tensor, object_counts: Sequence[int]) -> Tensor:
-    """Drop the slots that no element of the batch uses, and give MASKED_LOGIT to those that an element does not.
+def keep_slots(logits: Tensor, object_counts: Sequence[int]) -> Tensor:
+    """Drop the slots that no element of the batch uses, and give MASKED_LOGIT to those that an element does not use.
 
     Args:
-        scores: (B, slots, h, w).
+        logits: (B, S, h, w).
         object_counts: B numbers of objects; slot 0 is the background.
 
     Returns:
         (B, max(object_counts) + 1, h, w).
     """
-    scores = scores[:, : max(object_counts) + 1]
+    logits = logits[:, : max(object_counts) + 1]
     if min(object_counts) == max(object_counts):
-        return scores
-    counts = torch.tensor(object_counts, device=scores.device).view(-1, 1, 1, 1)
-    slots = torch.arange(scores.shape[1], device=scores.device).view(1, -1, 1, 1)
-    return scores.masked_fill(slots > counts, MASKED_LOGIT)
+        return logits
+    counts = torch.tensor(object_counts, device=logits.device).view(-1, 1, 1, 1)
+    slots = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
+    return logits.masked_fill(slots > counts, MASKED_LOGIT)
 
 
-def check_config(config: ModelConfig) -> None:
-    """Raises ValueError for sizes that no model can have, ModelError for an unknown encoder."""
-    find_encoder(config.encoder)
-    if config.layers < 1 or config.max_objects < 1:
-        raise ValueError(f"a model needs at least one layer and one object: {config}")
-    if config.long_term_gap is not None and config.long_term_gap < 1:
-        raise ValueError(f"long_term_gap is {config.long_term_gap}, expected at least 1 frame or None")
+def slot_probabilities(logits: Tensor, config: ModelConfig) -> Tensor:
+    """How probable each slot is, before slots compete.
+
+    A softmax over all slots; with ``independent_objects``, one over each object and slot 0, and the product of all
+    backgrounds, so that the slots need not add up to 1.
+
+    Args:
+        logits: (B, S, ...), background first.
+
+    Returns:
+        (B, S, ...) in 0..1.
+    """
+    if not config.independent_objects:
+        return logits.softmax(dim=1)
+    objects = (logits[:, 1:] - logits[:, :1]).sigmoid()
+    return torch.cat([(1 - objects).prod(dim=1, keepdim=True), objects], dim=1)
+
+
+def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
+    """Logits whose softmax is the probability of each slot among all; for most models the same tensor.
+
+    With ``independent_objects`` they are the log-odds of ``slot_probabilities`` (the soft aggregation of STM and STCN).
+    Call it on logits that are enlarged already, since objects compete in each pixel.
+
+    Args:
+        logits: (B, S, H, W), background first; MASKED_LOGIT, where a slot holds no object, stays.
+    """
+    if not config.independent_objects:
+        return logits
+    probabilities = slot_probabilities(logits, config).clamp(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    return probabilities.logit().masked_fill(logits < MASKED_LOGIT / 2, MASKED_LOGIT)

@@ -1,4 +1,4 @@
-"""The feature-pyramid decoder: from propagated tokens to a score for each slot at stride 4 (AOT, appendix A)."""
+"""The feature-pyramid decoder: from propagated tokens to a logit for each slot at stride 4 (AOT, appendix A)."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Decoder(nn.Module):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, tokens: Tensor, maps: Sequence[Tensor]) -> Tensor:
-        """Tokens (B, inputs, h, w) and maps at strides 4, 8, 16 -> scores (B, slots, H/4, W/4)."""
+        """Tokens (B, inputs, h, w) and the encoder's maps at strides 4, 8, 16 -> logits (B, slots, H/4, W/4)."""
         at_4, at_8, at_16 = maps
         x = F.relu(self.conv_in(tokens))
         x = F.relu(self.conv_16x(x + self.adapter_16x(at_16)))
         x = F.relu(self.conv_8x(self._upsample(x, at_8) + self.adapter_8x(at_8)))
         x = F.relu(self.conv_4x(self._upsample(x, at_4) + self.adapter_4x(at_4)))
-        scores: Tensor = self.conv_out(x)
-        return scores
+        logits: Tensor = self.conv_out(x)
+        return logits
 
     def _upsample(self, x: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=self.align_corners)

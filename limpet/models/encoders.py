@@ -1,4 +1,4 @@
-"""The table of image encoders: name, factory, and which sizes of image the encoder wants."""
+"""The table of image encoders: name, factory, and the image sizes that the encoder needs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from limpet.core.errors import ModelError
 
 @dataclass(frozen=True)
 class EncoderEntry:
-    """build: makes the encoder, whose ``channels`` are the widths of its maps at strides 4, 8, 16, 16.
+    """One encoder.
 
-    align_corners: the encoder wants sizes 16k + 1 (else 16k), and up-sampling aligns corners.
+    build: makes it; its ``channels`` are the widths of its maps at strides 4, 8, 16, 16.
+    align_corners: it needs sizes of 16k + 1 (else 16k), and up-sampling aligns corners.
     """
 
     build: Callable[[], nn.Module]
@@ -50,7 +51,7 @@ TIMM = "timm:"  # before the name of a backbone of that library
 
 
 def find_encoder(name: str) -> EncoderEntry:
-    """The entry called ``name``: one of ENCODERS, or "timm:" and the name of a backbone of timm.
+    """The entry called ``name``: one of ENCODERS, or "timm:" followed by the name of a backbone of timm.
 
     Raises:
         ModelError: unknown name.
@@ -73,6 +74,6 @@ def build_encoder(name: str) -> nn.Module:
 
     Raises:
         ModelError: unknown name, or a backbone without maps at strides 4, 8 and 16.
-        MissingExtraError: as ``find_encoder``.
+        MissingExtraError: timm is asked for and not installed.
     """
     return find_encoder(name).build()

@@ -1,4 +1,4 @@
-"""The parts of an image encoder that do not learn: frozen batch norm (also folded away) and frozen stages.
+"""The parts of an image encoder that are not trained: frozen batch norm (which can be folded away) and frozen stages.
 
 The statistics stay those of the pre-trained file: a training batch holds too few clips to estimate others.
 """

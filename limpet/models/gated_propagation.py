@@ -5,6 +5,9 @@ travel side by side: values are (visual, identity) concatenated, gates too.
 
 With ``PropagationConfig.deformable`` it is the gated deformable propagation module (GDPM): long-term and
 self-propagation read at moved reference points instead of at every token (see ``limpet.models.deformable``).
+
+Legend: B batch; T frames; M tokens of one frame, M = h*w; h w feature cells; C channels of a branch; A those of queries
+and keys; E those of a branch's values; K keys that a query meets; G channel groups.
 """
 
 from __future__ import annotations
@@ -16,18 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.memory import LayerMemory
 from limpet.models.attention import attend, attend_locally, attention_weights, padding_bias
 from limpet.models.blocks import DepthwiseConv2d, DropPath
 from limpet.models.deformable import DeformableConfig, DeformableSampling, sample_memory, sample_tokens
-from limpet.state import LayerMemory
 
 
 class Projection(NamedTuple):
     """The current frame as one layer sees it, before any identity is known.
 
-    key (B, M, A) is query and key at once; value (B, M, E) the visual value; gate (B, M, 2E); id_source (B, M, C)
-    is what the identity value is made from besides the id embedding, None in the first layer. own (B, M, 2C) is what
-    self-propagation reads, known once the layer has run.
+    key: (B, M, A), query and key at once.
+    value: (B, M, E), the visual value. gate: (B, M, 2E).
+    id_source: (B, M, C), what the identity value is made from besides the id embedding; None in the first layer.
+    own: (B, M, 2C), what self-propagation reads; known once the layer has run.
     """
 
     key: Tensor
@@ -39,38 +43,45 @@ class Projection(NamedTuple):
 
 @dataclass(frozen=True)
 class PropagationConfig:
-    """Widths of the gated propagation: C, A, E and the reach of the short-term window in feature cells.
+    """Sizes of a gated propagation module.
 
+    channels, attention_channels, value_channels: C, A and E.
+    window_radius: the short-term window has 2 * window_radius + 1 cells along each axis.
+    output_dropout: probability that a channel is zero in training, after each attention.
+    drop_path: probability that self-propagation is skipped in training.
     deformable: how long-term and self-propagation lay and move their reference points; None reads every token.
     """
 
     channels: int = 256
     attention_channels: int = 128
     value_channels: int = 512
-    window_reach: int = 7
+    window_radius: int = 7
     output_dropout: float = 0.1
     drop_path: float = 0.1
     deformable: DeformableConfig | None = None
 
     def __post_init__(self) -> None:
-        if min(self.channels, self.attention_channels, self.value_channels) < 1 or self.window_reach < 0:
-            raise ValueError(f"widths must be positive and the window's reach not negative: {self}")
+        if min(self.channels, self.attention_channels, self.value_channels) < 1 or self.window_radius < 0:
+            raise ValueError(f"widths must be positive and window_radius not negative: {self}")
         groups = self.deformable.groups if self.deformable is not None else 1
         if any(width % groups for width in (self.channels, self.attention_channels, self.value_channels)):
             raise ValueError(f"every width must be a multiple of the {groups} groups: {self}")
 
 
 class Reading(NamedTuple):
-    """What an attention reads: key (B, K, A) and value (B, K, 2E); places float32 (B, S, n, 2), (row, column) in
-    cells, are where keys were sampled, None where K counts every token of the memory."""
+    """What an attention reads: key (B, K, A) and value (B, K, 2E).
+
+    sampling_locations: float32 (B, G, points, 2), (row, column) in cells, where keys were sampled; None where K counts
+        every token of the memory.
+    """
 
     key: Tensor
     value: Tensor
-    places: Tensor | None
+    sampling_locations: Tensor | None
 
 
 class GatedOutput(nn.Module):
-    """Gate, 5x5 depth-wise convolution, projection: what follows every attention here."""
+    """What follows every attention here: gate, 5x5 depth-wise convolution, projection."""
 
     def __init__(self, config: PropagationConfig) -> None:
         super().__init__()
@@ -105,53 +116,51 @@ class LongTermPropagation(GatedOutput):
         memory: LayerMemory,
         gate: Tensor,
         size: tuple[int, int],
-        filled: Tensor | None = None,
+        memory_mask: Tensor | None = None,
     ) -> Tensor:
-        """Query (B, h*w, A) -> (B, h*w, 2C); ``filled`` (B, F) as of ``padding_bias``."""
-        seen = self.read(query, memory, size)
-        bias = None if filled is None else padding_bias(filled, seen.key.shape[1] // filled.shape[1], query)
-        return super().forward(attend(query * self.scale, seen.key, seen.value, bias), gate, size)
+        """Query (B, M, A), gate (B, M, 2E), memory_mask (B, T) as for ``padding_bias`` -> (B, M, 2C)."""
+        read = self.read(query, memory, size)
+        keys = 0 if memory_mask is None else read.key.shape[1] // memory_mask.shape[1]  # of one frame
+        bias = padding_bias(memory_mask, keys, query)
+        return super().forward(attend(query * self.scale, read.key, read.value, bias), gate, size)
 
     def read(self, query: Tensor, memory: LayerMemory, size: tuple[int, int]) -> Reading:
         """The keys and values that a query of the current frame meets."""
         if self.sampling is None:
             return Reading(memory.key, memory.value, None)
-        places = self.sampling.places(query, size)
-        key, value = (
-            sample_memory(memory.key, places, size),
-            sample_memory(memory.value, places, size, parts=2),
-        )
-        return Reading(key, value, places)
+        locations = self.sampling.sampling_locations(query, size)
+        key = sample_memory(memory.key, locations, size)
+        return Reading(key, sample_memory(memory.value, locations, size, parts=2), locations)
 
     def weights(
         self, query: Tensor, memory: LayerMemory, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor | None]:
-        """The attention map (B, h*w, K) and the places of its keys, as of Reading."""
+        """The attention map (B, M, K) and the sampling locations of its keys, see Reading."""
         if self.sampling is None:
             return attention_weights(query * self.scale, memory.key), None
-        places = self.sampling.places(query, size)
-        return attention_weights(query * self.scale, sample_memory(memory.key, places, size)), places
+        locations = self.sampling.sampling_locations(query, size)
+        return attention_weights(query * self.scale, sample_memory(memory.key, locations, size)), locations
 
 
 class ShortTermPropagation(GatedOutput):
-    """Reads the previous frame in a window around each place, with a learned score for each offset."""
+    """Reads the previous frame in a window around each cell, with a learned logit for each offset."""
 
     def __init__(self, config: PropagationConfig) -> None:
         super().__init__(config)
         self.scale = config.attention_channels**-0.5
-        self.relative = nn.Linear(config.attention_channels, (2 * config.window_reach + 1) ** 2)
+        self.relative = nn.Linear(config.attention_channels, (2 * config.window_radius + 1) ** 2)
 
     def forward(  # type: ignore[override]
         self, query: Tensor, memory: LayerMemory, gate: Tensor, size: tuple[int, int]
     ) -> Tensor:
-        """Query (B, h*w, A) -> (B, h*w, 2C). The scores of offsets come from the query before it is scaled."""
+        """Query (B, M, A), gate (B, M, 2E) -> (B, M, 2C). The offsets' logits come from the query before scaling."""
         scaled = query * self.scale
         attended = attend_locally(scaled, memory.key, memory.value, self.relative(query), size)
         return super().forward(attended, gate, size)
 
 
 class SelfPropagation(GatedOutput):
-    """Attention of the frame to itself; one map from both branches, values and gates of each branch apart."""
+    """Attention of the frame to itself: one map made from both branches, values and gates of each branch's own."""
 
     def __init__(self, config: PropagationConfig) -> None:
         super().__init__(config)
@@ -173,21 +182,21 @@ class SelfPropagation(GatedOutput):
         return super().forward(attend(query * self.scale, key, value), gate, size)
 
     def weights(self, own: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
-        """The attention map (B, h*w, K) and the places of its keys, as of Reading."""
-        query, key, _, places = self._query_and_key(own, size)
-        return attention_weights(query * self.scale, key), places
+        """The attention map (B, M, K) and the sampling locations of its keys, see Reading."""
+        query, key, _, locations = self._query_and_key(own, size)
+        return attention_weights(query * self.scale, key), locations
 
     def _query_and_key(
         self, own: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Query (B, M, A), key (B, K, A), the features (B, K, 2C) that values are made from, and their places."""
+        """Query (B, M, A), key (B, K, A), features (B, K, 2C) that values are made from, and their locations."""
         query = self.query_key(own)
         if self.sampling is None:
             return query, query, own, None
-        places = self.sampling.places(query, size)
-        # Each branch is cut into groups: features are re-sampled first and projected then (eq. 5).
-        source = sample_tokens(own, places.repeat(1, 2, 1, 1), size)
-        return query, self.query_key(source), source, places
+        locations = self.sampling.sampling_locations(query, size)
+        # Each branch is cut into groups; features are re-sampled before they are projected (eq. 5).
+        source = sample_tokens(own, locations.repeat(1, 2, 1, 1), size)
+        return query, self.query_key(source), source, locations
 
 
 def _sampling(config: PropagationConfig) -> DeformableSampling | None:
@@ -220,7 +229,7 @@ class GatedPropagationModule(nn.Module):
         self.drop_path = DropPath(config.drop_path)
 
     def project(self, visual: Tensor, identity: Tensor | None) -> Projection:
-        """Branches (B, M, C), identity None in the first layer -> what this layer needs of the frame."""
+        """Branches (B, M, C), identity None in the first layer -> the layer's projection of the frame."""
         tokens = self.norm(visual)
         key, value = self.query_value(tokens).split(self.widths, dim=-1)
         gate = F.silu(self.gate(tokens))
@@ -233,7 +242,7 @@ class GatedPropagationModule(nn.Module):
         return Projection(key, F.silu(value), torch.cat([gate, id_gate], dim=-1), id_source)
 
     def remember(self, projection: Projection, id_embedding: Tensor) -> LayerMemory:
-        """Join a frame's projection with the embedding (B, M, C) of its masks into a memory of it."""
+        """Join a frame's projection with the identity embedding (B, M, C) of its masks into a memory of the frame."""
         source = projection.id_source
         joined = id_embedding if source is None else torch.cat([source, id_embedding], dim=-1)
         id_value = F.silu(self.id_value(joined))
@@ -248,10 +257,21 @@ class GatedPropagationModule(nn.Module):
         long_term: LayerMemory,
         short_term: LayerMemory,
         size: tuple[int, int],
-        filled: Tensor | None = None,
+        memory_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Projection]:
-        """Branches (B, h*w, C) before the layer -> branches after it, and the projection with its ``own``."""
-        read = self.long_term(projection.key, long_term, projection.gate, size, filled)
+        """One layer.
+
+        Args:
+            visual, identity: the branches (B, M, C); identity None in the first layer.
+            projection: from ``project``.
+            long_term: of T frames. short_term: of the previous frame.
+            size: (h, w).
+            memory_mask: (B, T), see ``padding_bias``.
+
+        Returns:
+            The branches after the layer, and the projection with its ``own``.
+        """
+        read = self.long_term(projection.key, long_term, projection.gate, size, memory_mask)
         read = read + self.short_term(projection.key, short_term, projection.gate, size)
         visual_read, id_read = read.chunk(2, dim=-1)
         visual = visual + visual_read

@@ -1,4 +1,7 @@
-"""The identity bank: turns masks of up to ten objects into one embedding (AOT, section 3.2)."""
+"""The identity bank: turns the masks of several objects into one embedding (AOT, section 3.2).
+
+Legend: B batch; S id slots, background first; C channels; H W pixels; h w feature cells.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ from torch import Tensor, nn
 
 
 def one_hot(masks: Tensor, slots: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(B, H, W) integer slots 0..slots-1 -> (B, slots, H, W); background (0) is a slot of its own."""
+    """(B, H, W) integer slots 0..slots-1 -> one-hot (B, slots, H, W); background (0) is a slot of its own."""
     values = torch.arange(slots, device=masks.device, dtype=masks.dtype).view(1, slots, 1, 1)
     return (masks.unsqueeze(1) == values).to(dtype)
 
 
 class IdBank(nn.Module):
-    """One learned vector a slot and place in a patch; the embedding of a patch is the sum over its pixels.
+    """One learned vector for each slot and pixel of a patch; the embedding of a patch is the sum over its pixels.
 
-    With ``align_corners`` networks (sizes 16k + 1) patches are 17 x 17 and centred on the feature cells; else
-    16 x 16 and side by side. ``normalise``: a LayerNorm follows (DeAOT has one, AOT has not).
+    Args:
+        max_objects: S - 1.
+        channels: C.
+        align_corners: for images of 16k + 1 pixels patches are 17 x 17 and centred on the feature cells; for others
+            they are 16 x 16 and lie side by side.
+        normalise: whether a LayerNorm follows; DeAOT has one and AOT does not.
     """
 
     def __init__(self, max_objects: int, channels: int, align_corners: bool, normalise: bool = True) -> None:
@@ -31,7 +38,7 @@ class IdBank(nn.Module):
         nn.init.zeros_(self.patches.bias)  # type: ignore[arg-type]
 
     def forward(self, planes: Tensor) -> Tensor:
-        """(B, S, H, W) shares of each slot, S <= slots (missing ones are empty) -> (B, h*w, C)."""
+        """Planes (B, at most S, H, W) in 0..1, missing ones being empty -> (B, h*w, C)."""
         weight = self.patches.weight[:, : planes.shape[1]]
         cells = F.conv2d(planes, weight, self.patches.bias, self.patches.stride, self.patches.padding)
         embedding: Tensor = self.norm(cells.flatten(2).transpose(1, 2))

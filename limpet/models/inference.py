@@ -1,4 +1,4 @@
-"""Makes a trained model fast without changing its function: folded norms, channels-last memory, bf16."""
+"""Makes a trained model fast without changing what it computes: folded norms, channels-last memory, bf16."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def for_inference(model: Model, device: torch.device, precision: Precision = "au
     """A copy of ``model`` on ``device``, in evaluation mode and without gradients.
 
     Args:
-        precision: "fp32" is the reference; "bf16" is faster where the processor has it, and its masks differ in
-            few pixels; "auto" takes bf16 exactly there.
+        precision: "fp32" is the reference; "bf16" is faster on processors that compute in it, and its masks differ in
+            a few pixels; "auto" takes bf16 on those processors and fp32 on others.
 
     Raises:
         ModelError: unknown precision.

@@ -26,7 +26,7 @@ GROUPS = (
     (6, 160, 1, (1, 2, 2)),
     (6, 320, 1, (2,)),
 )
-# The indices into ``features`` where a stage ends: the stem, then strides 4, 8, 16 and the dilated 16.
+# The indices into ``features`` at which a stage ends: the stem, then strides 4, 8, 16 and the dilated 16.
 STAGE_ENDS = (1, 4, 7, 14, 19)
 
 

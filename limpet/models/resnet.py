@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from limpet.models.frozen_norm import FrozenBatchNorm2d, freeze
 
-EXPANSION = 4  # a bottleneck block's output channels by its inner ones
+EXPANSION = 4  # the output channels of a bottleneck block divided by its inner ones
 
 
 class ResNet50(nn.Module):

@@ -1,6 +1,8 @@
 """Swin Transformer (Liu et al., 2021), its first three stages as an image encoder of output stride 16.
 
 Inside, maps are (B, h, w, C): attention and norms work on the last dimension.
+
+Legend: B batch; C channels; h w feature cells; H W pixels; ``windows`` windows of a map and ``cells`` of each window.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class SwinB(nn.Module):
         self.layers = nn.ModuleList()
         for width, heads, depth in zip(widths, config.heads, config.depths, strict=True):
             drop_paths = [next(rates) for _ in range(depth)]
-            self.layers.append(Stage(width, heads, config.window, drop_paths, merge=width < widths[-1]))
+            self.layers.append(SwinStage(width, heads, config.window, drop_paths, merge=width < widths[-1]))
         self.norm0, self.norm1, self.norm2 = (nn.LayerNorm(width) for width in widths)
         self.apply(_initialise)
         freeze(self, freeze_at)
@@ -78,7 +80,7 @@ class SwinB(nn.Module):
         """Maps with ``channels`` channels at strides 4, 8, 16, 16; the last two are the same tensor.
 
         Args:
-            image: (B, 3, H, W) float, ImageNet-normalised RGB; sizes that are no multiple of 16 are padded
+            image: (B, 3, H, W) float, ImageNet-normalised RGB; sizes that are not multiples of 16 are padded
                 with zeros at the right and bottom, so that halves are rounded up.
         """
         x = self.patch_embed(image)
@@ -106,13 +108,13 @@ class PatchEmbedding(nn.Module):
         return x
 
 
-class Stage(nn.Module):
+class SwinStage(nn.Module):
     """Blocks at one stride, every second one with shifted windows, and the merging into the next stride."""
 
     def __init__(self, width: int, heads: int, window: int, drop_paths: Sequence[float], merge: bool) -> None:
         super().__init__()
         self.window = window
-        self.blocks = nn.ModuleList(Block(width, heads, window, rate) for rate in drop_paths)
+        self.blocks = nn.ModuleList(SwinBlock(width, heads, window, rate) for rate in drop_paths)
         self.downsample = PatchMerging(width) if merge else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,8 +143,8 @@ class PatchMerging(nn.Module):
         return y
 
 
-class Block(nn.Module):
-    """Window attention and a feed-forward network, each with a norm before and a shortcut around it."""
+class SwinBlock(nn.Module):
+    """Window attention and a feed-forward network, each with a norm before it and a shortcut around it."""
 
     def __init__(self, width: int, heads: int, window: int, drop_path: float) -> None:
         super().__init__()
@@ -150,7 +152,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attn = WindowAttention(width, heads, window)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = FeedForward(width)
+        self.mlp = SwinMLP(width)
 
     def forward(self, x: Tensor, apart: Tensor | None) -> Tensor:
         """(B, h, w, C) -> same; with ``apart`` (see ``shift_mask``) windows are shifted by half a side."""
@@ -158,12 +160,12 @@ class Block(nn.Module):
         return x + self._drop(self.mlp(self.norm2(x)))
 
     def _attend(self, x: Tensor, apart: Tensor | None) -> Tensor:
-        B, h, w, C = x.shape
+        h, w = x.shape[1:3]
         side, shift = self.window, self.window // 2 if apart is not None else 0
         x = F.pad(x, (0, 0, 0, -w % side, 0, -h % side))  # the padding takes part in attention
-        H, W = x.shape[1:3]
+        padded = x.shape
         windows = to_windows(torch.roll(x, (-shift, -shift), (1, 2)) if shift else x, side)
-        x = from_windows(self.attn(windows, apart), side, (B, H, W, C))
+        x = from_windows(self.attn(windows, apart), side, padded)
         x = torch.roll(x, (shift, shift), (1, 2)) if shift else x
         return x[:, :h, :w]
 
@@ -203,7 +205,7 @@ class WindowAttention(nn.Module):
         return projected
 
 
-class FeedForward(nn.Module):
+class SwinMLP(nn.Module):
     """Two linear layers with GELU between; the inner width is four times the outer."""
 
     def __init__(self, width: int) -> None:

@@ -52,15 +52,15 @@ def with_reference(
         elif name.startswith("long."):
             after[name] = _written(values[name], new, place, places.references + places.ring)
     after["present"] = np.maximum(values["present"], fresh["present"])
-    if "filled" in values:
-        after["filled"] = values["filled"].copy()
-        after["filled"][:, place] = 1
+    if "memory_mask" in values:
+        after["memory_mask"] = values["memory_mask"].copy()
+        after["memory_mask"][:, place] = 1
     if places.ring:
         after["since"] = np.zeros_like(values["since"])
         if in_ring:
             newest = (values["cursor"] - 1) % places.ring
             after["cursor"] = newest.astype(values["cursor"].dtype)
-            after["filled"][0, places.references + int(newest[0])] = 0
+            after["memory_mask"][0, places.references + int(newest[0])] = 0
     return after
 
 

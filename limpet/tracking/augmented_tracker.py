@@ -131,7 +131,8 @@ class AugmentedTracker(Tracker):
         followed, total = [], torch.zeros(())
         for view in state.views:
             after, scores = self._follow(_turned(frame, view.mirrored), view)
-            planes = probabilities(scores, state.frame_size, self.config.align_corners)
+            config = self.config
+            planes = probabilities(scores, state.frame_size, config.align_corners, config.independent_objects)
             total = _turned(planes, view.mirrored) + total.to(planes.device)
             followed.append(after)
         ids = torch.tensor([0, *state.object_ids], dtype=torch.uint8, device=total.device)

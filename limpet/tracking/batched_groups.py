@@ -1,4 +1,4 @@
-"""Groups of objects that pass through the network as one batch, where their memories are of one length.
+"""Groups of objects that pass through the network as one batch, where their memories have equal shapes.
 
 On a GPU five groups then cost little more than one; on a CPU there is nothing to gain.
 """
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from limpet.memory import Memory, join_memories
 from limpet.models.base import Features, Model, Pending, keep_slots
-from limpet.state import GroupState, LayerMemory, Memory, join_memories
+from limpet.state import GroupState
 
 
 class BatchedGroups:
@@ -19,7 +20,7 @@ class BatchedGroups:
 
     Args:
         features: of the frame, (1, …).
-        at_once: let groups with as many long-term tokens pass as one batch; else each by itself.
+        at_once: let groups with memories of equal shapes pass as one batch; else each by itself.
 
     Attributes:
         scores: each group's (1, N+1, h, w), in the groups' order.
@@ -31,9 +32,9 @@ class BatchedGroups:
         found: dict[int, Tensor] = {}
         for members in batches_of(groups, at_once):
             chosen = [groups[position] for position in members]
-            repeated = Features(*(plane.expand(len(chosen), -1, -1, -1) for plane in features))
-            long_term = join_memories([group.long_term for group in chosen], dim=0)
-            short_term = join_memories([group.short_term for group in chosen], dim=0)
+            repeated = features.expand(len(chosen))
+            long_term = join_memories([group.long_term for group in chosen], along="batch")
+            short_term = join_memories([group.short_term for group in chosen], along="batch")
             tokens, pending = model.propagate(repeated, long_term, short_term)
             planes = model.decode(tokens, repeated).split(1)
             for position, group, part in zip(members, chosen, planes, strict=True):
@@ -42,25 +43,22 @@ class BatchedGroups:
         self.scores = [found[position] for position in range(len(groups))]
 
     def remember(self, embeddings: Sequence[Tensor]) -> list[Memory]:
-        """Each group's memory of the frame, from the identity embeddings of its masks, (1, h*w, C) each."""
+        """Each group's memory of the frame, from what ``Model.identify`` made of its masks."""
         found: dict[int, Memory] = {}
         for members, pending in self._pending:
             if len(members) == 1:
                 found[members[0]] = self._model.remember(pending, embeddings[members[0]])
                 continue
             memory = self._model.remember(pending, torch.cat([embeddings[at] for at in members]))
-            for at, position in enumerate(members):
-                found[position] = tuple(
-                    LayerMemory(layer.key[at : at + 1], layer.value[at : at + 1]) for layer in memory
-                )
+            found |= zip(members, memory.split(), strict=True)
         return [found[position] for position in range(len(embeddings))]
 
 
 def batches_of(groups: Sequence[GroupState], at_once: bool) -> list[tuple[int, ...]]:
-    """Positions of the groups that pass together: those with as many long-term tokens, or each by itself."""
+    """Positions of the groups that pass together: those with memories of equal shapes, or each by itself."""
     if not at_once:
         return [(position,) for position in range(len(groups))]
-    alike: dict[int, list[int]] = {}
+    alike: dict[object, list[int]] = {}
     for position, group in enumerate(groups):
-        alike.setdefault(group.long_term[0].key.shape[1], []).append(position)
+        alike.setdefault((group.long_term.shapes, group.short_term.shapes), []).append(position)
     return [tuple(members) for members in alike.values()]

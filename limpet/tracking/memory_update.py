@@ -12,11 +12,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from limpet.core.errors import ModelError
-from limpet.state import GroupState, LayerMemory, Memory, StoredFrame, TrackerState
+from limpet.memory import Memory
+from limpet.state import GroupState, StoredFrame, TrackerState
 from limpet.tracking.memory_policies import MB, Frames, MemoryPolicy, tracked, without
 
 
@@ -26,13 +24,6 @@ class PendingMemory(NamedTuple):
 
     state: TrackerState
     offered: Sequence[StoredFrame | None]
-
-
-def drop_newest(memory: Memory, tokens: int) -> Memory:
-    """A copy of ``memory`` without its first ``tokens`` tokens, and so with none where it held one frame."""
-    return tuple(
-        LayerMemory(layer.key[:, tokens:].clone(), layer.value[:, tokens:].clone()) for layer in memory
-    )
 
 
 def stored_frame(
@@ -86,7 +77,7 @@ def settle(
         for group, new in zip(groups, offered, strict=True)
     ]
     room = None if policy.max_bytes is None else _room(groups, policy.max_bytes, mask_bytes)
-    after = choose(policy, before, room, [_nbytes(group.short_term) for group in groups])
+    after = choose(policy, before, room, [group.short_term.nbytes for group in groups])
     return tuple(
         group if kept == group.frames else _remember(group, kept)
         for group, kept in zip(groups, after, strict=True)
@@ -129,7 +120,7 @@ def _held(groups: Sequence[Frames], sizes: Sequence[int]) -> int:
 
 def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
     """Bytes for all long-term memories together, beside one frame of each group as short-term memory."""
-    short_bytes = sum(_nbytes(group.short_term) for group in groups)
+    short_bytes = sum(group.short_term.nbytes for group in groups)
     room = max_bytes - mask_bytes - short_bytes
     if room < short_bytes:
         smallest = mask_bytes + 2 * short_bytes
@@ -144,28 +135,8 @@ def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
 
 def _remember(group: GroupState, kept: Frames) -> GroupState:
     """``group`` with the ``kept`` of its frames and of the one that is its short-term memory."""
-    places = {frame.index: place for place, frame in enumerate(group.frames)}
-    return replace(
-        group,
-        frames=kept,
-        long_term=tuple(
-            LayerMemory(
-                *(
-                    _gather(new, old, [places.get(f.index) for f in kept])
-                    for new, old in zip(newest, layer, strict=True)
-                )
-            )
-            for newest, layer in zip(group.short_term, group.long_term, strict=True)
-        ),
-    )
-
-
-def _gather(newest: Tensor, memory: Tensor, places: Sequence[int | None]) -> Tensor:
-    """Whole frames side by side, in one copy: ``newest`` (1, h*w, C) for None, else a place in ``memory`` (1, M, C)."""
-    tokens = newest.shape[1]
-    parts = [newest if p is None else memory[:, p * tokens : (p + 1) * tokens] for p in places]
-    return newest if len(parts) == 1 and parts[0] is newest else torch.cat(parts, dim=1)
-
-
-def _nbytes(memory: Memory) -> int:
-    return sum(tensor.numel() * tensor.element_size() for layer in memory for tensor in layer)
+    stored = {frame.index: number for number, frame in enumerate(group.frames)}
+    earlier = [stored[frame.index] for frame in kept if frame.index in stored]
+    if len(earlier) == len(kept):
+        return replace(group, frames=kept, long_term=group.long_term.select(earlier))
+    return replace(group, frames=kept, long_term=group.long_term.append(group.short_term, keep=earlier))

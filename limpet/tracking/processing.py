@@ -12,8 +12,7 @@ from torch import Tensor
 
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD, resize_frame
 from limpet.models import fixed_size as fixed
-
-MARGIN = 1e-5  # probabilities are kept this far from 0 and 1 before groups compete, as the official code does
+from limpet.models.base import PROBABILITY_MARGIN as MARGIN
 
 
 def label_map(
@@ -74,7 +73,9 @@ def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corne
     return torch.where(best > background.clamp(MARGIN, 1 - MARGIN), index, torch.zeros_like(index))
 
 
-def probabilities(scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
+def probabilities(
+    scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool, independent: bool = False
+) -> Tensor:
     """How probable background and every object are in every pixel; their largest is what ``label_map`` finds.
 
     Groups are merged as the official code does it: a softmax a group, the backgrounds multiplied, everything kept
@@ -84,25 +85,66 @@ def probabilities(scores: Sequence[Tensor], size: tuple[int, int], align_corners
         scores: for each group of objects (1, N+1, h, w) float32, background first.
         size: (H, W) of the result in pixels.
         align_corners: how scores are enlarged.
+        independent: groups are objects with logits of their own; then a single one is merged like several.
 
     Returns:
         (1 + all N, H, W) float32: background, then the objects, group after group.
     """
     groups = [_enlarge(group, size, align_corners)[0].softmax(dim=0) for group in scores]
-    if len(groups) == 1:
+    if len(groups) == 1 and not independent:
         return groups[0]
     background = torch.stack([group[0] for group in groups]).prod(dim=0, keepdim=True)
     together = torch.cat([background, *(group[1:] for group in groups)]).clamp_(MARGIN, 1 - MARGIN)
     return together.logit_().softmax(dim=0)
 
 
-def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+def object_by_object(
+    scores: Sequence[Tensor], ids: Sequence[Sequence[int]]
+) -> tuple[list[Tensor], list[tuple[int, ...]]]:
+    """Groups of objects with independent logits as groups of one object each.
+
+    Args:
+        scores: for each group of objects (1, N+1, h, w) float32, background first. ids: for each group its N ids.
+
+    Returns:
+        For each object (1, 2, h, w), what it competes with first, and its id.
+    """
+    pairs = [
+        torch.cat([group[:, :1], plane], dim=1) for group in scores for plane in group[:, 1:].split(1, dim=1)
+    ]
+    return pairs, [(i,) for group in ids for i in group]
+
+
+def soft_planes(
+    merged: Tensor, counts: Sequence[int], dtype: torch.dtype, independent: bool = False
+) -> list[Tensor]:
+    """What the identity bank reads of probabilities, for each group.
+
+    Args:
+        merged: (1 + all N, h, w) from ``probabilities`` at the size of the network's image.
+        counts: for each group its number of objects N.
+        independent: the background is that of all groups; else what belongs to other groups counts as background.
+
+    Returns:
+        For each group (1, N+1, h, w) in 0..1, background first.
+    """
+    background, *groups = merged.to(dtype).split([1, *counts])
+    return [
+        torch.cat([background if independent else 1 - objects.sum(dim=0, keepdim=True), objects]).unsqueeze(0)
+        for objects in groups
+    ]
+
+
+def slot_planes(
+    mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype, independent: bool = False
+) -> Tensor:
     """What the identity bank reads of a mask.
 
     Args:
         mask: (H, W) uint8 ids; those outside ``ids`` count as background.
         ids: the N ids of one group.
         size: (h, w) of the network's image; the mask is resized to it by nearest neighbour.
+        independent: ids outside ``ids`` do not count as background but are in no plane.
 
     Returns:
         (1, N+1, h, w) one-hot, background first.
@@ -112,6 +154,8 @@ def slot_planes(mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: 
     slots = torch.zeros(256, dtype=torch.long)
     slots[list(ids)] = torch.arange(1, len(ids) + 1)
     table = F.one_hot(slots, len(ids) + 1).to(mask.device, dtype)  # id -> its plane
+    if independent:
+        table[1:, 0] = 0
     return F.embedding(mask.int(), table).permute(2, 0, 1).unsqueeze(0)  # 1 N+1 h w, channels last in memory
 
 

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from safetensors.torch import save
 
 from limpet.core.errors import LimpetError, Option, OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.memory import Memory, join_memories
 from limpet.results.journal import Journal, Line
-from limpet.state import GroupState, LayerMemory, Memory, TrackerState
+from limpet.state import GroupState, TrackerState
 from limpet.tensor_files import read_tensors
 
 STATE = "state"
@@ -96,12 +96,7 @@ class Checkpoints:
         return sums | {name: zlib.crc32((self._folder / name).read_bytes())}
 
     def _write_part(self, name: str, memory: Memory) -> int:
-        tensors = {
-            f"{layer}.{kind}": tensor.cpu().contiguous().clone()
-            for layer, pair in enumerate(memory)
-            for kind, tensor in zip(("key", "value"), pair, strict=True)
-        }
-        content = save(tensors)
+        content = save(memory.map(lambda tensor: tensor.cpu().contiguous().clone()).named())
         with atomic_path(self._folder / name) as temporary:
             temporary.write_bytes(content)
         return zlib.crc32(content)
@@ -152,8 +147,7 @@ def _load(folder: Path, index: int, sums: dict[str, int]) -> TrackerState:
 
 def _read_part(path: Path) -> Memory:
     _, tensors = read_tensors(path)
-    layers = range(len(tensors) // 2)
-    return tuple(LayerMemory(tensors[f"{layer}.key"], tensors[f"{layer}.value"]) for layer in layers)
+    return Memory.of_named(tensors)
 
 
 def _apart(state: TrackerState, prefix: str = "") -> tuple[TrackerState, Parts]:
@@ -161,14 +155,9 @@ def _apart(state: TrackerState, prefix: str = "") -> tuple[TrackerState, Parts]:
     parts: Parts = {}
     groups: list[GroupState] = []
     for number, group in enumerate(state.groups):
-        tokens = group.short_term[0].key.shape[1]
-        for place, name in enumerate(_names(prefix, number, group)):
-            window = slice(place * tokens, (place + 1) * tokens)
-            parts[name] = tuple(
-                LayerMemory(key[:, window], value[:, window]) for key, value in group.long_term
-            )
-        empty = tuple(LayerMemory(key[:, :0], value[:, :0]) for key, value in group.long_term)
-        groups.append(replace(group, long_term=empty))
+        for index, name in enumerate(_names(prefix, number, group)):
+            parts[name] = group.long_term.frame(index)
+        groups.append(replace(group, long_term=group.long_term.select([])))
     views = []
     for number, view in enumerate(state.views):
         short, more = _apart(view, f"{prefix}view{number}-")
@@ -182,11 +171,7 @@ def _together(state: TrackerState, parts: Parts, prefix: str = "") -> TrackerSta
     groups = []
     for number, group in enumerate(state.groups):
         frames = [parts[name] for name in _names(prefix, number, group)]
-        joined = tuple(
-            LayerMemory(*(torch.cat([layer[kind] for layer in layers], dim=1) for kind in (0, 1)))
-            for layers in zip(*frames, strict=True)
-        )
-        groups.append(replace(group, long_term=joined))
+        groups.append(replace(group, long_term=join_memories(frames, along="frames")))
     views = [_together(view, parts, f"{prefix}view{n}-") for n, view in enumerate(state.views)]
     return replace(state, groups=tuple(groups), views=tuple(views))
 

@@ -64,9 +64,10 @@ def _as_arrays(
 ) -> AttentionRecord:
     weights = seen.weights[0].float().cpu().numpy()  # h*w K
     weights = weights.reshape(len(weights), len(key_frames), -1)
-    if seen.places is None:
+    if seen.sampling_locations is None:
         return AttentionRecord(ids, cells, tuple(key_frames), weights, cells.centres()[None], None)
     last = np.array(cells.size, np.float32) - 1
-    places = seen.places[0].float().cpu().numpy().clip(0, last)  # off the map its border is read
-    points = None if seen.points is None else seen.points.float().cpu().numpy().clip(0, last)
-    return AttentionRecord(ids, cells, tuple(key_frames), weights, places, points)
+    places = seen.sampling_locations[0].float().cpu().numpy().clip(0, last)  # off the map its border is read
+    points = seen.reference_points
+    moved_from = None if points is None else points.float().cpu().numpy().clip(0, last)
+    return AttentionRecord(ids, cells, tuple(key_frames), weights, places, moved_from)

@@ -21,13 +21,22 @@ from limpet.core.errors import ModelError, VideoError
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
 from limpet.core.tracker_protocol import TrackerFacts
+from limpet.memory import Memory
 from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
-from limpet.state import GroupState, Memory, StoredFrame, TrackerState
+from limpet.state import GroupState, StoredFrame, TrackerState
 from limpet.tracking.batched_groups import BatchedGroups
 from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
-from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states, drop_newest, stored_frame
-from limpet.tracking.processing import label_map, prepare_image, slot_planes, soft_ious
+from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states, stored_frame
+from limpet.tracking.processing import (
+    label_map,
+    object_by_object,
+    prepare_image,
+    probabilities,
+    slot_planes,
+    soft_ious,
+    soft_planes,
+)
 
 
 class Tracker:
@@ -172,10 +181,13 @@ class Tracker:
         features = self._encode(frame, state.network_size)
         seen = BatchedGroups(self.model, features, state.groups, self._groups_at_once)
         scores = seen.scores
-        ids = [group.object_ids for group in state.groups]
+        groups_of_ids = [group.object_ids for group in state.groups]
+        ids = groups_of_ids
+        if self.config.independent_objects:
+            scores, ids = object_by_object(scores, groups_of_ids)
         labels = self._label_map(scores, ids, state.frame_size)
         index, sure = state.frame_index + 1, self._confidences(scores, ids)
-        memories = seen.remember([self._identify(labels, of, state.network_size) for of in ids])
+        memories = seen.remember(self._identities(scores, labels, groups_of_ids, state.network_size))
         groups, offers = [], []
         for group, memory in zip(state.groups, memories, strict=True):
             renewed, offer = self._renew(group, memory, index, sure)
@@ -192,7 +204,9 @@ class Tracker:
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
         labels = torch.where(given > 0, given, labels)
         new = [i for i in named if i not in state.object_ids]
-        groups = extend_groups([group.object_ids for group in state.groups], new, self.slots)
+        groups = extend_groups(
+            [group.object_ids for group in state.groups], new, self.slots, self.config.independent_objects
+        )
         features = self._encode(frame, state.network_size)
         sure = state.confidence | dict.fromkeys(named, 1.0)
         states: list[GroupState] = []
@@ -226,7 +240,23 @@ class Tracker:
         return self.model.encode(image.to(self._dtype))
 
     def _identify(self, labels: Tensor, ids: Sequence[int], size: tuple[int, int]) -> Tensor:
-        return self.model.identify(slot_planes(labels, ids, size, self._dtype))
+        planes = slot_planes(labels, ids, size, self._dtype, self.config.independent_objects)
+        return self.model.identify(planes)
+
+    def _identities(
+        self,
+        scores: Sequence[Tensor],
+        labels: Tensor,
+        groups: Sequence[tuple[int, ...]],
+        size: tuple[int, int],
+    ) -> list[Tensor]:
+        """What each group's memory of a propagated frame is made from."""
+        if not self.config.soft_memory:
+            return [self._identify(labels, ids, size) for ids in groups]
+        independent = self.config.independent_objects
+        merged = probabilities(scores, size, self.config.align_corners, independent)
+        planes = soft_planes(merged, [len(ids) for ids in groups], self._dtype, independent)
+        return [self.model.identify(each) for each in planes]
 
     def _refer(
         self,
@@ -243,7 +273,7 @@ class Tracker:
             return GroupState(ids, memory, memory, index, frames=())
         known, kept = earlier.frames, earlier.long_term
         if known and known[0].index == index:  # this very frame was stored, with the masks now replaced
-            known, kept = known[1:], drop_newest(kept, tokens=features.size[0] * features.size[1])
+            known, kept = known[1:], kept.drop(0)
         return GroupState(ids, kept, memory, index, known)
 
     def _renew(

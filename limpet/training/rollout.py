@@ -18,9 +18,9 @@ from torch.utils.checkpoint import checkpoint
 
 from limpet.core.files import atomic_path
 from limpet.data import ClipBatch
-from limpet.models.base import Features, Model, keep_slots
+from limpet.memory import Memory, join_memories
+from limpet.models.base import Features, Model, joint_logits, keep_slots
 from limpet.models.identity import one_hot
-from limpet.state import Memory, join_memories
 from limpet.training.losses import mask_loss
 from limpet.training.memory_augmentation import augment_reference, corrupt_masks
 
@@ -99,8 +99,7 @@ def rollout(
 
 def encode_clip(model: Model, images: Tensor) -> list[Features]:
     """All frames of the clips (T, B, 3, H, W) in one pass; a list of T Features."""
-    planes = model.encode(images.flatten(0, 1))
-    return [Features(*parts) for parts in zip(*(p.split(images.shape[1]) for p in planes), strict=True)]
+    return model.encode(images.flatten(0, 1)).split(images.shape[1])
 
 
 class ClipRun:
@@ -109,12 +108,15 @@ class ClipRun:
     def __init__(
         self, model: Model, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
     ) -> None:
-        self.model, self.object_counts, self.slots, self.config = model, object_counts, slots, config
+        self.model, self.object_counts, self.config = model, object_counts, config
+        independent = model.config.independent_objects  # without id slots that could be shuffled
+        self.slots = None if independent else slots
+        self.planes = 1 + (max(object_counts) if independent else model.config.max_objects)
 
     def identify(self, masks: Tensor) -> Tensor:
         """Masks (B, H, W) by id -> identity embedding, each id in its slot."""
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
-        planes = one_hot(in_slots, self.model.config.max_objects + 1, self.model.dtype)
+        planes = one_hot(in_slots, self.planes, self.model.dtype)
         embedding = self.model.identify(planes)
         frozen = self.config.own_predictions and not self.config.train_id_bank_throughout
         return embedding.detach() if frozen else embedding
@@ -122,6 +124,21 @@ class ClipRun:
     def remembered(self, masks: Tensor) -> Tensor:
         """As ``identify``, of masks that may have mistakes in them."""
         return self.identify(corrupt_masks(masks, self.config.mask_corruption_prob))
+
+    def predicted(self, scores: Tensor) -> Tensor:
+        """As ``remembered``, of the masks that scores (B, N+1, H, W) of every pixel stand for.
+
+        A model with ``soft_memory`` gets their probabilities, through which the gradient flows.
+        """
+        if not self.model.config.soft_memory:
+            return self.remembered(scores.argmax(dim=1))
+        planes = scores.softmax(dim=1).to(self.model.dtype)
+        if not self.model.config.independent_objects:
+            planes = F.pad(planes, (0, 0, 0, 0, 0, self.planes - planes.shape[1]))
+        if self.slots is not None:
+            index = self.slots.argsort(dim=1)[:, :, None, None].expand_as(planes)
+            planes = planes.gather(1, index)  # slot -> the plane of the id in it
+        return self.model.identify(planes)
 
     def begin(
         self, images: Tensor, features: Features, masks: Tensor
@@ -136,7 +153,7 @@ class ClipRun:
             short_term = self.model.remember(pending, self.remembered(masks))
         if self.config.reference_augmented:
             images, masks = augment_reference(images, masks)
-            features = Features(*self.model.encode(images))
+            features = self.model.encode(images)
             tokens, _, long_term = self.model.refer(features, self.identify(masks))
         scores = self.decode(tokens, features, masks.shape[-2:])
         return scores, mask_loss(scores, masks, self.config.top_k_fraction), long_term, short_term
@@ -154,9 +171,10 @@ class ClipRun:
         return keep_slots(scores, self.object_counts)
 
     def enlarge(self, scores: Tensor, size: Sequence[int]) -> Tensor:
-        """Scores at stride 4 -> scores of every pixel."""
+        """Scores at stride 4 -> scores of every pixel, by which the objects compete."""
         corners = self.model.config.align_corners
-        return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=corners)
+        large = F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=corners)
+        return joint_logits(large, self.model.config)
 
     def step(
         self, features: Features, truth: Tensor, long_term: Memory, short_term: Memory
@@ -166,8 +184,8 @@ class ClipRun:
         def run() -> tuple[Tensor, Memory]:
             tokens, pending = self.model.propagate(features, long_term, short_term)
             scores = self.decode(tokens, features, truth.shape[-2:])
-            known = scores.argmax(dim=1) if self.config.own_predictions else truth
-            return scores, self.model.remember(pending, self.remembered(known))
+            identity = self.predicted(scores) if self.config.own_predictions else self.remembered(truth)
+            return scores, self.model.remember(pending, identity)
 
         if not self.config.gradient_checkpointing:
             return run()
@@ -177,7 +195,7 @@ class ClipRun:
 
 def join(kept: Sequence[Memory]) -> Memory:
     """Several frames' memories as one; the newest comes first."""
-    return join_memories(kept, dim=1)
+    return join_memories(kept, along="frames")
 
 
 def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:

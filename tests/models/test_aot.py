@@ -10,7 +10,7 @@ from limpet.core.errors import ModelError
 from limpet.models import AOTConfig
 from limpet.models.transformer import TransformerConfig, sine_position
 
-NARROW = TransformerConfig(channels=32, heads=4, hidden_channels=64, window_reach=3)
+NARROW = TransformerConfig(channels=32, heads=4, hidden_channels=64, window_radius=3)
 
 
 class TestAOT(ModelTester):
@@ -41,7 +41,7 @@ def test_positions_are_sines_of_the_way_along_each_axis() -> None:
         ({"channels": 36, "heads": 8}, "channels must be a multiple of 4 and of the heads"),
         ({"hidden_channels": 48}, "hidden_channels of 32"),
         ({"heads": 0}, "widths must be positive"),
-        ({"window_reach": -1}, "reach not negative"),
+        ({"window_radius": -1}, "window_radius not negative"),
     ],
 )
 def test_widths_that_do_not_fit_are_refused(settings: dict[str, int], message: str) -> None:

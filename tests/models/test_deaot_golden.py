@@ -12,8 +12,8 @@ from forced import ForcedRun, Inside, compare, golden_model
 from golden import arrays, clip, golden_folder, normalise
 from torch import Tensor
 
+from limpet.memory import LayerMemory
 from limpet.models import Model
-from limpet.state import LayerMemory
 from limpet.tracking.processing import prepare_image
 
 MEMBERS = {

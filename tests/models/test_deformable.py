@@ -10,6 +10,7 @@ from model_tester import ModelTester
 from networks import lively_model
 from torch import Tensor, nn
 
+from limpet.memory import LayerMemory
 from limpet.models import Model
 from limpet.models.deaot import DeAOTConfig
 from limpet.models.deformable import (
@@ -22,9 +23,8 @@ from limpet.models.deformable import (
     sample_tokens,
 )
 from limpet.models.gated_propagation import LongTermPropagation, PropagationConfig, SelfPropagation
-from limpet.state import LayerMemory
 
-NARROW = {"channels": 16, "attention_channels": 8, "value_channels": 16, "window_reach": 1}
+NARROW = {"channels": 16, "attention_channels": 8, "value_channels": 16, "window_radius": 1}
 SIZES = [(1, 1), (1, 4), (3, 1), (2, 2), (5, 4), (4, 7)]
 
 
@@ -107,13 +107,13 @@ def test_reference_points_are_the_middles_of_blocks(size: tuple[int, int], facto
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_one_offset_for_each_group_and_point_within_reach(factor: int) -> None:
-    config = DeformableConfig(grid_factor=factor, groups=4, reach=1.5)
+    config = DeformableConfig(grid_factor=factor, groups=4, max_offset=1.5)
     network, size = OffsetNetwork(8, config), (5, 8)
     nn.init.normal_(network.offsets.weight, std=100.0)
     offsets = network(torch.randn(2, 40, 8), size)
     assert offsets.shape == (2, 4, math.ceil(5 / factor) * math.ceil(8 / factor), 2)
     assert 1.4 < offsets.abs().max() <= 1.5
-    network.rest()
+    network.zero_offsets()
     assert not network(torch.randn(2, 40, 8), size).any()
 
 
@@ -132,9 +132,9 @@ def test_groups_move_apart() -> None:
     torch.manual_seed(0)
     sampling, query = DeformableSampling(8, DeformableConfig(groups=4)), torch.randn(1, 30, 8)
     stir(sampling)
-    before = sampling.places(query, (5, 6))
+    before = sampling.sampling_locations(query, (5, 6))
     query[..., :2] += 1.0  # the first group's
-    changed = (sampling.places(query, (5, 6)) != before).flatten(2).any(-1)
+    changed = (sampling.sampling_locations(query, (5, 6)) != before).flatten(2).any(-1)
     assert changed.tolist() == [[True, False, False, False]]
 
 
@@ -151,13 +151,13 @@ def literal_gated_attention(query: Tensor, key: Tensor, value: Tensor, gate: Ten
 @torch.no_grad()
 @pytest.mark.parametrize("factor", [1, 2])
 def test_long_term_equals_the_equations(factor: int) -> None:
-    config = PropagationConfig(**NARROW, deformable=DeformableConfig(factor, groups=4, reach=2.0))
+    config = PropagationConfig(**NARROW, deformable=DeformableConfig(factor, groups=4, max_offset=2.0))
     module, size = LongTermPropagation(config).double().eval(), (3, 4)
     stir(module)
     query, gate = torch.randn(1, 12, 8).double(), torch.randn(1, 12, 32).double()
     memory = LayerMemory(torch.randn(1, 24, 8).double(), torch.randn(1, 24, 32).double())
     assert module.sampling is not None
-    places = module.sampling.places(query, size).double()
+    places = module.sampling.sampling_locations(query, size).double()
     frames = [slice(0, 12), slice(12, 24)]
     key = torch.cat([literal_sample(memory.key[:, f], places, size) for f in frames], dim=1)
     value = torch.cat(
@@ -178,14 +178,14 @@ def test_long_term_equals_the_equations(factor: int) -> None:
 @torch.no_grad()
 def test_self_propagation_equals_the_equations() -> None:
     """Here features are re-sampled before they are projected: eq. 5 to the letter."""
-    config = PropagationConfig(**NARROW, deformable=DeformableConfig(2, groups=4, reach=2.0))
+    config = PropagationConfig(**NARROW, deformable=DeformableConfig(2, groups=4, max_offset=2.0))
     module, size = SelfPropagation(config).double().eval(), (3, 4)
     stir(module)
     own = torch.randn(1, 12, 32).double()
     visual, identity = own.chunk(2, -1)
     query = module.query_key(own)
     assert module.sampling is not None
-    places = module.sampling.places(query, size).double()
+    places = module.sampling.sampling_locations(query, size).double()
     seen, known = literal_sample(visual, places, size), literal_sample(identity, places, size)
     key = module.query_key(torch.cat([seen, known], dim=-1))
     silu = nn.functional.silu
@@ -202,14 +202,14 @@ def test_at_rest_with_every_token_it_is_plain_attention(kind: type[nn.Module]) -
     plain = kind(PropagationConfig(**NARROW)).eval()
     moved = kind(PropagationConfig(**NARROW, deformable=DeformableConfig(grid_factor=1))).eval()
     moved.load_state_dict(plain.state_dict(), strict=False)
-    moved.sampling.offset_network.rest()
+    moved.sampling.offset_network.zero_offsets()
     size, tokens = (3, 4), torch.randn(2, 12, 32)
     memory = LayerMemory(torch.randn(2, 24, 8), torch.randn(2, 24, 32))
     inputs = (tokens[..., :8], memory, tokens, size) if kind is LongTermPropagation else (tokens, size)
     torch.testing.assert_close(moved(*inputs), plain(*inputs))
 
 
-@pytest.mark.parametrize("wrong", [{"grid_factor": 0}, {"groups": 0}, {"reach": 0.0}])
+@pytest.mark.parametrize("wrong", [{"grid_factor": 0}, {"groups": 0}, {"max_offset": 0.0}])
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="grid_factor and groups"):
         DeformableConfig(**wrong)

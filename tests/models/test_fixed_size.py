@@ -54,8 +54,8 @@ def test_graphs_equal_the_tracker(name: str, ring: int) -> None:
         assert sure[0, 1:3].tolist() == pytest.approx(list(expected.confidence.values()), abs=1e-4)
         assert scores.shape[:2] == (1, 5) and (scores[:, 3:] < -1e9).all()
     assert {key: value.shape for key, value in state.items()} == shapes
-    filled = state.get("filled", torch.ones(1, 1))
-    assert filled.sum() == len(expected.groups[0].frames)
+    memory_mask = state.get("memory_mask", torch.ones(1, 1))
+    assert memory_mask.sum() == len(expected.groups[0].frames)
 
 
 @torch.inference_mode()

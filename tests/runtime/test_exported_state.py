@@ -29,7 +29,7 @@ def test_a_single_place_is_taken_by_the_newest() -> None:
 def test_what_is_remembered(in_ring: bool) -> None:
     """Two references, a ring of two, three tokens a frame; the ring begins anew at its first place."""
     values = {
-        "present": np.array([[1, 1, 0]], np.float32), "filled": np.array([[1, 0, 1, 1]], np.float32),
+        "present": np.array([[1, 1, 0]], np.float32), "memory_mask": np.array([[1, 0, 1, 1]], np.float32),
         "since": np.array([1], np.int32), "cursor": np.array([0], np.int32),
         "long.0.key": np.repeat([1, 2, 3, 4], 3)[None, :, None].astype(np.float32),
         "short.0.key": np.full((1, 3, 1), 5, np.float32),
@@ -43,6 +43,6 @@ def test_what_is_remembered(in_ring: bool) -> None:
     assert after["present"].tolist() == [[1, 1, 1]], "objects that are hidden are still followed"
     assert after["long.0.key"][0, ::3, 0].tolist() == [1, 9, 3, 4]
     assert (after["short.0.key"] == 9).all() and after["since"] == 0
-    assert after["filled"].tolist() == [[1, 1, 1, 0 if in_ring else 1]]
+    assert after["memory_mask"].tolist() == [[1, 1, 1, 0 if in_ring else 1]]
     assert after["cursor"] == (1 if in_ring else 0), "the frame leaves its place in the ring"
     assert all(np.array_equal(values[name], array) for name, array in before.items())
