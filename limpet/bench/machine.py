@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from limpet import __version__
-from limpet.core.provenance import commit
+from limpet.core.provenance import commit, cpu_info, cpu_model
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast matrices are multiplied."""
@@ -83,23 +83,10 @@ def machine_lines(machine: MachineFacts) -> list[str]:
     return [*lines, warning] if warning else lines
 
 
-def cpu_model() -> str:
-    """The processor's name as the system gives it."""
-    names = cpu_info("model name")
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def cpu_flags() -> tuple[str, ...]:
     """Those of FLAGS that the processor has, as far as the system reports them."""
     present = set(" ".join([*cpu_info("flags"), *cpu_info("Features")]).split())
     return tuple(flag for flag in FLAGS if flag in present)
-
-
-def cpu_info(field: str) -> list[str]:
-    """The values of a field in /proc/cpuinfo, one per core; none on other systems."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return [line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == field]
 
 
 def version_of(package: str) -> str | None:

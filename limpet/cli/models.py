@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from limpet import __version__
-from limpet.bench.machine import cpu_model
 from limpet.cli.options import DeviceName
 from limpet.cli.terminal import FrameProgress, note, say
 from limpet.core.errors import OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.core.provenance import cpu_model
 
 if TYPE_CHECKING:
     from limpet.models import ModelConfig

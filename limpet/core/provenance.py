@@ -1,11 +1,14 @@
-"""Which code made a number."""
+"""Which code made a number, and on which machine."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 from pathlib import Path
 
 SECONDS = 10
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def commit() -> str | None:
@@ -17,6 +20,24 @@ def commit() -> str | None:
     if not head:
         return None
     return f"{head} + changes" if _git(folder, "status", "--porcelain", "--", "limpet") else head
+
+
+def machine() -> str:
+    """Processor, number of cores and operating system."""
+    return f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def cpu_model() -> str:
+    """The processor's name as the system gives it."""
+    names = cpu_info("model name")
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def cpu_info(field: str) -> list[str]:
+    """The values of a field in /proc/cpuinfo, one per core; none on other systems."""
+    text = CPU_INFO.read_text(encoding="utf-8", errors="replace") if CPU_INFO.is_file() else ""
+    parts = [line.partition(":") for line in text.splitlines()]
+    return [value.strip() for name, _, value in parts if name.strip() == field]
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
+from limpet.core.provenance import machine as this_machine
 from limpet.evaluation.metrics import MeasureStats
 from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
 
@@ -35,16 +34,6 @@ def _version() -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def machine() -> str:
-    """Processor, number of cores and operating system."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").split("\n")
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class Receipt:
     frames_per_second: float | None = None
     version: str = field(default_factory=_version)
     date: str = field(default_factory=_now)
-    machine: str = field(default_factory=machine)
+    machine: str = field(default_factory=this_machine)
 
 
 def results_table(scores: Scores, title: str | None = None) -> Table:

@@ -1,1 +1,1 @@
-"""The distillation paper's tables and figures, repeated at a scale that a machine can bear."""
+"""The tables and figures of the distillation paper, repeated at a scale that one machine can run."""

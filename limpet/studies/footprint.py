@@ -1,4 +1,4 @@
-"""What a tracker takes: parameters, and the most bytes of tensors that are alive at once while it runs."""
+"""The footprint of a tracker: its parameters, and the largest number of bytes in tensors that are alive at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMES = 3
 
 @dataclass(frozen=True)
 class Footprint:
-    """parameters: how many numbers the network has learned; peak_mb: 10^6 bytes, see ``footprint``."""
+    """parameters: how many numbers are learned. peak_mb: in 10^6 bytes, see ``footprint``."""
 
     parameters: int
     peak_mb: float
@@ -29,8 +29,8 @@ class Footprint:
 def footprint(tracker: Tracker, frames: int = FRAMES, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Footprint:
     """Measure ``tracker`` on a few frames of noise with one object.
 
-    The peak counts weights, state and every intermediate result: what a device must hold. Whatever torch's kernels
-    take for themselves, and Python, are left out, so that the number is the same on every machine and at any load.
+    The peak counts weights, state and every intermediate result: what a device must hold. The workspace of torch's
+    kernels and Python itself are left out, so that the number is the same on every machine and at any load.
 
     Args:
         frames: at least 2. size: (H, W) of the frames.
@@ -50,7 +50,7 @@ def footprint(tracker: Tracker, frames: int = FRAMES, size: tuple[int, int] = (H
 
 
 class Tally(TorchDispatchMode):
-    """Counts the bytes of ``held`` tensors and of all that come up while it is entered, until they are freed."""
+    """Counts the bytes of ``held`` tensors and of all that are made in its context, until they are freed."""
 
     def __init__(self, held: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The picture of a study: its scores, scores over memory, or the curves of the losses."""
+"""The picture of a study: its scores, its scores over memory, or the curves of the losses."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def draw_study(kind: Plot, table: StudyTable, folder: Path) -> Path:
 
 
 def _scores(pyplot: Any, table: StudyTable) -> Any:
-    """The paper's scores and ours side by side, each with a scale of its own: they are of other data.
+    """The paper's scores and ours side by side, each with a scale of its own, since they are of different data.
 
     Dots, not bars: bars would have to begin at zero, and the differences could not be seen.
     """
@@ -126,7 +126,7 @@ def _curves(pyplot: Any, table: StudyTable, folder: Path) -> Any:
 
 
 def _curve(axis: Any, label: str, runs: Sequence[Mapping[int, float]], colour: str) -> None:
-    """One arm; only steps that all its runs logged are drawn."""
+    """One arm; only the steps that all its runs have logged are drawn."""
     steps = sorted(set.intersection(*(set(run) for run in runs))) if runs else []
     if not steps:
         return
@@ -137,7 +137,7 @@ def _curve(axis: Any, label: str, runs: Sequence[Mapping[int, float]], colour: s
 
 
 def term(log: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[int, float]:
-    """Sum of those of ``names`` that a row has, by step; rows without any are left out."""
+    """By step, the sum of those of ``names`` that a row has; rows without any of them are left out."""
     return {
         int(row["step"]): sum(row[name] for name in names if name in row)
         for row in log

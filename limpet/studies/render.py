@@ -1,4 +1,4 @@
-"""A study's table as Markdown, as JSON, and on the screen."""
+"""The table of a study as Markdown, as JSON, and on the screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = (
     "ours F",
     "seeds",
     "steps",
-    "s a run",
+    "s per run",
     "M parameters",
     "MB at 480p",
 )
@@ -32,12 +32,12 @@ NOT_COMPARABLE = (
     "difference that is smaller than the spread says nothing."
 )
 SELF_SUPERVISED = (
-    "No student saw a label beyond the first mask of a clip: the rest is the teacher's word. The teacher itself was "
-    "trained with labels, and so were weights that students began with."
+    "No student saw a label beyond the first mask of a clip; all other masks are the teacher's. The teacher itself was "
+    "trained with labels, and so were the weights that students began with."
 )
 MEMORY = (
-    "MB are the most bytes of tensors alive at once, weights and memory included, while three frames of 480x854 with "
-    "one object are tracked in float32; kernels' own workspace and Python are left out."
+    "MB is the largest number of bytes in tensors that are alive at once, weights and memory included, while three "
+    "frames of 480x854 with one object are tracked in float32; the kernels' workspace and Python are left out."
 )
 
 
@@ -54,7 +54,7 @@ def write_report(table: StudyTable, folder: Path) -> tuple[Path, Path]:
 
 
 def as_markdown(table: StudyTable) -> str:
-    """The page: table, how to read it, and how it came about."""
+    """The page: the table, how to read it, and how it was made."""
     lines = [f"# {table.title} ({table.section})", "", table.question, "", *_grid(table), ""]
     lines += _orders(table)
     lines += [f"- {row.title}: not run; {row.skipped}." for row in table.rows if row.skipped]
@@ -70,10 +70,10 @@ def as_markdown(table: StudyTable) -> str:
 
 
 def on_screen(table: StudyTable) -> Table:
-    """What fits in 80 columns: the paper's J&F on DAVIS-17 val and ours."""
+    """A table of 80 columns: the paper's J&F on DAVIS-17 val and ours."""
     shown = Table(title=f"{table.title}: J&F", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("arm", overflow="fold")
-    for column in ("paper", "ours", "seeds", "s a run"):
+    for column in ("paper", "ours", "seeds", "s per run"):
         shown.add_column(column, justify="right", no_wrap=True)
     for row in table.rows:
         shown.add_row(
@@ -120,7 +120,7 @@ def _our_cells(row: Row) -> tuple[str, ...]:
 
 
 def _orders(table: StudyTable) -> list[str]:
-    """The two orders, of the arms that both have."""
+    """The order of the arms in the paper and here, for the arms that both have."""
     both = [row.title for row in table.rows if paper_score(row) is not None and our_score(row) is not None]
     if len(both) < 2:
         return []

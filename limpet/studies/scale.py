@@ -1,4 +1,4 @@
-"""How much a study may cost: from a minute a run to the published recipe."""
+"""How much a study may cost: from a minute per run to the published recipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DRY_SIZE = 65
 
 @dataclass(frozen=True)
 class Stage:
-    """One training; the next begins with its averaged weights. ``training.model`` and the seed are the arm's."""
+    """One training; the next stage begins with its averaged weights. The arm sets ``training.model`` and the seed."""
 
     name: str
     training: TrainConfig
@@ -24,9 +24,12 @@ class Stage:
 class Scale:
     """Settings that all arms share.
 
-    stages: one after the other. seeds: how many runs an arm has.
-    max_size, stride: of the scoring: limit on the shorter side of the network's image, and every how many frames.
-    teacher: whose weights are asked for; None leaves it to the study.
+    Attributes:
+        name, summary: as ``limpet study --list`` shows them.
+        stages: one after the other.
+        seeds: how many runs an arm has.
+        max_size, stride: of the scoring: limit on the shorter side of the network input, and every how many frames.
+        teacher: name of the model to learn from; None leaves it to the study.
     """
 
     name: str
@@ -39,7 +42,7 @@ class Scale:
 
 
 def find_scale(name: str, steps: int | None = None) -> Scale:
-    """The scale called ``name``, with another number of steps in every stage where ``steps`` says so.
+    """The scale called ``name``; with ``steps`` in every stage, unless that is None.
 
     Raises:
         DataError: there is no such scale.
@@ -50,11 +53,11 @@ def find_scale(name: str, steps: int | None = None) -> Scale:
     if steps is None:
         return scale
     changed = _changed(scale, lambda t: replace(t, steps=steps))
-    return replace(changed, summary=f"{scale.summary}; here with {steps} steps a stage")
+    return replace(changed, summary=f"{scale.summary}; here with {steps} steps per stage")
 
 
 def dry(scale: Scale, steps: int) -> Scale:
-    """The same with ``steps`` steps a stage on one clip of 65 pixels, all else as it is."""
+    """The same with ``steps`` steps per stage on one clip of 65 pixels; everything else stays as it is."""
     tried = _changed(
         scale, lambda t: replace(t, steps=steps, log_every=1, clips=replace(t.clips, size=DRY_SIZE, batch=1))
     )
@@ -66,14 +69,12 @@ def _changed(scale: Scale, change: Callable[[TrainConfig], TrainConfig]) -> Scal
 
 
 def _mini() -> Scale:
-    """At batch 2 a peak above 3e-4 undid what the start had learned; see docs/training.md."""
+    """At batch 2 a peak learning rate above 3e-4 undid what the start had learned; see docs/training.md."""
     training = TrainConfig(
         steps=100, learning_rate=3e-4, min_learning_rate=1e-5, log_every=1, save_every=50,
         clips=ClipConfig(frames=3, size=193, batch=2, max_frame_gap=(2, 5)),
     )  # fmt: skip
-    summary = (
-        "100 steps at 193 pixels, scored at 240 on every third frame: a minute or two a run on two CPU cores"
-    )
+    summary = "100 steps at 193 pixels, scored at 240 on every third frame: a minute or two per run on two CPU cores"
     return Scale("mini", summary, (Stage("distil", training),), max_size=240, stride=3)
 
 
@@ -82,14 +83,15 @@ def _small() -> Scale:
         steps=3000, min_learning_rate=1e-5, log_every=10, save_every=250,
         clips=ClipConfig(frames=4, size=257, batch=4, max_frame_gap=(2, 6)),
     )  # fmt: skip
-    summary = "3,000 steps at 257 pixels, scored at 480 on every frame: a GPU, or a night a run on a CPU"
+    summary = "3,000 steps at 257 pixels, scored at 480 on every frame: a GPU, or a night per run on a CPU"
     return Scale("small", summary, (Stage("distil", training),))
 
 
 def _paper() -> Scale:
-    """Section 4.2, and where it is silent the official DeAOT recipe that it follows (batch 16, 5 frames of 465).
+    """Section 4.2, and what it leaves open from the official DeAOT recipe (batch 16, 5 frames of 465).
 
-    One gap holds for all videos, in frames that have a mask: 3 of YouTube-VOS, as there; 12 of DAVIS would be.
+    One maximum gap holds for all videos, in frames that have a mask: 3, as that recipe has for YouTube-VOS; for DAVIS
+    it would be 12.
     """
     clips = ClipConfig(frames=5, size=465, batch=16, max_frame_gap=(3, 3))
     stills = TrainConfig(

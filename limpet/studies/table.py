@@ -1,4 +1,4 @@
-"""The result of a study as numbers: the paper's beside ours, mean and spread over the seeds."""
+"""The results of a study as a table of numbers: the paper's and ours, with mean and spread over the seeds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from limpet.core.provenance import commit
-from limpet.evaluation.score_tables import machine
+from limpet.core.provenance import commit, machine
 from limpet.studies import paper
 from limpet.studies.conditions import Conditions
 from limpet.studies.paper import PaperScores
@@ -18,7 +17,7 @@ from limpet.studies.study_run import StudyRun
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation; the latter is None for a single number."""
+    """Mean and sample standard deviation, which is None for a single number."""
 
     mean: float
     deviation: float | None
@@ -31,7 +30,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """An arm. Scores are per cent; seconds those of one run; ``skipped`` says why there are no numbers of ours."""
+    """An arm. Scores are per cent, seconds those of one run; ``skipped`` says why there are no numbers of ours."""
 
     name: str
     title: str
@@ -65,7 +64,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class StudyTable:
-    """All of it; ``references`` are scores without training, by what they are."""
+    """The whole table; ``references`` are scores without training, by what they are."""
 
     study: str
     title: str

@@ -22,7 +22,7 @@ def test_the_papers_recipe() -> None:
 
 def test_steps_can_be_others_and_nothing_else_changes() -> None:
     usual, short = find_scale("mini"), find_scale("mini", steps=7)
-    assert short.summary == f"{usual.summary}; here with 7 steps a stage"
+    assert short.summary == f"{usual.summary}; here with 7 steps per stage"
     assert usual.seeds >= 3 and short.stages[0].training.steps == 7
     assert replace(short.stages[0].training, steps=usual.stages[0].training.steps) == usual.stages[0].training
 
