@@ -42,7 +42,7 @@ from limpet.core.errors import LimpetError
 from limpet.core.masks import write_mask
 from limpet.demo.demo_clip import demo_masks, demo_video
 from limpet.results.journal import ROW
-from limpet.results.run_folder import WorkFolder
+from limpet.results.run_folder import RunFolder
 from limpet.tracking.state_checkpoints import STATE
 
 PRELOADED = [
@@ -156,7 +156,7 @@ def kill(process: BaseProcess, folder: Path, when: str, begun: float) -> Kill | 
 def frames_known(folder: Path) -> tuple[int, int]:
     """How many frames are done, and how many of them the newest state knows of."""
     try:
-        _, lines = WorkFolder(folder).read()
+        _, lines = RunFolder(folder).read()
     except LimpetError:  # before the journal began, or after it was removed
         return masks_in(folder), masks_in(folder)
     done = [line.facts["index"] + 1 for line in lines if line.kind == ROW]

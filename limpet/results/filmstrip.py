@@ -1,4 +1,4 @@
-"""A few pictures spread evenly over a video whose length is not known beforehand."""
+"""A few thumbnails spread evenly over a video whose length is not known in advance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 @dataclass(frozen=True)
-class Still:
+class Thumbnail:
     """One picture of the strip: the frame's index, its time in seconds, the picture as a small JPEG."""
 
     index: int
@@ -34,7 +34,7 @@ class Filmstrip:
     def __init__(self, count: int = 8, width: int = 320) -> None:
         self._count, self._width = count, width
         self._stride = 1
-        self._kept: list[Still] = []
+        self._kept: list[Thumbnail] = []
         self._seen = 0
 
     def wants(self) -> bool:
@@ -45,26 +45,26 @@ class Filmstrip:
         """Count a frame that ``wants`` did not ask for."""
         self._seen += 1
 
-    def add(self, index: int, time: float, image: NDArray[np.uint8]) -> Still:
+    def add(self, index: int, time: float, image: NDArray[np.uint8]) -> Thumbnail:
         """Keep ``image`` uint8 (H, W, 3) RGB, made small, and return what was kept."""
         scale = min(1.0, self._width / max(image.shape[:2]))
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(small).save(buffer, format="JPEG", quality=85)
-        still = Still(index, time, buffer.getvalue())
-        self.keep(still)
-        return still
+        thumbnail = Thumbnail(index, time, buffer.getvalue())
+        self.keep(thumbnail)
+        return thumbnail
 
-    def keep(self, still: Still) -> None:
-        """Keep a picture of which there is a still already."""
-        self._kept.append(still)
+    def keep(self, thumbnail: Thumbnail) -> None:
+        """Keep a picture of which there is a thumbnail already."""
+        self._kept.append(thumbnail)
         self._seen += 1
         if len(self._kept) >= 4 * self._count:
             self._kept = self._kept[::2]
             self._stride *= 2
 
-    def stills(self) -> list[Still]:
+    def thumbnails(self) -> list[Thumbnail]:
         """At most ``count`` pictures, evenly spread, the first and the last kept one among them."""
         if len(self._kept) <= self._count:
             return list(self._kept)

@@ -1,4 +1,4 @@
-"""A folder of pictures and videos of one clip, several kinds of them side by side, safe at every moment."""
+"""A folder of pictures and videos of one clip, in several kinds, valid at every moment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error, temporary_name
-from limpet.results.overlay_video import OverlayFile
+from limpet.results.overlay_video import OverlayVideo
 from limpet.video.encode import EncoderMissingError
 
 FACTS = "visualise.json"
@@ -27,14 +27,14 @@ _OURS = re.compile(r"\d{5,}\.png")
 class Gallery:
     """Writes ``KIND/00010.png`` and ``KIND.mp4`` for each kind of picture, and visualise.json.
 
-    Use it in ``with``. A picture appears whole as soon as it is added, a video on leaving, also after Ctrl-C or an
-    error. Nothing on the disk changes before the first ``add``.
+    Use it in ``with``. A picture is complete as soon as it is added, a video on leaving, also after Ctrl-C or an
+    error. Nothing on disk changes before the first ``add``.
 
     Args:
-        out: the folder; made if need be. One that is not empty is refused.
+        out: the folder; created if necessary. One that is not empty is refused.
         kinds: of pictures.
         frame_rate: of the video.
-        movies: also write videos; without an h264 encoder they are left out with a notice.
+        movies: also write videos; without an H.264 encoder they are left out, and a notice says so.
         overwrite: replace an earlier gallery in the folder; only its own files are removed.
 
     Attributes:
@@ -60,7 +60,7 @@ class Gallery:
         self._facts: Mapping[str, Any] = {}
         self._frame_rate = frame_rate
         self._wants_movies = movies
-        self._movies: dict[str, OverlayFile] = {}
+        self._movies: dict[str, OverlayVideo] = {}
         self._begin: float | None = None
         self._started = False
         self._earlier = _earlier(self.path, kinds, overwrite)
@@ -69,7 +69,7 @@ class Gallery:
         return self
 
     def describe(self, facts: Mapping[str, Any]) -> None:
-        """Say before the first ``add`` what visualise.json tells of how the pictures came about."""
+        """Set, before the first ``add``, what visualise.json says about how the pictures were made."""
         self._facts = facts
 
     def add(self, kind: str, index: int, time: float, image: NDArray[np.uint8], *, still: bool) -> None:
@@ -115,11 +115,11 @@ class Gallery:
                 json.dumps({"made_by": MADE_BY, **self._facts}, indent=1) + "\n", encoding="utf-8"
             )
 
-    def _movie(self, kind: str, size: tuple[int, int]) -> OverlayFile | None:
+    def _movie(self, kind: str, size: tuple[int, int]) -> OverlayVideo | None:
         if kind not in self._movies and self._wants_movies:
             target = self.path / f"{kind}.mp4"
             try:
-                self._movies[kind] = OverlayFile(target, temporary_name(target), size, self._frame_rate)
+                self._movies[kind] = OverlayVideo(target, temporary_name(target), size, self._frame_rate)
             except EncoderMissingError as error:
                 self._wants_movies = False
                 self.notices.append(f"the videos were left out: {error}")
@@ -140,11 +140,14 @@ def _earlier(folder: Path, kinds: tuple[str, ...], overwrite: bool) -> list[Path
         if not folder.is_dir() or not any(folder.iterdir()):
             return []
         if not overwrite:
-            raise OutputError(f"{folder} exists and is not empty; choose another folder, or pass --overwrite")
+            raise OutputError(
+                f"{folder} exists and is not empty; choose another folder, or pass ", Option("overwrite")
+            )
         if not _is_ours(folder):
             raise OutputError(
-                f"{folder} holds files that limpet visualise did not make ({FACTS} is missing or another's); "
-                "--overwrite replaces its own pictures only: choose another folder"
+                f"{folder} holds files that limpet visualise did not make ({FACTS} is missing or another program's); ",
+                Option("overwrite"),
+                " replaces only its own pictures: choose another folder",
             )
         pictures = [path for kind in kinds for path in folder.glob(f"{kind}/*") if _OURS.fullmatch(path.name)]
         torn = [path for kind in kinds for path in folder.glob(f".{kind}.*.tmp.mp4")]

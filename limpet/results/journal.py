@@ -1,4 +1,4 @@
-"""A journal: facts written down one line at a time, so that a process killed at any moment loses at most the last line.
+"""The journal of a run: facts appended line by line; a process killed at any moment loses at most the last line.
 
 A line is the CRC-32 of its text in eight hex digits, a space, and the text: JSON, an object with one key, the kind.
 """
@@ -15,10 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.core.files import output_error
-from limpet.video.encode import Written
-from limpet.video.video_reader import FailureKind, ReadFailure
+from limpet.video.encode import EncodedExtent
+from limpet.video.video_reader import ReadFailure
+
+ROW = "row"
+"""Kind of the lines that hold a FrameRecord."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Line:
 
 
 class Journal:
-    """A file that only grows. Every line is with the operating system when ``append`` returns.
+    """A file that only grows. Every line has been handed to the operating system when ``append`` returns.
 
-    That outlives the process, not a loss of power. What is not whole is noticed by its check sum.
+    That survives the end of the process, but not a loss of power. Incomplete lines are detected by their check sums.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +59,7 @@ class Journal:
             raise output_error(error, self.path) from error
 
     def read(self) -> list[Line]:
-        """All whole lines. A last line that is torn was being written when the process ended, and is left out.
+        """All complete lines. An incomplete last line was being written when the process ended, and is left out.
 
         Raises:
             OutputError: any other line is damaged, or the file cannot be read.
@@ -75,19 +78,16 @@ class Journal:
             line = _parse(raw, end)
             if line is None and number < len(raws):
                 raise OutputError(
-                    f"line {number} of {self.path} is damaged: its check sum does not fit; pass --overwrite to "
-                    "start again from the first frame"
+                    f"line {number} of {self.path} is damaged: its check sum does not match; pass ",
+                    Option("overwrite"),
+                    " to start again from the first frame",
                 )
             if line is not None:
                 lines.append(line)
         return lines
 
     def cut(self, end: int) -> None:
-        """Forget what comes after the first ``end`` bytes.
-
-        Raises:
-            OutputError: when that fails.
-        """
+        """Remove what follows the first ``end`` bytes. Raises OutputError."""
         try:
             if self.path.exists():
                 os.truncate(self.path, end)
@@ -109,20 +109,16 @@ def _parse(raw: bytes, end: int) -> Line | None:
     return Line(kind, facts, end)
 
 
-ROW = "row"
-"""Kind of its line in the journal."""
-
-
 @dataclass(frozen=True)
-class Row:
-    """One frame that is done.
+class FrameRecord:
+    """One frame whose results are written: all that is needed to resume without processing it again.
 
     index, time, decoded: of the frame, time in seconds.
-    areas: pixels of each object that is seen. confidence: 0..1 of each object.
+    areas: pixels of each visible object. confidence: 0..1 of each object.
     mask_crc32: of the bytes of its PNG.
     still: JPEG of the frame with overlay, if the report keeps it.
-    overlay: how much of the overlay video lies in whole pieces after this frame; None without overlay.
-    failures, notices: what came with this frame.
+    overlay: how much of the overlay video is in closed segments after this frame; None without overlay.
+    failures, notices: those that were reported with this frame.
     """
 
     index: int
@@ -132,18 +128,18 @@ class Row:
     confidence: Mapping[int, float]
     mask_crc32: int
     still: bytes | None
-    overlay: Written | None
+    overlay: EncodedExtent | None
     failures: tuple[ReadFailure, ...]
     notices: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain data. JSON keeps every float to the last bit."""
+        """As plain data. JSON keeps every float exactly."""
         return asdict(self) | {"still": self.still and base64.b64encode(self.still).decode("ascii")}
 
     @staticmethod
-    def from_dict(facts: Mapping[str, Any]) -> Row:
-        """From what ``as_dict`` gave, after JSON made strings of all keys."""
-        return Row(
+    def from_dict(facts: Mapping[str, Any]) -> FrameRecord:
+        """From what ``as_dict`` gave, after JSON has made strings of all keys."""
+        return FrameRecord(
             facts["index"],
             facts["time"],
             facts["decoded"],
@@ -151,13 +147,7 @@ class Row:
             {int(number): value for number, value in facts["confidence"].items()},
             facts["mask_crc32"],
             base64.b64decode(facts["still"]) if facts["still"] else None,
-            Written(**facts["overlay"]) if facts["overlay"] else None,
-            tuple(_failure(failure) for failure in facts["failures"]),
+            EncodedExtent(**facts["overlay"]) if facts["overlay"] else None,
+            tuple(ReadFailure.from_dict(failure) for failure in facts["failures"]),
             tuple(facts["notices"]),
         )
-
-
-def _failure(facts: Mapping[str, Any] | str) -> ReadFailure:
-    if isinstance(facts, str):  # earlier versions wrote sentences
-        return ReadFailure(FailureKind.MORE, None, facts)
-    return ReadFailure(FailureKind(facts["kind"]), facts["frame"], facts["detail"], facts["label"])

@@ -1,4 +1,4 @@
-"""What is known of one object over the video: area and confidence per frame, and when it was lost."""
+"""One object over the video: area and confidence per frame, and when it was lost."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 class LostRule:
     """When an object counts as lost, and when it is back.
 
-    It is lost once it is bad for some frames in a row: it has no area, or a confidence below ``confidence``. It is
-    back with the first frame that has an area and a confidence of ``back`` or more. Between the two the object stays
-    what it was, so that a confidence that trembles around one value is one event and not twenty.
+    It is lost after ``frames`` bad frames in a row: frames without area, or with a confidence below ``confidence``. It
+    is back at the first frame that has an area and a confidence of at least ``back``. The two thresholds are a
+    hysteresis: a confidence that fluctuates around one value gives one event instead of twenty.
 
     Attributes:
         confidence: below this (0..1) a frame counts as bad.
-        frames: so many bad frames in a row make a loss, which then begins at the first of them.
-        back: from this confidence on an object that was lost is there again.
-        unsure: below this a stretch that is not lost is worth a look.
+        frames: so many bad frames in a row make a loss, which begins at the first of them.
+        back: from this confidence on a lost object is back.
+        unsure: a stretch below this confidence that is not lost is reported as unsure.
     """
 
     confidence: float = 0.4
@@ -35,10 +35,19 @@ class LostRule:
                 f"got {self.confidence}, {self.back}, {self.frames}"
             )
 
+    def as_dict(self) -> dict[str, float]:
+        """As report.json has it."""
+        return {
+            "confidence_below": self.confidence,
+            "frames_in_a_row": self.frames,
+            "back_from": self.back,
+            "unsure_below": self.unsure,
+        }
+
 
 @dataclass(frozen=True)
 class Span:
-    """Frames ``first`` to ``last`` (both inside), counted as rows of the report."""
+    """Frames ``first`` to ``last`` (both inclusive), counted as rows of the report."""
 
     first: int
     last: int
@@ -68,10 +77,10 @@ class ObjectTrack:
         self.areas.append(area)
         self.confidences.append(math.nan if confidence is None else float(confidence))
 
-    def sure(self) -> Iterator[float]:
-        """The confidence of each frame to judge it by: 0 without area, the last known one where it is unknown.
+    def effective_confidences(self) -> Iterator[float]:
+        """The confidence by which each frame is judged: 0 without area, the last known one where it is unknown.
 
-        A frame that could not be decoded repeats the mask before it, and so what is known of it.
+        A frame that could not be decoded repeats the previous mask, and so its confidence.
         """
         known = 1.0
         for area, confidence in zip(self.areas, self.confidences, strict=True):
@@ -80,9 +89,9 @@ class ObjectTrack:
             yield known if area else 0.0
 
     def lost_spans(self, rule: LostRule) -> list[Span]:
-        """The stretches where the object was lost (or out of sight), in order, by ``rule``."""
+        """The stretches in which the object was lost (or out of sight), in order, by ``rule``."""
         empty = [area == 0 for area in self.areas]
-        values = list(self.sure())
+        values = list(self.effective_confidences())
         spans: list[Span] = []
         bad = 0  # frames in a row
         lost = False
@@ -97,9 +106,9 @@ class ObjectTrack:
         return spans
 
     def unsure_spans(self, rule: LostRule) -> list[Span]:
-        """The stretches below ``rule.unsure`` of ``rule.frames`` or more frames that no lost one touches."""
+        """The stretches below ``rule.unsure`` of ``rule.frames`` or more frames that do not overlap with a loss."""
         lost = self.lost_spans(rule)
-        found = _runs(list(self.sure()), lambda value: value < rule.unsure, self.first)
+        found = _runs(list(self.effective_confidences()), lambda value: value < rule.unsure, self.first)
         return [
             span
             for span in found
@@ -109,7 +118,7 @@ class ObjectTrack:
 
 
 def _runs(values: list[float], wanted: Callable[[float], bool], first: int) -> list[Span]:
-    """The longest stretches of rows, counted from ``first``, whose values are all ``wanted``."""
+    """The longest stretches of rows, counted from ``first``, in which every value is ``wanted``."""
     spans: list[Span] = []
     for row, value in enumerate(values, first):
         if not wanted(value):

@@ -1,4 +1,4 @@
-"""overlay.mp4: fragments under another name while it grows, an ordinary video at the end."""
+"""A video that grows as fragments under a temporary name, and becomes an ordinary mp4 when it is finished."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.files import atomic_path, output_error
-from limpet.video.encode import H264Writer, Written, defragment
+from limpet.video.encode import EncodedExtent, H264Writer, defragment
 
 
-class OverlayFile:
-    """A video that takes its name when it is finished.
+class OverlayVideo:
+    """A video that gets its name when it is finished.
 
     Args:
         target: its name.
-        fragments: where it grows.
+        fragments: the temporary file.
         size: (H, W) of the frames.
-        after: go on with fragments that hold this much.
+        after: continue temporary fragments that hold this much.
 
     Raises:
-        EncoderMissingError: no h264 encoder. OutputError: it cannot be written.
+        EncoderMissingError: there is no H.264 encoder. OutputError: it cannot be written.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class OverlayFile:
         fragments: Path,
         size: tuple[int, int],
         frame_rate: Fraction | None,
-        after: Written | None = None,
+        after: EncodedExtent | None = None,
     ) -> None:
         self._target, self._fragments = target, fragments
         try:
@@ -44,8 +44,8 @@ class OverlayFile:
             raise output_error(error, target) from error
 
     @property
-    def written(self) -> Written:
-        """How much lies in whole pieces."""
+    def written(self) -> EncodedExtent:
+        """How much is in closed segments."""
         return self._writer.written
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
@@ -56,13 +56,13 @@ class OverlayFile:
             raise output_error(error, self._target) from error
 
     def finish(self, keep: bool) -> None:
-        """Close the video and give it its name; on a full disk it keeps what it has, which still plays.
+        """Close the video and give it its name; on a full disk it keeps what was written, which still plays.
 
         Args:
-            keep: leave the fragments where they are, to go on with them.
+            keep: leave the fragments in place, so that a later run can continue them.
 
         Raises:
-            OutputError: when it fails; what was written is there all the same.
+            OutputError: it fails; what was written stays.
         """
         try:
             try:
@@ -77,9 +77,7 @@ class OverlayFile:
         try:
             with atomic_path(self._target) as whole:
                 defragment(self._fragments, whole)
-        except (
-            Exception
-        ):  # whatever stands against it (two copies need room for a moment): the fragments play too
+        except Exception:  # for instance no room for two copies: the fragments play too
             if not keep:
                 self._fragments.replace(self._target)
                 return

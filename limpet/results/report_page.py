@@ -1,35 +1,32 @@
-"""``report.html``: one page that needs nothing but itself, in the reader's light or dark."""
+"""``report.html``: one self-contained page, in the reader's light or dark mode."""
 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
-from limpet.results.filmstrip import Still
-from limpet.results.moments import LOST, in_words
+from limpet.results.filmstrip import Thumbnail
+from limpet.results.video_report import ObjectEvent, ObjectReport, VideoReport, reduce_points
 
-_MOST_NOTES = 50
 WIDTH, HEIGHT = 1000, 120
-_MOST_POINTS = 500
-"""More points than this do not show in 1000 units of width; longer videos are summed up in bins."""
+"""Units of an object's timeline."""
+_MAX_NOTES = 50
 
 
-def render_page(report: dict[str, Any], stills: Sequence[Still]) -> str:
-    """The page for ``Report.as_dict()`` and the stills (frames with overlay); a whole HTML document."""
-    title = str(report["source"] or "Tracked video")
+def render_page(report: VideoReport, thumbnails: Sequence[Thumbnail]) -> str:
+    """A whole HTML document for a report and its thumbnails (frames with overlay)."""
+    title = report.title
     body = [
         f"<h1>{escape(title)}</h1>",
         _badge(report),
         _facts(report),
         _look_first(report),
-        _notes("Frames that could not be read", report["failures"]),
-        _notes("Notices", report["notices"]),
-        _strip(stills),
+        _notes("Frames that could not be read", [str(failure) for failure in report.failures]),
+        _notes("Notices", report.notices),
+        _strip(thumbnails),
         _objects(report),
-        f"<footer>limpet {escape(report['limpet_version'])}; the same figures are in report.json</footer>",
+        f"<footer>limpet {escape(report.limpet_version)}; the same figures are in report.json</footer>",
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -39,31 +36,31 @@ def render_page(report: dict[str, Any], stills: Sequence[Still]) -> str:
     )
 
 
-def _badge(report: dict[str, Any]) -> str:
-    if not report["complete"]:
-        why = f": {report['stopped_by']}" if report["stopped_by"] else ""
+def _badge(report: VideoReport) -> str:
+    if not report.complete:
+        why = f": {report.stopped_by}" if report.stopped_by else ""
         return f'<p class="badge bad">stopped early{escape(why)}</p>'
-    lost = sum(1 for item in report["objects"] if item["lost"])
+    lost = sum(1 for item in report.objects if item.lost)
     if lost:
-        return f'<p class="badge warn">complete; {lost} of {len(report["objects"])} objects lost at times</p>'
+        return f'<p class="badge warn">complete; {lost} of {len(report.objects)} objects lost at times</p>'
     return '<p class="badge good">complete; no object lost</p>'
 
 
-def _facts(report: dict[str, Any]) -> str:
-    height, width = report["size"] or (0, 0)
+def _facts(report: VideoReport) -> str:
+    height, width = report.size or (0, 0)
     facts = {
-        "frames": f"{report['frames']}",
-        "duration": f"{report['times'][-1]:.2f} s" if report["times"] else "-",
+        "frames": f"{report.frames}",
+        "duration": f"{report.times[-1]:.2f} s" if report.times else "-",
         "size": f"{width} x {height}",
-        "objects": f"{len(report['objects'])}",
-        "model": str(report["model"] or "-"),
+        "objects": f"{len(report.objects)}",
+        "model": str(report.model or "-"),
     }
-    if report["weights_sha256"]:
-        facts["weights (sha256)"] = f"{report['weights_sha256'][:12]}…"
-    if report["calibrated"] is not None:
-        facts["confidence"] = "calibrated" if report["calibrated"] else "not calibrated"
-    if report["undecoded_frames"]:
-        facts["frames without a picture"] = str(len(report["undecoded_frames"]))
+    if report.weights_sha256:
+        facts["weights (sha256)"] = f"{report.weights_sha256[:12]}…"
+    if report.calibrated is not None:
+        facts["confidence"] = "calibrated" if report.calibrated else "not calibrated"
+    if report.undecoded_frames:
+        facts["frames without a picture"] = str(len(report.undecoded_frames))
     return (
         "<dl>"
         + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
@@ -71,13 +68,13 @@ def _facts(report: dict[str, Any]) -> str:
     )
 
 
-def _look_first(report: dict[str, Any]) -> str:
+def _look_first(report: VideoReport) -> str:
     """The moments that a person should see, the worst first."""
     lines = "".join(
-        f'<li><span class="{"bad" if each["kind"] == LOST else "warn"}">{escape(in_words(each))}</span> '
-        f'<span class="why">{escape(each["why"])}, confidence {each["confidence"]:.2f} over '
-        f"{each['last_frame'] - each['frame'] + 1} frames</span></li>"
-        for each in report["look_first"]
+        f'<li><span class="{"bad" if each.kind == "lost" else "warn"}">{escape(str(each))}</span> '
+        f'<span class="why">{escape(each.why)}, confidence {each.confidence:.2f} over '
+        f"{each.last_frame - each.frame + 1} frames</span></li>"
+        for each in report.look_first
     )
     return f'<h2>Where to look first</h2><ol class="look">{lines}</ol>' if lines else ""
 
@@ -85,36 +82,36 @@ def _look_first(report: dict[str, Any]) -> str:
 def _notes(title: str, notes: Sequence[str]) -> str:
     if not notes:
         return ""
-    rest = [f"… and {len(notes) - _MOST_NOTES} more in report.json"] if len(notes) > _MOST_NOTES else []
-    return f'<h2>{title}</h2><ul class="notes">{_items([*notes[:_MOST_NOTES], *rest])}</ul>'
+    rest = [f"… and {len(notes) - _MAX_NOTES} more in report.json"] if len(notes) > _MAX_NOTES else []
+    return f'<h2>{title}</h2><ul class="notes">{_items([*notes[:_MAX_NOTES], *rest])}</ul>'
 
 
 def _items(lines: Iterable[str]) -> str:
     return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-def _strip(stills: Sequence[Still]) -> str:
+def _strip(thumbnails: Sequence[Thumbnail]) -> str:
     figures = "".join(
-        f'<figure><img alt="Frame {still.index} with the objects marked" '
-        f'src="data:image/jpeg;base64,{base64.b64encode(still.jpeg).decode("ascii")}">'
-        f"<figcaption>frame {still.index}, {still.time:.2f} s</figcaption></figure>"
-        for still in stills
+        f'<figure><img alt="Frame {thumbnail.index} with the objects marked" '
+        f'src="data:image/jpeg;base64,{base64.b64encode(thumbnail.jpeg).decode("ascii")}">'
+        f"<figcaption>frame {thumbnail.index}, {thumbnail.time:.2f} s</figcaption></figure>"
+        for thumbnail in thumbnails
     )
     return f'<h2>Frames</h2><div class="strip">{figures}</div>' if figures else ""
 
 
-def _objects(report: dict[str, Any]) -> str:
-    items = "".join(_object(item, report) for item in report["objects"])
+def _objects(report: VideoReport) -> str:
+    items = "".join(_object(item, report) for item in report.objects)
     return f"<h2>Objects</h2>{_key(report)}{items}"
 
 
-def _key(report: dict[str, Any]) -> str:
-    threshold = report["lost_rule"]["confidence_below"]
+def _key(report: VideoReport) -> str:
+    threshold = report.lost_rule.confidence
     line = '<path d="M0 6H26" stroke="currentColor" stroke-width="2"'
     block = '<rect width="26" height="12"'
     samples = {
         "area, as a share of the largest": f'{block} fill="currentColor" fill-opacity=".35"/>',
-        f"confidence ({report['confidence_means']}), 0 to 1": f"{line}/>",
+        f"confidence ({report.confidence_means}), 0 to 1": f"{line}/>",
         f"confidence {threshold:g}": f'{line} stroke-dasharray="3 3"/>',
         "unsure": f'{block} class="unsure"/>',
         "lost or out of sight": f'{block} class="lost"/>',
@@ -125,23 +122,23 @@ def _key(report: dict[str, Any]) -> str:
     return f'<p class="key">{"".join(items)}</p>'
 
 
-def _object(item: dict[str, Any], report: dict[str, Any]) -> str:
-    shares = item["share"] or [0.0]
-    known = [value for value in item["confidence"] if value is not None]
+def _object(item: ObjectReport, report: VideoReport) -> str:
+    shares = item.share or [0.0]
+    known = [value for value in item.confidence if value is not None]
     mean = f"mean confidence {sum(known) / len(known):.2f}" if known else "confidence unknown"
-    lost = sum(last - first + 1 for first, last in item["lost"])
-    state = f"lost in {lost} of {len(item['area'])} frames" if lost else "never lost"
+    lost = item.lost_frames
+    state = f"lost in {lost} of {len(item.area)} frames" if lost else "never lost"
     return (
-        f'<section class="object" style="--object:{item["colour"]}"><header>'
-        f'<h3><i class="swatch"></i>Object {item["id"]}</h3>'
+        f'<section class="object" style="--object:{item.colour}"><header>'
+        f'<h3><i class="swatch"></i>Object {item.id}</h3>'
         f"<span>{min(shares):.2%} to {max(shares):.2%} of the picture</span><span>{mean}</span>"
         f'<span class="{"bad" if lost else ""}">{state}</span></header>'
-        f"{object_timeline(item, report)}{_axis(report)}{_events(item['events'])}</section>"
+        f"{object_timeline(item, report)}{_axis(report)}{_events(item.events)}</section>"
     )
 
 
-def _axis(report: dict[str, Any]) -> str:
-    frames, start, times = report["frames"], report["first_frame"], report["times"]
+def _axis(report: VideoReport) -> str:
+    frames, start, times = report.frames, report.first_frame, report.times
     if not frames:
         return ""
     rows = sorted({round(part / 4 * (frames - 1)) for part in range(5)})
@@ -149,54 +146,43 @@ def _axis(report: dict[str, Any]) -> str:
     return f'<div class="axis">{marks}</div>'
 
 
-def _events(events: Sequence[dict[str, Any]]) -> str:
+def _events(events: Sequence[ObjectEvent]) -> str:
     """One line for each loss, with its end."""
     lines: list[str] = []
     for event in events:
-        moment = f"frame {event['frame']} ({event['seconds']:.2f} s)"
-        if event["event"] == "lost":
-            lines.append(f"lost at {moment}: {event['why']}")
+        moment = f"frame {event.frame} ({event.seconds:.2f} s)"
+        if event.event == "lost":
+            lines.append(f"lost at {moment}: {event.why}")
         else:
             lines[-1] += f"; back at {moment}"
     return f'<ul class="events">{_items(lines)}</ul>' if lines else ""
 
 
-def object_timeline(item: dict[str, Any], report: dict[str, Any]) -> str:
-    """Draw one entry of ``report["objects"]``: area filled, confidence as a line, lost and unsure spans shaded.
+def object_timeline(item: ObjectReport, report: VideoReport) -> str:
+    """One object as inline SVG: area filled, confidence as a line, lost and unsure stretches shaded.
 
     Horizontal: all frames of the result; vertical: area as a share of the object's largest area, confidence
     from 0 to 1. Colours come from CSS variables of the page and ``--object``.
     """
-    frames, start = report["frames"], report["first_frame"]
-    offset = item["first_frame"] - start
-    largest = max(item["area"], default=0) or 1
-    area = reduce_points([value / largest for value in item["area"]], max)
-    confidence = reduce_points(item["confidence"], min)
+    frames, start = report.frames, report.first_frame
+    offset = item.first_frame - start
+    largest = max(item.area, default=0) or 1
+    area = reduce_points([value / largest for value in item.area], max)
+    confidence = reduce_points(item.confidence, min)
     lost = "".join(
         _shade(first - start, last - start, frames, kind)
-        for kind in ("unsure", "lost")
-        for first, last in item[kind]
+        for kind, spans in (("unsure", item.unsure), ("lost", item.lost))
+        for first, last in spans
     )
     absent = _shade(0, offset - 1, frames, "absent") if offset else ""
-    threshold = _y(report["lost_rule"]["confidence_below"])
+    threshold = _y(report.lost_rule.confidence)
     return (
         f'<svg class="timeline" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Area and confidence of object {item["id"]} over {frames} frames">{absent}'
+        f'aria-label="Area and confidence of object {item.id} over {frames} frames">{absent}'
         f'<line class="grid" x1="0" x2="{WIDTH}" y1="{threshold}" y2="{threshold}"/>'
         f'<path class="area" d="{_area_path(area, offset, frames)}"/>{lost}'
         f'<path class="confidence" d="{_line_path(confidence, offset, frames)}"/></svg>'
     )
-
-
-def reduce_points(values: Sequence[float | None], pick: Any) -> list[tuple[float, float | None]]:
-    """(place, value) pairs, at most ``_MOST_POINTS``: of each bin the most telling value (min or max)."""
-    step = max(1, math.ceil(len(values) / _MOST_POINTS))
-    points: list[tuple[float, float | None]] = []
-    for begin in range(0, len(values), step):
-        known = [value for value in values[begin : begin + step] if value is not None]
-        middle = begin + (min(step, len(values) - begin) - 1) / 2
-        points.append((middle, pick(known) if known else None))
-    return points
 
 
 def _x(row: float, frames: int) -> float:

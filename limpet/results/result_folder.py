@@ -1,4 +1,4 @@
-"""The folder of results: a mask for every frame, an overlay video and a report, safe at every moment."""
+"""The folder of results: a mask for every frame, an overlay video and a report, valid at every moment."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from PIL import Image
 from limpet.core.errors import OutputError
 from limpet.core.files import output_error, temporary_name
 from limpet.core.masks import write_mask
-from limpet.results.filmstrip import Still
-from limpet.results.journal import ROW, Row
-from limpet.results.overlay_video import OverlayFile
-from limpet.results.run_folder import WorkFolder, earlier_files, masks_from
-from limpet.results.video_report import Report, areas_of
-from limpet.video.encode import EncoderMissingError, Written
+from limpet.results.filmstrip import Thumbnail
+from limpet.results.journal import ROW, FrameRecord
+from limpet.results.overlay_video import OverlayVideo
+from limpet.results.report_builder import ReportBuilder, areas_of
+from limpet.results.run_folder import RunFolder, masks_from, replaceable_files
+from limpet.video.encode import EncodedExtent, EncoderMissingError
 from limpet.video.video_reader import Frame, ReadFailure
 from limpet.visual.overlay import draw_overlay
 
@@ -32,27 +32,27 @@ class ResultFolder:
 
     Use it in ``with``. Every file appears whole or not at all: each mask as soon as its frame is done, the
     overlay and the report on leaving, also after Ctrl-C or an error (then the report says it is not
-    complete). Nothing on disk changes before the first ``add``, apart from making the folder.
+    complete). Nothing on disk changes before the first ``add``, apart from creating the folder.
 
-    After ``keep_journal`` a hidden folder stands beside the results until they are complete; from it ``go_on`` can
-    take up a run that was killed.
+    After ``keep_journal`` a hidden folder lies beside the results until they are complete; with it ``resume``
+    continues a run that was killed.
 
     Args:
-        out_dir: the folder; made if need be. One that is not empty is refused.
+        out_dir: the folder; created if necessary. One that is not empty is refused.
         overwrite: replace an earlier result in ``out_dir``: only its own files are removed. A folder with
-            things of the same names that are not from limpet is refused all the same.
+            files of the same names that limpet did not write is refused.
         resume: the folder may hold an unfinished run, which is left as it is.
         size: (H, W) of the frames in pixels; taken from the first mask when None.
-        frame_rate: the input's; frames keep their own time stamps whatever it is.
-        object_ids: objects known at the start; others may appear in any mask later.
+        frame_rate: the input's; frames keep their own time stamps.
+        object_ids: objects known at the start; others may appear in any later mask.
         info: for the report: "source", "model", "weights_sha256" and more.
-        overlay: also write overlay.mp4; without an h264 encoder it is left out with a notice.
+        overlay: also write overlay.mp4; without an H.264 encoder it is left out, and a notice says so.
 
     Attributes:
-        frames_written: frames whose mask, overlay and row in the report are done.
+        frames_written: frames whose mask, overlay and entry in the report are written.
 
     Raises:
-        OutputError: when the folder cannot be used, or writing fails (no space, no permission).
+        OutputError: the folder cannot be used, or writing fails (no space, no permission).
     """
 
     def __init__(
@@ -69,18 +69,18 @@ class ResultFolder:
     ) -> None:
         self.path = Path(out_dir)
         self.frames_written = 0
-        self.report = Report(size=size, frame_rate=frame_rate, object_ids=object_ids, info=info)
+        self.report = ReportBuilder(size=size, frame_rate=frame_rate, object_ids=object_ids, info=info)
         self._frame_rate = frame_rate
-        self._wants_overlay = overlay
-        self._overlay: OverlayFile | None = None
+        self._with_overlay = overlay
+        self._overlay: OverlayVideo | None = None
         self._last_image: NDArray[np.uint8] | None = None
         self._pending: Path | None = None
-        self._made: list[Path] = []
+        self._new_folders: list[Path] = []
         self._started = False
-        self._work: WorkFolder | None = None
+        self._run: RunFolder | None = None
         self._facts: Mapping[str, Any] = {}
-        self._told = self._now_told = (0, 0)
-        self._earlier = earlier_files(self.path, overwrite, resume)
+        self._recorded = self._to_record = (0, 0)
+        self._earlier = replaceable_files(self.path, overwrite, resume)
 
     @property
     def failures(self) -> list[ReadFailure]:
@@ -93,18 +93,18 @@ class ResultFolder:
 
     @property
     def notices(self) -> list[str]:
-        """What else the person should know; grows while writing, is in the report."""
+        """What else the reader of the report should know; grows while writing."""
         return self.report.notices
 
-    def keep_journal(self, facts: Mapping[str, Any]) -> WorkFolder:
-        """Write down what is done, with the facts of the run, so that it can go on after it was killed.
+    def keep_journal(self, facts: Mapping[str, Any]) -> RunFolder:
+        """Keep a journal of what is written, with the facts of the run, so that the run can be resumed.
 
-        An unfinished run in the folder is started again, unless ``go_on`` follows.
+        An unfinished run in the folder is started again, unless ``resume`` follows.
         """
-        self._work, self._facts = WorkFolder(self.path), facts
-        if self._work.exists():
-            self._earlier = earlier_files(self.path, overwrite=True)
-        return self._work
+        self._run, self._facts = RunFolder(self.path), facts
+        if self._run.exists():
+            self._earlier = replaceable_files(self.path, overwrite=True)
+        return self._run
 
     def __enter__(self) -> Self:
         probe = temporary_name(self.path / "report.json")
@@ -112,18 +112,18 @@ class ResultFolder:
             for folder in reversed([self.path, *self.path.parents]):
                 if not folder.is_dir():
                     folder.mkdir()
-                    self._made.append(folder)
+                    self._new_folders.append(folder)
             probe.touch()
             probe.unlink()
         except OSError as error:
-            self._remove_made()
+            self._remove_new_folders()
             raise output_error(error, self.path) from error
-        if self._work is not None and self._work.exists():
-            self._work.hold()
+        if self._run is not None and self._run.exists():
+            self._run.lock()
         return self
 
-    def told_so_far(self) -> tuple[int, int]:
-        """How many failures and notices there are; ``add`` takes it where others may come while it works."""
+    def messages_so_far(self) -> tuple[int, int]:
+        """How many failures and notices there are. Pass it to ``add`` where more may be reported while ``add`` runs."""
         return len(self.failures), len(self.notices)
 
     def add(
@@ -131,60 +131,65 @@ class ResultFolder:
         frame: Frame,
         mask: NDArray[np.uint8],
         confidence: Mapping[int, float],
-        told: tuple[int, int] | None = None,
+        messages: tuple[int, int] | None = None,
     ) -> None:
-        """Write one frame's results; frames come in order, none left out.
+        """Write the results of one frame; frames come in order, without gaps.
 
         Args:
             frame: as read; with ``image=None`` the overlay shows the last picture again.
             mask: uint8 (H, W) of object ids, in the frame's own size.
             confidence: object id -> 0..1; missing objects count as unknown.
-            told: how many failures and notices had come when the frame had; all there are, unless given.
+            messages: how many failures and notices belong to this frame and those before it; by default all.
 
         Raises:
-            OutputError: when writing fails; earlier frames stay.
-            ValueError: when the mask has another size than the picture, or a frame was left out.
+            OutputError: writing fails; earlier frames stay.
+            ValueError: the mask has another size than the picture, or a frame was left out.
         """
         if frame.image is not None and mask.shape != frame.image.shape[:2]:
             raise ValueError(f"mask is {mask.shape} but the frame is {frame.image.shape[:2]}")
         if not self._started:
             self._start(mask)
-        self._now_told = told or self.told_so_far()
+        self._to_record = messages or self.messages_so_far()
         self._pending = self._mask_path(frame.index)
         write_mask(self._pending, mask)
         still = self._draw(frame, mask)
-        if self._work is not None:
-            self._work.journal.append(ROW, self._row(frame, mask, confidence, still).as_dict())
+        if self._run is not None:
+            self._run.journal.append(ROW, self._record(frame, mask, confidence, still).as_dict())
         self.report.add(frame.index, frame.time, mask, confidence, decoded=frame.image is not None)
         self.frames_written += 1
         self._pending = None
 
-    def go_on(self, rows: Sequence[Row], size: tuple[int, int]) -> None:
-        """Take up the unfinished run in the folder after the last of ``rows``; what it did later is removed.
+    def resume(self, records: Sequence[FrameRecord], size: tuple[int, int]) -> None:
+        """Continue the unfinished run in the folder after the last of ``records``; what it wrote later is removed.
 
-        ``rows`` are those of all frames from the first one on, ``size`` is the frames' (H, W).
+        Args:
+            records: of all frames from the first one on. size: (H, W) of the frames.
 
         Raises:
-            OutputError: when the folder cannot be written.
+            OutputError: the folder cannot be written.
         """
-        for row in rows:
-            self.report.add_row(row.index, row.time, row.areas, row.confidence, decoded=row.decoded)
+        for record in records:
+            self.report.add_areas(
+                record.index, record.time, record.areas, record.confidence, decoded=record.decoded
+            )
             strip = self.report.strip
-            strip.skip() if row.still is None else strip.keep(Still(row.index, row.time, row.still))
-            self.failures.extend(row.failures)
-            self.notices.extend(row.notices)
-        self._told = (len(self.failures), len(self.notices))
-        self.frames_written, self._started = len(rows), True
+            strip.skip() if record.still is None else strip.keep(
+                Thumbnail(record.index, record.time, record.still)
+            )
+            self.failures.extend(record.failures)
+            self.notices.extend(record.notices)
+        self._recorded = (len(self.failures), len(self.notices))
+        self.frames_written, self._started = len(records), True
         try:
-            for path in (*earlier_files(self.path, resume=True), *masks_from(self.path, len(rows))):
+            for path in (*replaceable_files(self.path, resume=True), *masks_from(self.path, len(records))):
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise output_error(error, self.path) from error
-        if rows[-1].overlay is not None:
-            self._open_overlay(size, rows[-1].overlay)
+        if records[-1].overlay is not None:
+            self._open_overlay(size, records[-1].overlay)
 
-    def see_again(self, frame: Frame) -> None:
-        """A frame that is done, after ``go_on``: into the overlay, if the piece it was in had not been whole."""
+    def redraw(self, frame: Frame) -> None:
+        """After ``resume``: write a frame that is done into the overlay again, if its segment was not closed."""
         self._last_image = frame.image if frame.image is not None else self._last_image
         if self._overlay is not None and frame.index >= self._overlay.written.frames:
             with Image.open(self._mask_path(frame.index)) as image:
@@ -194,7 +199,7 @@ class ResultFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pending is not None:  # stopped within a frame: its mask goes, the report has no row for it
+        if self._pending is not None:  # stopped within a frame: remove its mask, the report does not count it
             with suppress(OSError):
                 self._pending.unlink(missing_ok=True)
         try:
@@ -206,24 +211,24 @@ class ResultFolder:
             if error is None:  # never hide what went wrong first
                 raise
         finally:
-            if self._work is not None:
-                self._work.release()
+            if self._run is not None:
+                self._run.release()
 
     def _finish(self, error: BaseException | None) -> None:
         self.report.end(error)
         try:
             if self._overlay is not None:
-                self._overlay.finish(keep=self._work is not None)
+                self._overlay.finish(keep=self._run is not None)
         finally:
             self.report.write(self.path)
-        if self._work is not None and error is None:
-            self._work.remove()
+        if self._run is not None and error is None:
+            self._run.remove()
 
     def _start(self, mask: NDArray[np.uint8]) -> None:
-        """Remove the earlier result, leave a report that marks the folder as ours, open the overlay."""
+        """Remove the earlier result, write a report that marks the folder as limpet's, open the overlay."""
         masks = self.path / "masks"
-        if self._work is not None:
-            self._work.start(self._facts)
+        if self._run is not None:
+            self._run.start(self._facts)
         self._started = True
         try:
             for path in self._earlier:
@@ -232,21 +237,21 @@ class ResultFolder:
         except OSError as error:
             raise output_error(error, masks) from error
         self.report.write_json(self.path)
-        if self._work is None:
-            WorkFolder(self.path).remove()
-        if self._wants_overlay:
+        if self._run is None:
+            RunFolder(self.path).remove()
+        if self._with_overlay:
             try:
                 self._open_overlay((mask.shape[0], mask.shape[1]))
             except EncoderMissingError as error:
                 self.notices.append(f"overlay.mp4 was left out: {error}")
 
-    def _open_overlay(self, size: tuple[int, int], after: Written | None = None) -> None:
+    def _open_overlay(self, size: tuple[int, int], after: EncodedExtent | None = None) -> None:
         target = self.path / "overlay.mp4"
-        fragments = temporary_name(target) if self._work is None else self._work.overlay
-        self._overlay = OverlayFile(target, fragments, size, self._frame_rate, after)
+        fragments = temporary_name(target) if self._run is None else self._run.overlay
+        self._overlay = OverlayVideo(target, fragments, size, self._frame_rate, after)
 
     def _draw(self, frame: Frame, mask: NDArray[np.uint8]) -> bytes | None:
-        """Into the overlay and the strip; returns the JPEG that the strip keeps, if it does."""
+        """Write the overlay and the filmstrip; returns the JPEG if the filmstrip keeps this frame."""
         strip = self.report.strip
         self._last_image = frame.image if frame.image is not None else self._last_image
         wanted = strip.wants()
@@ -262,11 +267,11 @@ class ResultFolder:
         image = self._last_image if self._last_image is not None else np.zeros((*mask.shape, 3), np.uint8)
         return draw_overlay(image, mask)
 
-    def _row(
+    def _record(
         self, frame: Frame, mask: NDArray[np.uint8], confidence: Mapping[int, float], still: bytes | None
-    ) -> Row:
-        (failures, notices), self._told = self._told, self._now_told
-        return Row(
+    ) -> FrameRecord:
+        (failures, notices), self._recorded = self._recorded, self._to_record
+        return FrameRecord(
             frame.index,
             frame.time,
             frame.image is not None,
@@ -275,8 +280,8 @@ class ResultFolder:
             zlib.crc32(self._mask_path(frame.index).read_bytes()),
             still,
             None if self._overlay is None else self._overlay.written,
-            tuple(self.failures[failures : self._told[0]]),
-            tuple(self.notices[notices : self._told[1]]),
+            tuple(self.failures[failures : self._recorded[0]]),
+            tuple(self.notices[notices : self._recorded[1]]),
         )
 
     def _mask_path(self, index: int) -> Path:
@@ -290,12 +295,12 @@ class ResultFolder:
             with suppress(OSError):
                 (self.path / "report.json").unlink(missing_ok=True)
                 (self.path / "masks").rmdir()
-                if self._work is not None:
-                    self._work.remove()
-        self._remove_made()
+                if self._run is not None:
+                    self._run.remove()
+        self._remove_new_folders()
 
-    def _remove_made(self) -> None:
-        for folder in reversed(self._made):
+    def _remove_new_folders(self) -> None:
+        for folder in reversed(self._new_folders):
             with suppress(OSError):  # somebody else put a file there meanwhile
                 folder.rmdir()
-        self._made.clear()
+        self._new_folders.clear()

@@ -1,4 +1,7 @@
-"""The hidden folder beside results that are not finished: what a run needs to go on after it was killed."""
+"""What lies in a folder of results: an unfinished run with its lock, a complete result, or files of another program.
+
+``.limpet-run`` is the hidden folder beside results that are not finished, with what a killed run needs to be resumed.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,36 @@ import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.results.journal import Journal, Line, line_of
 from limpet.results.video_report import MADE_BY, REPORT_FILES
+from limpet.video.video_reader import ReadFailure
 
-WORK = ".limpet-run"
+RUN_FOLDER = ".limpet-run"
 LOCK = "lock"
 RUN = "run"
-"""Kind of the journal's first line: who wrote it and with which settings."""
+"""Kind of the journal's first line: what wrote it, and with which settings."""
+_MASK_NAME = re.compile(r"\d{5,}\.png")
+_TEMPORARY_NAME = re.compile(r"\.(\d{5,}|overlay|report)\.[0-9a-f]{8}\.tmp\.(png|mp4|json|html)")
+_OVERWRITE, _RESUME = Option("overwrite"), Option("resume")
 
 
-class WorkFolder:
-    """``.limpet-run`` in a folder of results: the journal, the overlay as it grows, and the tracker's states.
+class RunFolder:
+    """``.limpet-run`` in a folder of results: the journal, the growing overlay, and the saved states of the tracker.
 
-    A run is here from the moment when there is a journal until there is none; both happen at once.
+    An unfinished run exists exactly as long as there is a journal; creating and removing the journal are atomic.
 
     Args:
         results: the folder of results.
     """
 
     def __init__(self, results: Path) -> None:
-        self.path = results / WORK
+        self.path = results / RUN_FOLDER
         self.overlay = self.path / "overlay.mp4"
         self.journal = Journal(self.path / "journal.txt")
         self._lock: IO[str] | None = None
@@ -42,17 +50,17 @@ class WorkFolder:
         return self.journal.path.is_file()
 
     def start(self, facts: Mapping[str, Any]) -> None:
-        """Begin a run, and hold the folder; what an earlier run left is forgotten in one moment.
+        """Begin a run and lock the folder; an earlier unfinished run is discarded atomically.
 
         Args:
             facts: of the run, plain data.
 
         Raises:
-            OutputError: when it cannot be written, or another run is at work here.
+            OutputError: it cannot be written, or another run holds the lock.
         """
         try:
             self.path.mkdir(exist_ok=True)
-            self.hold()
+            self.lock()
             with atomic_path(self.journal.path) as temporary:
                 temporary.write_bytes(line_of(RUN, {"made_by": "limpet", **facts}))
             for path in self.path.iterdir():
@@ -61,11 +69,11 @@ class WorkFolder:
         except OSError as error:
             raise output_error(error, self.path) from error
 
-    def hold(self) -> None:
-        """Keep other runs out until ``release``, or until this process ends in whatever way (not on Windows).
+    def lock(self) -> None:
+        """Keep other runs out until ``release``, or until this process ends, however it ends (not on Windows).
 
         Raises:
-            OutputError: another run is at work here.
+            OutputError: another run holds the lock.
         """
         if sys.platform == "win32" or self._lock is not None:
             return
@@ -77,15 +85,15 @@ class WorkFolder:
         except BlockingIOError as error:
             self.release()
             raise OutputError(
-                f"another run is at work in {self.path.parent}; wait until it ends, or choose another folder"
+                f"another run is writing to {self.path.parent}; wait until it ends, or choose another folder"
             ) from error
         except OSError as error:
             if self._lock is None:
                 raise output_error(error, self.path) from error
-            # some network disks know no locks
+            # some network file systems have no locks
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -99,17 +107,14 @@ class WorkFolder:
         lines = self.journal.read()
         if not lines or lines[0].kind != RUN:
             raise OutputError(
-                f"the first line of {self.journal.path} is damaged; pass --overwrite to start again from the first "
-                "frame"
+                f"the first line of {self.journal.path} is damaged; pass ",
+                _OVERWRITE,
+                " to start again from the first frame",
             )
         return lines[0].facts, lines[1:]
 
     def remove(self) -> None:
-        """Remove all of it.
-
-        Raises:
-            OutputError: when it cannot be removed.
-        """
+        """Remove all of it. Raises OutputError."""
         self.release()
         try:
             self.journal.path.unlink(missing_ok=True)
@@ -119,16 +124,26 @@ class WorkFolder:
             raise output_error(error, self.path) from error
 
 
-_MASK_NAME = re.compile(r"\d{5,}\.png")
-_TEMPORARY_NAME = re.compile(r"\.(\d{5,}|overlay|report)\.[0-9a-f]{8}\.tmp\.(png|mp4|json|html)")
+@dataclass(frozen=True)
+class CompleteRun:
+    """What report.json says of a run that reached its end.
+
+    settings: what the results depend on. failures: one sentence each.
+    """
+
+    frames: int
+    object_ids: tuple[int, ...]
+    failures: tuple[str, ...]
+    notices: tuple[str, ...]
+    settings: Mapping[str, Any]
 
 
-def earlier_files(folder: Path, overwrite: bool = False, resume: bool = False) -> list[Path]:
-    """Our files in ``folder`` that are to be removed when the first new one is written.
+def replaceable_files(folder: Path, overwrite: bool = False, resume: bool = False) -> list[Path]:
+    """The files in ``folder`` that are to be removed when the first new one is written.
 
     Args:
-        overwrite: of an earlier result those are all; without it a folder with anything in it is refused.
-        resume: of an unfinished run those are what it was writing when it was killed.
+        overwrite: replace an earlier result: all of its files. Without it a folder that is not empty is refused.
+        resume: the folder may hold an unfinished run: the files that it was writing when it was killed.
 
     Raises:
         OutputError: the folder cannot be used in this way; says what to do.
@@ -143,15 +158,16 @@ def earlier_files(folder: Path, overwrite: bool = False, resume: bool = False) -
         if is_blank(folder):
             return torn
         if not overwrite:
-            _check_resumed(folder, resume)
+            _check_may_be_used(folder, resume)
             return torn
         ours = [folder / name for name in ("overlay.mp4", *REPORT_FILES)]
         ours += [path for path in masks if _MASK_NAME.fullmatch(path.name)]
         found = [path for path in ours if path.exists()]
-        if found and not _is_ours(folder):
+        if found and _report(folder) is None and not is_unfinished(folder):
             raise OutputError(
-                f"{found[0]} is in the way and was not made by limpet (report.json is missing or another's); "
-                "--overwrite replaces limpet's own results only: choose another folder, or move it away"
+                f"{found[0]} exists and was not made by limpet (report.json is missing or another program's); ",
+                _OVERWRITE,
+                " replaces only limpet's own results: choose another folder, or move the file away",
             )
         return found + torn
     except OSError as error:
@@ -159,23 +175,31 @@ def earlier_files(folder: Path, overwrite: bool = False, resume: bool = False) -
 
 
 def is_blank(folder: Path) -> bool:
-    """Whether ``folder`` is absent, or holds nothing but what a run leaves that is killed before its first frame."""
+    """Whether ``folder`` is absent, or holds only what a run that is killed before its first frame leaves behind."""
     if not folder.is_dir():
         return not folder.exists()
     return not is_unfinished(folder) and all(
-        path.name == WORK or _TEMPORARY_NAME.fullmatch(path.name) for path in folder.iterdir()
+        path.name == RUN_FOLDER or _TEMPORARY_NAME.fullmatch(path.name) for path in folder.iterdir()
     )
 
 
 def is_unfinished(folder: Path) -> bool:
-    """Whether a run in ``folder`` was stopped or killed, and can go on."""
-    return WorkFolder(folder).exists()
+    """Whether ``folder`` holds a run that was stopped or killed, and can be resumed."""
+    return RunFolder(folder).exists()
 
 
-def complete_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a run in ``folder`` that reached its end; None where there is none."""
+def complete_run(folder: Path) -> CompleteRun | None:
+    """The run in ``folder`` that reached its end; None where there is none."""
     report = _report(folder)
-    return report if report and report.get("complete") and not is_unfinished(folder) else None
+    if report is None or not report.get("complete") or is_unfinished(folder):
+        return None
+    return CompleteRun(
+        int(report["frames"]),
+        tuple(item["id"] for item in report["objects"]),
+        tuple(str(ReadFailure.from_dict(failure)) for failure in report["failures"]),
+        tuple(report["notices"]),
+        {**report, **report["info"]},
+    )
 
 
 def masks_from(folder: Path, index: int) -> list[Path]:
@@ -185,27 +209,29 @@ def masks_from(folder: Path, index: int) -> list[Path]:
     return [path for path in found if int(path.stem) >= index]
 
 
-def _check_resumed(folder: Path, resume: bool) -> None:
+def _check_may_be_used(folder: Path, resume: bool) -> None:
+    """Raises OutputError for a folder that is not empty and holds nothing that may be resumed."""
     if not resume and is_unfinished(folder):
         raise OutputError(
-            f"{folder} holds a run that was not finished; pass --resume to go on with it, or --overwrite to start "
-            "again"
+            f"{folder} holds an unfinished run; pass ",
+            _RESUME,
+            " to resume it, or ",
+            _OVERWRITE,
+            " to start again",
         )
     if not resume:
-        raise OutputError(f"{folder} exists and is not empty; choose another folder, or pass --overwrite")
-    if not is_unfinished(folder) and complete_report(folder) is None:
+        raise OutputError(f"{folder} exists and is not empty; choose another folder, or pass ", _OVERWRITE)
+    if not is_unfinished(folder) and complete_run(folder) is None:
         raise OutputError(
-            f"{folder} is not empty, and holds no unfinished run to go on with; choose another folder, or pass "
-            "--overwrite instead of --resume"
+            f"{folder} is not empty and holds no run to resume; choose another folder, or pass ",
+            _OVERWRITE,
+            " instead of ",
+            _RESUME,
         )
-
-
-def _is_ours(folder: Path) -> bool:
-    return _report(folder) is not None or is_unfinished(folder)
 
 
 def _report(folder: Path) -> dict[str, Any] | None:
-    """What report.json says, if it is ours."""
+    """The content of report.json, if limpet made it."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         return dict(report) if report["made_by"] == MADE_BY else None

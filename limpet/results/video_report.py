@@ -1,229 +1,123 @@
-"""The account of a tracked video: what happened to each object, as ``report.json``, a page and a picture."""
+"""The report of a tracked video: what happened to each object. The dataclasses have the fields of ``report.json``.
+
+docs/report.md explains every field.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
-from array import array
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from limpet.core.files import atomic_path
-from limpet.results.filmstrip import Filmstrip
-from limpet.results.moments import moments, why
-from limpet.results.object_track import LostRule, ObjectTrack, Span
+from limpet.results.moments import Moment
+from limpet.results.object_track import LostRule
 from limpet.video.video_reader import ReadFailure
-from limpet.visual.overlay import object_colour
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MADE_BY = "limpet"
-"""Value of ``made_by`` in report.json: by it a folder is known to be a result of ours."""
+"""Value of ``made_by`` in report.json, by which a folder is recognised as a result of limpet."""
 CONFIDENCE = "expected IoU with the true mask"
 REPORT_FILES = ("report.json", "report.html", "report.png")
+_MAX_POINTS = 500
+"""More points of a curve than this are not visible at the width of a report."""
 
 
-class Report:
-    """Collects what a report needs while frames go by; holds a few small pictures, never the video.
+@dataclass(frozen=True)
+class ObjectEvent:
+    """An object is lost, or back. frame, seconds: where. why: "no area" or "low confidence"; None for "back"."""
 
-    Args:
-        size: (H, W) of the frames in pixels, or None until the first frame.
-        frame_rate: frames per second of the video, for the record.
-        object_ids: objects known from the first frame on; others enter when they appear.
-        info: what else to record: "model", "weights_sha256", "source", "calibrated" ... (anything JSON can hold).
-        rule: when an object counts as lost.
+    event: Literal["lost", "back"]
+    frame: int
+    seconds: float
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class ObjectReport:
+    """One object. ``area``, ``share`` and ``confidence`` have one entry per frame from ``first_frame`` on.
+
+    colour: in the pictures, "#rrggbb". area: pixels. share: of the picture, 0..1. confidence: 0..1, None where unknown.
+    lost, unsure: stretches [first frame, last frame], both inclusive.
     """
 
-    def __init__(
-        self,
-        *,
-        size: tuple[int, int] | None = None,
-        frame_rate: Fraction | None = None,
-        object_ids: Sequence[int] = (),
-        info: Mapping[str, Any] | None = None,
-        rule: LostRule | None = None,
-    ) -> None:
-        self.size = size
-        self.frame_rate = frame_rate
-        self.info = dict(info or {})
-        self.rule = rule or LostRule()
-        self.tracks = {int(number): ObjectTrack(int(number), 0) for number in object_ids}
-        self.first_index = 0
-        self.times = array("d")
-        self.undecoded: list[int] = []
-        self.failures: list[ReadFailure] = []
-        self.notices: list[str] = []
-        self.strip = Filmstrip()
-        self.complete = False
-        self.stopped_by: str | None = None
+    id: int
+    colour: str
+    first_frame: int
+    area: list[int]
+    share: list[float]
+    confidence: list[float | None]
+    lost: list[tuple[int, int]]
+    unsure: list[tuple[int, int]]
+    events: list[ObjectEvent]
 
     @property
-    def frames(self) -> int:
-        """How many frames were added."""
-        return len(self.times)
+    def lost_frames(self) -> int:
+        """In how many frames it is lost."""
+        return sum(last - first + 1 for first, last in self.lost)
 
-    def add(
-        self,
-        index: int,
-        frame_time: float,
-        mask: NDArray[np.uint8],
-        confidence: Mapping[int, float],
-        *,
-        decoded: bool = True,
-    ) -> None:
-        """Record one frame by its mask, uint8 (H, W) of object ids; the rest is as for ``add_row``."""
-        self.size = self.size or (mask.shape[0], mask.shape[1])
-        self.add_row(index, frame_time, areas_of(mask), confidence, decoded=decoded)
-
-    def add_row(
-        self,
-        index: int,
-        frame_time: float,
-        areas: Mapping[int, int],
-        confidence: Mapping[int, float],
-        *,
-        decoded: bool = True,
-    ) -> None:
-        """Record one frame.
-
-        Args:
-            index: the frame's position in the video; the first may be any, then one after another.
-            frame_time: seconds since the first frame.
-            areas: pixels of each object that is seen.
-            confidence: 0..1 for each object; objects that are missing count as unknown.
-            decoded: False when the frame had no picture and the mask repeats the previous one.
-
-        Raises:
-            ValueError: when a frame was left out.
-        """
-        if not self.times:
-            self.first_index = index
-        if index != self.first_index + self.frames:
-            raise ValueError(
-                f"expected frame {self.first_index + self.frames}, got {index}; add every frame in order"
-            )
-        known = {*self.tracks, *(int(number) for number in confidence), *areas}
-        for number in sorted(known):
-            track = self.tracks.setdefault(number, ObjectTrack(number, self.frames))
-            track.add(areas.get(number, 0), confidence.get(number) if decoded else None)
-        if not decoded:
-            self.undecoded.append(index)
-        self.times.append(frame_time)
-
-    def end(self, error: BaseException | None) -> None:
-        """No more frames come: all have been followed, or ``error`` stopped it."""
-        self.complete = error is None
-        if error is not None:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            self.stopped_by = "interrupted" if interrupted else f"{error}" or type(error).__name__
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain data (the layout of report.json).
-
-        It says nothing of when and how fast it was made: the same input gives the same bytes.
-        """
-        return {
-            "made_by": MADE_BY,
-            "schema_version": SCHEMA_VERSION,
-            "limpet_version": _version(),
-            "complete": self.complete,
-            "stopped_by": self.stopped_by,
-            **{key: self.info.get(key) for key in _NAMED},
-            "info": {key: value for key, value in self.info.items() if key not in _NAMED},
-            "size": list(self.size) if self.size else None,
-            "frame_rate": float(self.frame_rate) if self.frame_rate else None,
-            "frames": self.frames,
-            "first_frame": self.first_index,
-            "confidence_means": CONFIDENCE,
-            "lost_rule": {
-                "confidence_below": self.rule.confidence,
-                "frames_in_a_row": self.rule.frames,
-                "back_from": self.rule.back,
-                "unsure_below": self.rule.unsure,
-            },
-            "look_first": self.look_first(),
-            "times": [round(moment, 6) for moment in self.times],
-            "undecoded_frames": self.undecoded,
-            "failures": [str(failure) for failure in self.failures],
-            "notices": list(self.notices),
-            "objects": [self._object(self.tracks[number]) for number in sorted(self.tracks)],
-        }
-
-    def look_first(self) -> list[dict[str, Any]]:
-        """The worst moments of all objects, the worst first; see ``moments``."""
-        tracks = [self.tracks[number] for number in sorted(self.tracks)]
-        return moments(tracks, self.rule, self.times, self.first_index)
-
-    def write(self, folder: Path) -> None:
-        """Write report.json, report.html and report.png into ``folder``, each atomically.
-
-        Raises:
-            OutputError: when one cannot be written.
-        """
-        from limpet.results.report_page import render_page
-        from limpet.results.report_picture import draw_picture
-
-        report, stills = self.as_dict(), self.strip.stills()
-        self.write_json(folder, report)
-        with atomic_path(folder / "report.html") as temporary:
-            temporary.write_text(render_page(report, stills), encoding="utf-8")
-        with atomic_path(folder / "report.png") as temporary:
-            draw_picture(report, stills).save(temporary, format="PNG")
-
-    def write_json(self, folder: Path, report: Mapping[str, Any] | None = None) -> None:
-        """Write report.json alone.
-
-        Raises:
-            OutputError: when it cannot be written.
-        """
-        text = json.dumps(report or self.as_dict(), allow_nan=False, default=str) + "\n"
-        with atomic_path(folder / "report.json") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-
-    def _object(self, track: ObjectTrack) -> dict[str, Any]:
-        height, width = self.size or (0, 0)
-        spans = track.lost_spans(self.rule)
-        return {
-            "id": track.number,
-            "colour": "#{:02x}{:02x}{:02x}".format(*object_colour(track.number)),
-            "first_frame": track.first + self.first_index,
-            "area": track.areas.tolist(),
-            "share": [round(area / (height * width), 6) for area in track.areas],
-            "confidence": [None if math.isnan(value) else round(value, 4) for value in track.confidences],
-            "lost": self._frames(spans),
-            "unsure": self._frames(track.unsure_spans(self.rule)),
-            "events": [event for span in spans for event in self._events(span, track)],
-        }
-
-    def _frames(self, spans: Sequence[Span]) -> list[list[int]]:
-        return [[span.first + self.first_index, span.last + self.first_index] for span in spans]
-
-    def _events(self, span: Span, track: ObjectTrack) -> list[dict[str, Any]]:
-        events = [self._event("lost", span.first) | {"why": why(track, span)}]
-        if span.last + 1 < self.frames:
-            events.append(self._event("back", span.last + 1))
-        return events
-
-    def _event(self, kind: str, row: int) -> dict[str, Any]:
-        return {"event": kind, "frame": row + self.first_index, "seconds": round(self.times[row], 3)}
+    @property
+    def unsure_frames(self) -> int:
+        """In how many frames the tracker is unsure of it."""
+        return sum(last - first + 1 for first, last in self.unsure)
 
 
-_NAMED = ("source", "model", "weights_sha256", "calibrated")
+@dataclass(frozen=True)
+class VideoReport:
+    """report.json. It does not say when and how fast it was made: the same input gives the same bytes."""
+
+    made_by: str
+    schema_version: int
+    limpet_version: str
+    complete: bool
+    stopped_by: str | None
+    source: str | None
+    model: str | None
+    weights_sha256: str | None
+    calibrated: bool | None
+    info: Mapping[str, Any]
+    size: tuple[int, int] | None
+    frame_rate: float | None
+    frames: int
+    first_frame: int
+    confidence_means: str
+    lost_rule: LostRule
+    look_first: list[Moment]
+    times: list[float]
+    undecoded_frames: list[int]
+    failures: list[ReadFailure]
+    notices: list[str]
+    objects: list[ObjectReport]
+
+    @property
+    def title(self) -> str:
+        """What pages call it."""
+        return self.source or "Tracked video"
+
+    def to_json(self) -> str:
+        """The text of report.json."""
+        return json.dumps(vars(self), allow_nan=False, default=_plain) + "\n"
 
 
-def areas_of(mask: NDArray[np.uint8]) -> dict[int, int]:
-    """Pixels of each object in a mask (H, W); those without any are left out."""
-    counts = np.bincount(mask.ravel(), minlength=256)
-    return {number: int(counts[number]) for number in np.flatnonzero(counts).tolist() if number > 0}
+def reduce_points(
+    values: Sequence[float | None], pick: Callable[[list[float]], float]
+) -> list[tuple[float, float | None]]:
+    """A curve for drawing: (position, value) pairs, at most ``_MAX_POINTS``; ``pick`` (min or max) reduces each bin.
+
+    A bin in which nothing is known has the value None.
+    """
+    step = max(1, math.ceil(len(values) / _MAX_POINTS))
+    points: list[tuple[float, float | None]] = []
+    for begin in range(0, len(values), step):
+        known = [value for value in values[begin : begin + step] if value is not None]
+        middle = begin + (min(step, len(values) - begin) - 1) / 2
+        points.append((middle, pick(known) if known else None))
+    return points
 
 
-def _version() -> str:
-    try:
-        return importlib.metadata.version("limpet")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+def _plain(value: object) -> object:
+    """What JSON holds in place of something it does not know."""
+    if isinstance(value, LostRule):
+        return value.as_dict()
+    return vars(value) if is_dataclass(value) else str(value)

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from limpet.core.errors import Option, OutputError
-from limpet.results.journal import ROW, Row
+from limpet.results.journal import ROW, FrameRecord
 from limpet.results.result_folder import ResultFolder
-from limpet.results.run_folder import WorkFolder, is_unfinished
+from limpet.results.run_folder import RunFolder, is_unfinished
 from limpet.state import TrackerState
 from limpet.tracking.run_settings import check_same, differences
 from limpet.tracking.state_checkpoints import Checkpoints, latest
@@ -35,7 +35,7 @@ class ResumePoint:
     environment: what the frames were computed with.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[FrameRecord, ...]
     state: TrackerState
     end: int
     environment: Environment
@@ -108,7 +108,7 @@ def find_point(folder: Path, settings: Mapping[str, Any]) -> ResumePoint | None:
     Raises:
         OutputError: it has other settings, or something that is needed is damaged; the message says what.
     """
-    work = WorkFolder(folder)
+    work = RunFolder(folder)
     run, lines = work.read()
     check_same(run["settings"], settings, folder)
     found = latest(work.path, lines)
@@ -116,7 +116,7 @@ def find_point(folder: Path, settings: Mapping[str, Any]) -> ResumePoint | None:
         return None
     line, state = found
     count = line.facts["index"] + 1
-    rows = {line.facts["index"]: Row.from_dict(line.facts) for line in lines if line.kind == ROW}
+    rows = {line.facts["index"]: FrameRecord.from_dict(line.facts) for line in lines if line.kind == ROW}
     point = ResumePoint(tuple(rows[index] for index in range(count)), state, line.end, run["environment"])
     _check_files(folder, point.rows)
     return point
@@ -126,8 +126,8 @@ def continue_run(
     point: ResumePoint, results: ResultFolder, reader: VideoReader, tracker: Tracker
 ) -> TrackerState:
     """Continue a run at ``point``: takes up its results so far; returns the state on the tracker's device."""
-    WorkFolder(results.path).journal.cut(point.end)
-    results.go_on(point.rows, reader.size)
+    RunFolder(results.path).journal.cut(point.end)
+    results.resume(point.rows, reader.size)
     was, now = point.environment, environment_of(tracker)
     if was != now:
         results.notices.append(
@@ -146,15 +146,15 @@ def remaining_frames(
     for frame in reader.frames_from(_first_needed(point.rows) if point else 0):
         new, known = reader.failures[known:], len(reader.failures)
         if frame.index < done:  # its failures are in the results already
-            results.see_again(frame)
+            results.redraw(frame)
             continue
         results.failures.extend(new)
         yield frame
     results.failures.extend(reader.failures[known:])
 
 
-def _first_needed(rows: tuple[Row, ...]) -> int:
-    """The frame to read from: at most the last finished one, within the open piece of the overlay, with a picture."""
+def _first_needed(rows: tuple[FrameRecord, ...]) -> int:
+    """The frame to read from: at most the last finished one, within the open segment of the overlay, with a picture."""
     last = rows[-1]
     index = min(last.index, last.overlay.frames if last.overlay else last.index)
     while not rows[index].decoded:  # it repeats the picture before
@@ -162,13 +162,13 @@ def _first_needed(rows: tuple[Row, ...]) -> int:
     return index
 
 
-def _check_files(folder: Path, rows: tuple[Row, ...]) -> None:
+def _check_files(folder: Path, rows: tuple[FrameRecord, ...]) -> None:
     for row in rows:
         path = folder / "masks" / f"{row.index:05d}.png"
         _check_sum(path, path.stat().st_size if path.is_file() else 0, row.mask_crc32)
     overlay = rows[-1].overlay
     if overlay is not None:
-        _check_sum(WorkFolder(folder).overlay, overlay.nbytes, overlay.crc32)
+        _check_sum(RunFolder(folder).overlay, overlay.nbytes, overlay.crc32)
 
 
 def _check_sum(path: Path, size: int, expected: int) -> None:

@@ -79,7 +79,7 @@ class Session:
                 for frame, labels, now in () if all_done else limit.until(steps):
                     behind.wait()  # nothing of this frame is written before the previous one was reported
                     self._report(on_frame, limit)
-                    behind.put(self._write, frame, labels, now, results.told_so_far())
+                    behind.put(self._write, frame, labels, now, results.messages_so_far())
                     ids = now.object_ids
                     if reader.live:  # the next frame may be long in coming, or never come
                         behind.wait()

@@ -14,9 +14,8 @@ from limpet.core.errors import MaskError, Option, OutputError
 from limpet.core.groups import check_mask, object_ids
 from limpet.core.masks import read_mask
 from limpet.core.tracker_protocol import AnyTracker, Mask
-from limpet.results.moments import in_words
 from limpet.results.result_folder import ResultFolder
-from limpet.results.run_folder import WorkFolder, complete_report
+from limpet.results.run_folder import CompleteRun, RunFolder, complete_run
 from limpet.tracking.run_settings import check_can_read_again, check_same, settings_of
 from limpet.tracking.session import Limit, OnFrame, Session
 from limpet.video.frame_queue import OnWait, StreamAccount
@@ -146,7 +145,7 @@ def track(
         masks = {**later, 0: first_mask}
         settings = settings_of(reader, masks, ready, overlay, max_frames, max_seconds).as_dict()
         results.report.info.update(settings, calibrated=ready.calibration is not None)
-        earlier = complete_report(results.path) if resume else None
+        earlier = complete_run(results.path) if resume else None
         if earlier is not None:
             return _was_complete(results.path, earlier, settings)
         session = Session(reader, results, ready, settings)
@@ -168,19 +167,25 @@ def track(
         tuple(results.notices),
         tuple(problems),
         session.begun_at,
-        look_first=tuple(in_words(moment) for moment in results.report.look_first()),
+        look_first=tuple(map(str, results.report.look_first())),
         stream=reader.account,
     )
 
 
-def _was_complete(folder: Path, report: Mapping[str, Any], settings: Mapping[str, Any]) -> TrackResult:
-    """The result of a run that is complete; files that it did not get to remove are removed."""
-    check_same({**report, **report["info"]}, settings, folder)
-    WorkFolder(folder).remove()
-    ids = tuple(item["id"] for item in report["objects"])
-    failures, notices = tuple(report["failures"]), tuple(report["notices"])
-    frames = int(report["frames"])
-    return TrackResult(folder, frames, 0.0, ids, failures, notices, begun_at=frames, was_complete=True)
+def _was_complete(folder: Path, run: CompleteRun, settings: Mapping[str, Any]) -> TrackResult:
+    """The result of a run that is complete; a run folder that it did not get to remove is removed."""
+    check_same(run.settings, settings, folder)
+    RunFolder(folder).remove()
+    return TrackResult(
+        folder,
+        run.frames,
+        0.0,
+        run.object_ids,
+        run.failures,
+        run.notices,
+        begun_at=run.frames,
+        was_complete=True,
+    )
 
 
 def _mask(given: str | Path | Mask, size: tuple[int, int], resize_mask: bool) -> Mask:

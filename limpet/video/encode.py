@@ -1,4 +1,4 @@
-"""Writing an h264 video: any frame size, the input's own time stamps, readable even when it is cut off."""
+"""Writing an H.264 video: any frame size, the input's own time stamps, playable even when it is cut off."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _ENCODERS = {  # the first that this FFmpeg has, with its settings
     "libopenh264": {},
     "h264_videotoolbox": {},
 }
-PIECE_FRAMES = 24
-"""A piece begins with a key frame, leans on no other piece, and reaches the disk when it is whole: about a second."""
+SEGMENT_FRAMES = 24
+"""A segment begins with a key frame, depends on no other segment, and is written once it is closed: about a second."""
 _FRAGMENTED = {
-    # Each piece is a fragment that says at which time it begins; so pieces can be put one after another.
+    # Each segment is a fragment that states its start time, so segments can be concatenated.
     "movflags": "frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer",
     "avoid_negative_ts": "disabled",
     "use_editlist": "0",
@@ -39,14 +39,14 @@ _BT709 = 1
 
 
 class EncoderMissingError(Exception):
-    """No h264 encoder is installed; the message says what to install."""
+    """No H.264 encoder is installed; the message says what to install."""
 
 
 @dataclass(frozen=True)
-class Written:
-    """How far a growing mp4 has come in whole pieces; enough to cut it there and go on.
+class EncodedExtent:
+    """How much of a growing mp4 is in closed segments; enough to truncate it there and continue.
 
-    frames, nbytes: in these pieces. crc32: of the bytes. last_pts: time stamp of the last frame.
+    frames, nbytes: in these segments. crc32: of the bytes. last_pts: time stamp of the last frame.
     """
 
     frames: int = 0
@@ -56,25 +56,25 @@ class Written:
 
 
 class H264Writer:
-    """An mp4 that grows piece by piece: yuv420p, sides padded to even, at most ``MAX_SIDE`` long.
+    """An mp4 that grows segment by segment: yuv420p, sides padded to even, at most ``MAX_SIDE`` long.
 
-    The file is fragmented, so it plays up to the last whole piece even if the process is killed or the disk is
-    full; ``defragment`` makes an ordinary mp4 of it, which more players can search in. Each piece of
-    ``PIECE_FRAMES`` frames has an encoder of its own, so that the bytes are the same whether the file was written in
-    one go or cut after a piece and gone on with.
+    The file is fragmented, so it plays up to the last closed segment even if the process is killed or the disk is
+    full; ``defragment`` makes an ordinary mp4 of it, in which more players can seek. Each segment of
+    ``SEGMENT_FRAMES`` frames has its own encoder, so the bytes are the same whether the file was written in one go or
+    truncated after a segment and continued.
 
     Args:
         path: where to write; the caller moves it to its final name.
         size: (H, W) of the frames in pixels.
         frame_rate: what the time stamps are counted in; frames may lie at any time (variable rates are kept).
-        after: go on with a file that holds this much; what comes behind it is cut off.
+        after: continue a file that holds this much; what follows is truncated.
 
     Attributes:
-        written: how much lies in whole pieces.
+        written: how much is in closed segments.
 
     Raises:
-        EncoderMissingError: when PyAV or an h264 encoder is absent.
-        OSError: when the file cannot be written.
+        EncoderMissingError: PyAV or an H.264 encoder is absent.
+        OSError: the file cannot be written.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class H264Writer:
         path: Path,
         size: tuple[int, int],
         frame_rate: Fraction | None = None,
-        after: Written | None = None,
+        after: EncodedExtent | None = None,
     ) -> None:
         self._codec = find_encoder()
         self._rate = frame_rate or ASSUMED_RATE
         self._shape = _reduced(size)
         # Whole ticks per frame at a constant rate, and at least 10,000 a second for any other time stamp.
         self._tick = 1 / (Fraction(self._rate.numerator) * -(-10_000 // self._rate.numerator))
-        self._piece: _Piece | None = None
-        self.written = after or Written()
+        self._segment: _Segment | None = None
+        self.written = after or EncodedExtent()
         self._last_pts = self.written.last_pts
         self._file = path.open("wb" if after is None else "r+b", buffering=0)
         if after is not None:
@@ -98,29 +98,29 @@ class H264Writer:
             self._file.seek(after.nbytes)
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        """Append ``image`` uint8 (H, W, 3) RGB, shown at ``time`` seconds (made to grow if need be)."""
-        if self._piece is None:
-            self._piece = _Piece(self._codec, self._shape, self._rate, self._tick)
+        """Append ``image`` uint8 (H, W, 3) RGB, shown at ``time`` seconds (moved later where time does not grow)."""
+        if self._segment is None:
+            self._segment = _Segment(self._codec, self._shape, self._rate, self._tick)
         self._last_pts = max(round(time / self._tick), self._last_pts + 1)
-        self._piece.write(self._prepared(image), self._last_pts)
-        if self._piece.frames == PIECE_FRAMES:
-            self._end_piece(self._piece)
+        self._segment.write(self._prepared(image), self._last_pts)
+        if self._segment.frames == SEGMENT_FRAMES:
+            self._end_segment(self._segment)
 
     def close(self) -> None:
         """Write what the encoder still holds and end the file.
 
         Raises:
-            OSError: when that fails; what was written before stays readable.
+            OSError: it fails; what was written before stays readable.
         """
         try:
-            if self._piece is not None:
-                self._end_piece(self._piece)
+            if self._segment is not None:
+                self._end_segment(self._segment)
         finally:
             self._file.close()
 
-    def _end_piece(self, piece: _Piece) -> None:
-        self._piece = None
-        data, done = piece.end(with_header=self.written.frames == 0), self.written
+    def _end_segment(self, segment: _Segment) -> None:
+        self._segment = None
+        data, done = segment.end(with_header=self.written.frames == 0), self.written
         try:
             if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -128,8 +128,8 @@ class H264Writer:
             with suppress(OSError):
                 self._file.truncate(done.nbytes)
             raise
-        self.written = Written(
-            done.frames + piece.frames,
+        self.written = EncodedExtent(
+            done.frames + segment.frames,
             done.nbytes + len(data),
             zlib.crc32(data, done.crc32),
             self._last_pts,
@@ -144,7 +144,7 @@ class H264Writer:
         return np.ascontiguousarray(image)
 
 
-class _Piece:
+class _Segment:
     """Some frames in an mp4 in memory."""
 
     def __init__(self, codec: str, shape: tuple[int, int], rate: Fraction, tick: Fraction) -> None:
@@ -157,11 +157,11 @@ class _Piece:
         stream: Any = self._container.add_stream(codec, rate=rate)
         stream.height, stream.width = (side + side % 2 for side in shape)
         stream.pix_fmt = "yuv420p"
-        stream.options = _ENCODERS[codec] | {"g": str(PIECE_FRAMES)}
+        stream.options = _ENCODERS[codec] | {"g": str(SEGMENT_FRAMES)}
         context = stream.codec_context
         context.time_base = stream.time_base = tick
         context.thread_count = 4  # each thread holds a frame; more do not help at these sizes
-        context.max_b_frames = 0  # no packet has to be decoded before its turn: pieces fit at any frame rate
+        context.max_b_frames = 0  # without reordering, segments can be concatenated at any frame rate
         context.colorspace = context.color_primaries = context.color_trc = context.color_range = _BT709
         self._stream = stream
 
@@ -177,7 +177,7 @@ class _Piece:
         self.frames += 1
 
     def end(self, with_header: bool) -> bytes:
-        """Its bytes; without the header, which is the same for all, they are to stand behind another piece."""
+        """Its bytes; without the header, which is the same for all segments, they can be appended to another one."""
         try:
             self._container.mux(self._stream.encode(None))
         finally:
@@ -190,7 +190,7 @@ def defragment(source: Path, target: Path) -> None:
     """Copy the video of ``source`` into an ordinary mp4 with its index in front; nothing is encoded again.
 
     Raises:
-        OSError: when ``target`` cannot be written.
+        OSError: ``target`` cannot be written.
     """
     import av
 
@@ -211,7 +211,7 @@ def _reduced(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def find_encoder() -> str:
-    """The h264 encoder that will be used.
+    """Name of the H.264 encoder that will be used.
 
     Raises:
         EncoderMissingError: there is none; says what to install.
@@ -225,12 +225,12 @@ def find_encoder() -> str:
             av.codec.Codec(name, "w")
             return name
     raise EncoderMissingError(
-        "this PyAV has no h264 encoder; install the wheel: pip install --force-reinstall av"
+        "this PyAV has no H.264 encoder; install the wheel: pip install --force-reinstall av"
     )
 
 
 def _first_box(data: bytes, kind: bytes) -> int:
-    """Where the first box of a kind begins in an mp4; its end if there is none. Boxes begin with size and kind."""
+    """Offset of the first box of a kind in an mp4; the length if there is none. Boxes begin with size and kind."""
     place = 0
     while place < len(data) and data[place + 4 : place + 8] != kind:
         place += int.from_bytes(data[place : place + 4], "big")

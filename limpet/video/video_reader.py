@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,13 @@ class ReadFailure:
     def labelled(self, label: str) -> ReadFailure:
         """The same with a label, if it is of a single frame."""
         return replace(self, label=label) if self.is_of_one_frame else self
+
+    @staticmethod
+    def from_dict(facts: Mapping[str, Any] | str) -> ReadFailure:
+        """From the fields as plain data. Earlier versions wrote the sentence alone; it becomes the detail."""
+        if isinstance(facts, str):
+            return ReadFailure(FailureKind.MORE, None, facts)
+        return ReadFailure(FailureKind(facts["kind"]), facts["frame"], facts["detail"], facts["label"])
 
     def __str__(self) -> str:
         if self.kind is FailureKind.CUT_OFF:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from limpet.results.run_folder import WORK, is_unfinished
+from limpet.results.run_folder import RUN_FOLDER, is_unfinished
 
 from .clips import picture, write_video
 from .command import Limpet, finish, start
@@ -45,14 +45,14 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
     command = ("track", middling_clip, "--mask", mask, "--weights", weights, "--no-overlay")
     process = start(*command, "--out", "killed", cwd=tmp_path)
     end = time.monotonic() + 100
-    journal = tmp_path / "killed" / WORK / "journal.txt"
+    journal = tmp_path / "killed" / RUN_FOLDER / "journal.txt"
     while not (journal.exists() and b'{"state"' in journal.read_bytes()):
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.002)
     process.kill()
     finish(process)
     assert is_unfinished(tmp_path / "killed")
-    limpet(*command, "--out", "killed").refused("killed holds a run that was not finished; pass --resume")
+    limpet(*command, "--out", "killed").refused("killed holds an unfinished run; pass --resume")
     outcome = limpet(*command, "--out", "killed", "--resume")
     outcome.succeeded()
     assert outcome.err.startswith("note: went on after ")
@@ -77,6 +77,6 @@ def test_words_that_contradict(limpet: Limpet, clip: Path, mask: Path, tmp_path:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").touch()
     limpet("track", clip, "--mask", mask, "--out", "mine", "--resume").refused(
-        "mine is not empty, and holds no unfinished run to go on with"
+        "mine is not empty and holds no run to resume"
     )
-    assert not (tmp_path / "mine" / WORK).exists()
+    assert not (tmp_path / "mine" / RUN_FOLDER).exists()

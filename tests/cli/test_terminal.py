@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from limpet.cli.terminal import FrameProgress, StopBetweenFrames, error, note, notes, say, stop_on_sigterm
-from limpet.results.run_folder import WORK
+from limpet.results.run_folder import RUN_FOLDER
 
 from .clips import frames_in, masks_of, picture, write_video
 from .command import finish, start
@@ -138,7 +138,7 @@ def test_a_run_that_is_stopped(
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert (report["complete"], report["stopped_by"], report["frames"]) == (False, "interrupted", len(masks))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "masks", "overlay.mp4", "report.html", "report.json", "report.png", WORK
+        "masks", "overlay.mp4", "report.html", "report.json", "report.png", RUN_FOLDER
     }  # fmt: skip
 
 

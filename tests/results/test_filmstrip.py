@@ -21,7 +21,7 @@ def filled(count: int) -> Filmstrip:
 
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 31, 32, 33, 100, 1000, 5000])
 def test_even_and_bounded(count: int) -> None:
-    stills = filled(count).stills()
+    stills = filled(count).thumbnails()
     indices = [still.index for still in stills]
     assert len(stills) == min(count, 8) and indices[0] == 0
     assert indices[-1] >= count - 1 - count / 16
@@ -31,7 +31,7 @@ def test_even_and_bounded(count: int) -> None:
 
 
 def test_pictures_are_small_and_belong_to_their_index() -> None:
-    for still in filled(100).stills():
+    for still in filled(100).thumbnails():
         assert still.image().size == (20, 15)
         assert abs(int(np.asarray(still.image())[5, 5, 0]) - still.index) <= 2
         assert still.time == still.index / 10

@@ -58,7 +58,7 @@ def test_an_earlier_gallery_is_replaced_on_request_only(tmp_path: Path) -> None:
     folder = fill(tmp_path / "look").path
     (folder / "maps" / "mine.txt").write_text("kept")
     (folder / "maps" / "00099.png").write_bytes(b"old")
-    with pytest.raises(OutputError, match=r"not empty.*--overwrite"):
+    with pytest.raises(OutputError, match=r"not empty.*overwrite=True"):
         Gallery(folder, KINDS)
     Gallery(folder, KINDS, overwrite=True)
     assert (folder / "maps" / "00099.png").exists(), "not before the first picture"
@@ -90,6 +90,6 @@ def test_no_encoder_leaves_the_videos_out_with_a_notice(
     def missing(*arguments: object) -> None:
         raise EncoderMissingError("install one")
 
-    monkeypatch.setattr(module, "OverlayFile", missing)
+    monkeypatch.setattr(module, "OverlayVideo", missing)
     gallery = fill(tmp_path / "look")
     assert gallery.notices == ["the videos were left out: install one"] and gallery.pictures == 1

@@ -39,7 +39,7 @@ def test_damage_before_the_last_line_is_told(journal: Journal) -> None:
     end = journal.read()[1].end
     content[end + 30] ^= 1
     journal.path.write_bytes(content)
-    with pytest.raises(OutputError, match=r"line 3 of .*journal.txt is damaged.*--overwrite"):
+    with pytest.raises(OutputError, match=r"line 3 of .*journal.txt is damaged.*overwrite=True"):
         journal.read()
 
 

@@ -1,10 +1,12 @@
-"""Where to look first: the order of moments, and how they are told."""
+"""Where to look first: the order of moments, and the sentences that describe them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from limpet.results.moments import MOST, clock, in_words, moments
+from limpet.results.moments import MAX_MOMENTS, Moment, clock, moments
 from limpet.results.object_track import LostRule, ObjectTrack
 
 RULE = LostRule()
@@ -23,36 +25,36 @@ def test_the_worst_comes_first() -> None:
         track_of(2, [1.0] * 2 + [0.0] * 4 + [1.0] * 4 + [0.3] * 10),
     ]
     found = moments(tracks, RULE, [row / 10 for row in range(20)], 100)
-    assert [(each["object"], each["kind"], each["frame"]) for each in found] == [
+    assert [(each.object, each.kind, each.frame) for each in found] == [
         (2, "lost", 110),
         (2, "lost", 102),
         (1, "unsure", 104),
     ]
     worst, second, doubt = found
-    assert (worst["why"], worst["last_frame"], worst["back"]) == ("low confidence", 119, None)
-    assert worst["missing"] == pytest.approx(7.0) and worst["confidence"] == pytest.approx(0.3)
-    assert (second["why"], second["last_frame"], second["back"]) == ("no area", 105, 106)
-    assert (second["seconds"], second["missing"], second["confidence"]) == (0.2, 4.0, 0.0)
-    assert doubt["missing"] == pytest.approx(1.5) and doubt["back"] == 107
+    assert (worst.why, worst.last_frame, worst.back) == ("low confidence", 119, None)
+    assert worst.missing == pytest.approx(7.0) and worst.confidence == pytest.approx(0.3)
+    assert (second.why, second.last_frame, second.back) == ("no area", 105, 106)
+    assert (second.seconds, second.missing, second.confidence) == (0.2, 4.0, 0.0)
+    assert doubt.missing == pytest.approx(1.5) and doubt.back == 107
 
 
 def test_an_object_that_enters_later_is_counted_from_there() -> None:
     (found,) = moments([track_of(5, [0.9, 0.1, 0.1, 0.1, 0.8], first=3)], RULE, [0.0] * 8, 0)
-    assert (found["frame"], found["last_frame"], found["back"]) == (4, 6, 7)
+    assert (found.frame, found.last_frame, found.back) == (4, 6, 7)
 
 
 def test_a_steady_video_has_none_and_a_bad_one_not_too_many() -> None:
     assert moments([track_of(1, [0.9] * 50)], RULE, [0.0] * 50, 0) == []
     bad = [track_of(number, [1.0, *[0.1] * 5, 1.0]) for number in range(1, 40)]
-    assert [each["object"] for each in moments(bad, RULE, [0.0] * 7, 0)] == list(range(1, MOST + 1))
+    assert [each.object for each in moments(bad, RULE, [0.0] * 7, 0)] == list(range(1, MAX_MOMENTS + 1))
 
 
-def test_in_words() -> None:
-    moment = {"object": 2, "kind": "lost", "seconds": 3.2, "frame": 77, "back": 91}
-    assert in_words(moment) == "object 2 lost at 00:03.2 (frame 77), back at frame 91"
-    assert in_words(moment | {"back": None}) == "object 2 lost at 00:03.2 (frame 77) to the end"
-    unsure = moment | {"kind": "unsure"}
-    assert in_words(unsure) == "object 2 unsure at 00:03.2 (frame 77), sure again at frame 91"
+def test_a_moment_is_a_sentence() -> None:
+    moment = Moment(2, "lost", "no area", 77, 3.2, 90, 91, 0.0, 14.0)
+    assert str(moment) == "object 2 lost at 00:03.2 (frame 77), back at frame 91"
+    assert str(replace(moment, back=None)) == "object 2 lost at 00:03.2 (frame 77) to the end"
+    unsure = replace(moment, kind="unsure")
+    assert str(unsure) == "object 2 unsure at 00:03.2 (frame 77), sure again at frame 91"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from video.clips import SIZE, picture
 
 from limpet.core.errors import OutputError
 from limpet.core.masks import read_mask, write_mask
-from limpet.results.journal import ROW, Row
+from limpet.results.journal import ROW, FrameRecord
 from limpet.results.result_folder import ResultFolder
 from limpet.video.open import open_video
 from limpet.video.video_reader import FailureKind, Frame, ReadFailure
@@ -78,10 +78,10 @@ def test_masks_are_there_while_it_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"), [(KeyboardInterrupt(), "interrupted"), (RuntimeError("bad"), "bad")]
+    ("failure", "stopped_by"), [(KeyboardInterrupt(), "interrupted"), (RuntimeError("bad"), "bad")]
 )
 def test_stopping_leaves_valid_output_up_to_the_last_frame(
-    tmp_path: Path, failure: BaseException, told: str
+    tmp_path: Path, failure: BaseException, stopped_by: str
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(type(failure)), ResultFolder(out, size=SIZE, frame_rate=RATE) as result:
@@ -89,7 +89,7 @@ def test_stopping_leaves_valid_output_up_to_the_last_frame(
         raise failure
     assert names(out) == OURS
     assert len(names(out / "masks")) == 9 == frames_in(out / "overlay.mp4") == report_of(out)["frames"]
-    assert (report_of(out)["complete"], report_of(out)["stopped_by"]) == (False, told)
+    assert (report_of(out)["complete"], report_of(out)["stopped_by"]) == (False, stopped_by)
     assert "stopped early" in (out / "report.html").read_text()
     for path in (out / "masks").iterdir():
         read_mask(path, SIZE)
@@ -125,7 +125,10 @@ def test_a_frame_without_picture_keeps_its_place(tmp_path: Path) -> None:
         result.add(Frame(2, None, 2 / 25), mask_of(1), {7: 0.9})
         fill(result, 2, start=3)
     report = report_of(out)
-    assert (report["undecoded_frames"], report["failures"]) == ([2], ["frame 2 could not be decoded"])
+    assert report["undecoded_frames"] == [2]
+    assert report["failures"] == [
+        {"kind": "unreadable", "frame": 2, "detail": "could not be decoded", "label": ""}
+    ]
     assert report["objects"][0]["confidence"][2] is None
     assert np.array_equal(read_mask(out / "masks" / "00002.png"), mask_of(1))
     assert frames_in(out / "overlay.mp4") == 5
@@ -134,7 +137,7 @@ def test_a_frame_without_picture_keeps_its_place(tmp_path: Path) -> None:
 def test_existing_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(
-        OutputError, match="exists and is not empty; choose another folder, or pass --overwrite"
+        OutputError, match="exists and is not empty; choose another folder, or pass overwrite=True"
     ):
         ResultFolder(tmp_path)
     assert names(tmp_path) == {"thesis.txt"}
@@ -164,7 +167,7 @@ def test_overwrite_spares_the_earlier_result_until_there_is_a_new_one(tmp_path: 
 def test_overwrite_never_replaces_somebody_elses_masks(tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     write_mask(tmp_path / "masks" / "00000.png", mask_of(0))
-    with pytest.raises(OutputError, match=r"00000.png is in the way and was not made by limpet"):
+    with pytest.raises(OutputError, match=r"00000.png exists and was not made by limpet"):
         ResultFolder(tmp_path, overwrite=True)
     assert names(tmp_path / "masks") == {"00000.png"}
 
@@ -203,7 +206,7 @@ def test_disk_full_keeps_the_frames_before(tmp_path: Path, monkeypatch: pytest.M
     assert "no space left" in report_of(out)["stopped_by"]
 
 
-def test_disk_full_at_the_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_full_at_the_end_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -236,7 +239,7 @@ def test_path_below_a_file(tmp_path: Path) -> None:
         ResultFolder(tmp_path / "file")
 
 
-def test_without_an_encoder_the_overlay_is_left_out_and_told(
+def test_without_an_encoder_the_overlay_is_left_out_with_a_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
@@ -263,14 +266,14 @@ def test_mask_of_another_size(tmp_path: Path) -> None:
         result.add(Frame(0, picture(0), 0.0), np.zeros((3, 3), np.uint8), {})
 
 
-def test_a_row_tells_of_what_had_come_when_its_frame_had(tmp_path: Path) -> None:
+def test_a_record_has_the_failures_that_came_with_its_frame(tmp_path: Path) -> None:
     """While one frame is written, reading the next may fail: that belongs to the next."""
     result = ResultFolder(tmp_path / "out", overlay=False)
-    work = result.keep_journal({})
+    run = result.keep_journal({})
     with result:
-        told = result.told_so_far()
+        messages = result.messages_so_far()
         result.failures.append(ReadFailure(FailureKind.DAMAGED, 1, "is damaged"))
-        result.add(Frame(0, picture(0), 0.0), mask_of(0), {}, told)
+        result.add(Frame(0, picture(0), 0.0), mask_of(0), {}, messages)
         fill(result, 1, start=1)
-        rows = [Row.from_dict(line.facts).failures for line in work.read()[1] if line.kind == ROW]
-    assert rows == [(), (ReadFailure(FailureKind.DAMAGED, 1, "is damaged"),)]
+        failures = [FrameRecord.from_dict(line.facts).failures for line in run.read()[1] if line.kind == ROW]
+    assert failures == [(), (ReadFailure(FailureKind.DAMAGED, 1, "is damaged"),)]

@@ -18,7 +18,7 @@ from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
 from limpet.core.errors import OutputError, VideoError
-from limpet.results.run_folder import WORK
+from limpet.results.run_folder import RUN_FOLDER
 from limpet.state import TrackerState
 from limpet.tracking.run_settings import check_can_read_again
 from limpet.tracking.state_checkpoints import Checkpoints
@@ -40,7 +40,7 @@ Run = Callable[..., TrackResult]
 @pytest.fixture(scope="module", autouse=True)
 def short_pieces() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limpet.video.encode.PIECE_FRAMES", PIECE)
+        patch.setattr("limpet.video.encode.SEGMENT_FRAMES", PIECE)
         yield
 
 
@@ -229,7 +229,7 @@ def test_an_error_of_the_disk_while_writing_down(
 def test_nothing_to_resume_begins(run: Run, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/.report.0a1b2c3d.tmp.json").touch()
-    (tmp_path / "out" / WORK).mkdir()
+    (tmp_path / "out" / RUN_FOLDER).mkdir()
     assert run(tmp_path / "out", resume=True).begun_at == 0
     assert content(tmp_path / "out") == undisturbed
 
@@ -238,10 +238,10 @@ def test_a_complete_result_is_left_alone(
     run: Run, undisturbed: dict[str, bytes], tmp_path: Path, tracker: Tracker
 ) -> None:
     first = run(tmp_path / "out")
-    (tmp_path / "out" / WORK).mkdir()  # killed while it was removed
+    (tmp_path / "out" / RUN_FOLDER).mkdir()  # killed while it was removed
     result = run(tmp_path / "out", resume=True)
     assert result.was_complete and (result.frames, result.failures) == (COUNT, first.failures)
-    assert content(tmp_path / "out") == undisturbed and not (tmp_path / "out" / WORK).exists()
+    assert content(tmp_path / "out") == undisturbed and not (tmp_path / "out" / RUN_FOLDER).exists()
     with pytest.raises(
         OutputError, match=r"run with other settings: masks_sha256 .* instead of .*; repeat the"
     ):
@@ -297,7 +297,9 @@ def test_an_unfinished_run_is_not_overwritten_unasked(
 ) -> None:
     out = killed(stock, tmp_path / "out", 4)
     before = content(out)
-    with pytest.raises(OutputError, match="not finished; pass --resume to go on with it, or --overwrite"):
+    with pytest.raises(
+        OutputError, match="an unfinished run; pass resume=True to resume it, or overwrite=True"
+    ):
         run(out)
     with pytest.raises(OutputError, match="not both"):
         run(out, resume=True, overwrite=True)
@@ -308,13 +310,13 @@ def test_an_unfinished_run_is_not_overwritten_unasked(
 
 def test_somebody_elses_folder(run: Run, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputError, match="not empty, and holds no unfinished run to go on with"):
+    with pytest.raises(OutputError, match="not empty and holds no run to resume"):
         run(tmp_path, resume=True)
     assert content(tmp_path) == {"thesis.txt": b"mine"}
 
 
 def newest(out: Path) -> Path:
-    return max((out / WORK).glob("state-*"))
+    return max((out / RUN_FOLDER).glob("state-*"))
 
 
 def test_the_newest_state_is_damaged(
@@ -327,7 +329,7 @@ def test_the_newest_state_is_damaged(
 
 
 def states(out: Path) -> Iterator[Path]:
-    yield from (out / WORK).glob("state-*")
+    yield from (out / RUN_FOLDER).glob("state-*")
 
 
 @pytest.mark.parametrize(
@@ -336,11 +338,11 @@ def states(out: Path) -> Iterator[Path]:
         (lambda out: [flip(path) for path in states(out)], "state-00007.safetensors has another check sum"),
         (lambda out: [path.unlink() for path in states(out)], "state-00007.safetensors is not there"),
         (
-            lambda out: flip(out / WORK / "memory-0-00000.safetensors"),
+            lambda out: flip(out / RUN_FOLDER / "memory-0-00000.safetensors"),
             "memory-0-00000.safetensors has another",
         ),
-        (lambda out: flip(out / WORK / "journal.txt", 40), "line 1 of .*journal.txt is damaged"),
-        (lambda out: flip(out / WORK / "journal.txt", 3000), "of .*journal.txt is damaged"),
+        (lambda out: flip(out / RUN_FOLDER / "journal.txt", 40), "line 1 of .*journal.txt is damaged"),
+        (lambda out: flip(out / RUN_FOLDER / "journal.txt", 3000), "of .*journal.txt is damaged"),
         (lambda out: flip(out / "masks/00002.png"), "00002.png is not as the run wrote it"),
         (lambda out: (out / "masks/00002.png").unlink(), "00002.png cannot be read"),
     ],
@@ -352,14 +354,14 @@ def test_damage_is_told_and_nothing_is_lost(
     out = killed(stock, tmp_path / "out", 8)
     damage(out)
     before = content(out)
-    with pytest.raises(OutputError, match=f"{words}.*(overwrite=True|--overwrite)"):
+    with pytest.raises(OutputError, match=f"{words}.*overwrite=True"):
         run(out, resume=True)
     assert content(out) == before
 
 
 def test_a_damaged_overlay(run: Run, stock: Path, tmp_path: Path) -> None:
     out = killed(stock, tmp_path / "out", PIECE + 1)
-    flip(out / WORK / "overlay.mp4")
+    flip(out / RUN_FOLDER / "overlay.mp4")
     with pytest.raises(OutputError, match="is not as the run wrote it"):
         run(out, resume=True)
 
@@ -371,7 +373,7 @@ def test_a_run_that_is_still_going_is_left_alone(
 
     def disturb(done: int, total: int | None) -> None:
         for how in ({"resume": True}, {"overwrite": True}):
-            with pytest.raises(OutputError, match="another run is at work in") as refused:
+            with pytest.raises(OutputError, match="another run is writing to") as refused:
                 run(tmp_path / "out", **how)
             said.append(str(refused.value))
 

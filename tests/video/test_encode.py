@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from limpet.video.encode import PIECE_FRAMES, EncoderMissingError, H264Writer, defragment
+from limpet.video.encode import SEGMENT_FRAMES, EncoderMissingError, H264Writer, defragment
 from limpet.video.open import open_video
 
 from .clips import grey_of, picture
@@ -99,7 +99,7 @@ def test_without_pyav(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_without_an_h264_encoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("limpet.video.encode._ENCODERS", {"no_such_encoder": {}})
-    with pytest.raises(EncoderMissingError, match="has no h264 encoder"):
+    with pytest.raises(EncoderMissingError, match=r"has no H\.264 encoder"):
         H264Writer(tmp_path / "v.mp4", (48, 64))
 
 
@@ -123,17 +123,17 @@ def test_defragment_keeps_every_frame_and_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
 def test_cut_after_a_piece_and_gone_on_with_it_is_the_same_video(tmp_path: Path, rate: Fraction) -> None:
-    count, times = 2 * PIECE_FRAMES + 7, [float(index / rate) + index % 3 / 100 for index in range(80)]
+    count, times = 2 * SEGMENT_FRAMES + 7, [float(index / rate) + index % 3 / 100 for index in range(80)]
     write(tmp_path / "whole.mp4", count, (48, 64), rate, times)
     writer = H264Writer(tmp_path / "cut.mp4", (48, 64), rate)
-    for index in range(PIECE_FRAMES + 5):
+    for index in range(SEGMENT_FRAMES + 5):
         writer.write(picture(index % 40), times[index])
     done = writer.written
     writer.close()
-    assert done.frames == PIECE_FRAMES and done.nbytes < (tmp_path / "cut.mp4").stat().st_size
+    assert done.frames == SEGMENT_FRAMES and done.nbytes < (tmp_path / "cut.mp4").stat().st_size
     assert done.crc32 == zlib.crc32((tmp_path / "cut.mp4").read_bytes()[: done.nbytes])
     writer = H264Writer(tmp_path / "cut.mp4", (48, 64), rate, after=done)
-    for index in range(PIECE_FRAMES, count):
+    for index in range(SEGMENT_FRAMES, count):
         writer.write(picture(index % 40), times[index])
     writer.close()
     assert (tmp_path / "cut.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
@@ -141,8 +141,8 @@ def test_cut_after_a_piece_and_gone_on_with_it_is_the_same_video(tmp_path: Path,
 
 
 def test_pieces_play_as_one(tmp_path: Path) -> None:
-    count = 2 * PIECE_FRAMES + 3
-    times = [index / 25 + (3.0 if index > PIECE_FRAMES + 2 else 0) for index in range(count)]
+    count = 2 * SEGMENT_FRAMES + 3
+    times = [index / 25 + (3.0 if index > SEGMENT_FRAMES + 2 else 0) for index in range(count)]
     write(tmp_path / "fragments.mp4", count, (48, 64), Fraction(25), times)
     defragment(tmp_path / "fragments.mp4", tmp_path / "whole.mp4")
     for name in ("fragments.mp4", "whole.mp4"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limpet.results.report_builder import ReportBuilder
 from limpet.results.report_page import render_page
 from limpet.results.report_picture import draw_picture
-from limpet.results.video_report import Report
 from limpet.video.video_reader import FailureKind, ReadFailure
 
 SIZE = (20, 40)
@@ -30,9 +31,9 @@ def mask_of(*objects: tuple[int, int]) -> np.ndarray:
     return mask.reshape(SIZE)
 
 
-def example(**info: Any) -> Report:
+def example(**info: Any) -> ReportBuilder:
     """Object 7 is lost in frames 2 to 5; object 200 enters at frame 3; frame 7 has no picture."""
-    report = Report(size=SIZE, frame_rate=Fraction(10), object_ids=(7,), info=info)
+    report = ReportBuilder(size=SIZE, frame_rate=Fraction(10), object_ids=(7,), info=info)
     for index in range(10):
         area = 0 if 2 <= index <= 5 else 100 + index
         objects = [(7, area), *([(200, 40)] if index >= 3 else [])]
@@ -48,21 +49,26 @@ def example(**info: Any) -> Report:
     return report
 
 
+def as_json(report: ReportBuilder) -> dict[str, Any]:
+    """What report.json holds."""
+    return json.loads(report.build().to_json())  # type: ignore[no-any-return]
+
+
 def test_figures() -> None:
-    seven, later = example().as_dict()["objects"]
+    seven, later = as_json(example())["objects"]
     assert seven["area"] == [100, 101, 0, 0, 0, 0, 106, 107, 108, 109]
     assert seven["share"][0] == pytest.approx(100 / 800)
     assert seven["confidence"][6:8] == [0.9, None], "a repeated mask has no confidence of its own"
     assert seven["lost"] == [[2, 5]]
     assert seven["events"] == [
         {"event": "lost", "frame": 2, "seconds": 0.2, "why": "no area"},
-        {"event": "back", "frame": 6, "seconds": 0.6},
+        {"event": "back", "frame": 6, "seconds": 0.6, "why": None},
     ]
     assert (later["id"], later["first_frame"]) == (200, 0), "an object with a confidence is known"
 
 
 def test_where_to_look_first_and_what_confidence_means() -> None:
-    data = example(calibrated=True).as_dict()
+    data, report = as_json(example(calibrated=True)), example(calibrated=True).build()
     assert data["calibrated"] is True and data["confidence_means"] == "expected IoU with the true mask"
     assert data["lost_rule"] == {
         "confidence_below": 0.4,
@@ -75,9 +81,9 @@ def test_where_to_look_first_and_what_confidence_means() -> None:
         (7, 2, 6),
         (200, 0, 3),
     ]
-    assert "calibrated" in render_page(data, []) and "not calibrated" not in render_page(data, [])
-    assert "not calibrated" in render_page(example(calibrated=False).as_dict(), [])
-    assert example().as_dict()["calibrated"] is None
+    assert "calibrated" in render_page(report, []) and "not calibrated" not in render_page(report, [])
+    assert "not calibrated" in render_page(example(calibrated=False).build(), [])
+    assert as_json(example())["calibrated"] is None
 
 
 def test_two_reports_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
@@ -91,10 +97,10 @@ def test_two_reports_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
 def test_a_picture_shows_losses_and_doubts() -> None:
     colours = []
     for value in (0.9, 0.5, 0.1):
-        report = Report(size=SIZE)
+        report = ReportBuilder(size=SIZE)
         for index in range(20):
             report.add(index, index / 10, mask_of((1, 50)), {1: value if 5 <= index < 15 else 0.9})
-        picture = draw_picture(report.as_dict(), [])
+        picture = draw_picture(report.build(), [])
         bar = picture.crop((600, picture.height - 130, 800, picture.height - 90))
         colours.append(tuple(int(value) for value in np.asarray(bar).reshape(-1, 3).mean(axis=0)))
     steady, unsure, lost = colours
@@ -103,27 +109,27 @@ def test_a_picture_shows_losses_and_doubts() -> None:
 
 
 def test_an_object_enters_when_it_appears() -> None:
-    report = Report(size=SIZE)
+    report = ReportBuilder(size=SIZE)
     report.add(0, 0, mask_of((1, 5)), {})
     report.add(1, 0.1, mask_of((1, 5), (9, 6)), {})
-    first, second = report.as_dict()["objects"]
+    first, second = as_json(report)["objects"]
     assert (first["first_frame"], first["area"]) == (0, [5, 5])
     assert (second["id"], second["first_frame"], second["area"]) == (9, 1, [6])
 
 
 def test_frames_are_counted_from_where_the_result_starts() -> None:
-    report = Report(size=SIZE)
+    report = ReportBuilder(size=SIZE)
     for index in range(30, 36):
         report.add(index, index / 10, mask_of((1, 5 if index < 32 else 0)), {})
-    data = report.as_dict()
+    data = as_json(report)
     assert (data["first_frame"], data["frames"]) == (30, 6)
     assert data["objects"][0]["first_frame"] == 30 and data["objects"][0]["lost"] == [[32, 35]]
     assert [event["frame"] for event in data["objects"][0]["events"]] == [32]
-    render_page(data, [])
+    render_page(report.build(), [])
 
 
 def test_a_frame_left_out_is_refused() -> None:
-    report = Report(size=SIZE)
+    report = ReportBuilder(size=SIZE)
     report.add(0, 0, mask_of((1, 5)), {})
     with pytest.raises(ValueError, match="expected frame 1, got 2; add every frame in order"):
         report.add(2, 0.2, mask_of((1, 5)), {})
@@ -134,7 +140,7 @@ def test_files(tmp_path: Path) -> None:
     report.write(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.html", "report.png"}
     data = json.loads((tmp_path / "report.json").read_text())
-    assert (data["made_by"], data["schema_version"]) == ("limpet", 2)
+    assert (data["made_by"], data["schema_version"]) == ("limpet", 3)
     assert (data["model"], data["weights_sha256"], data["info"]) == ("deaot-t", "ab" * 32, {"path": "x"})
     assert data["size"] == [20, 40] and data["frame_rate"] == 10
     with Image.open(tmp_path / "report.png") as image:
@@ -169,7 +175,7 @@ class Page(HTMLParser):
 
 def test_page_is_whole_and_needs_nothing_else() -> None:
     report = example(source="clip.mp4", model="deaot-t")
-    html = render_page(report.as_dict(), report.strip.stills())
+    html = render_page(report.build(), report.strip.thumbnails())
     page = Page()
     page.feed(html)
     assert page.open == [] and page.seen.count("svg") == 2 + 5
@@ -185,24 +191,24 @@ def test_page_is_whole_and_needs_nothing_else() -> None:
 def test_names_are_escaped() -> None:
     report = example(source="<script>alert(1)</script>", model="<b>")
     report.failures = [ReadFailure(FailureKind.MORE, None, "<i>frame</i>")]
-    html = render_page(report.as_dict(), [])
+    html = render_page(report.build(), [])
     assert "<script>" not in html and "<b>" not in html and "<i>frame" not in html
     Page().feed(html)
 
 
 def test_badge_tells_how_it_ended() -> None:
     report = example()
-    assert "complete; 2 of 2 objects lost at times" in render_page(report.as_dict(), [])
+    assert "complete; 2 of 2 objects lost at times" in render_page(report.build(), [])
     report.complete, report.stopped_by = False, "interrupted"
-    assert "stopped early: interrupted" in render_page(report.as_dict(), [])
+    assert "stopped early: interrupted" in render_page(report.build(), [])
 
 
 def test_a_long_video_stays_a_small_page() -> None:
-    report = Report(size=SIZE)
+    report = ReportBuilder(size=SIZE)
     mask = mask_of((1, 50))
     for index in range(4000):
         report.add(index, index / 25, mask, {1: 0.2 if index == 1234 else 0.9})
-    html = render_page(report.as_dict(), [])
+    html = render_page(report.build(), [])
     assert len(html) < 60_000
     assert "never lost" in html
     low = f",{120 - 4 - 0.2 * 112:.1f}"
@@ -210,16 +216,18 @@ def test_a_long_video_stays_a_small_page() -> None:
 
 
 def test_many_objects_in_the_picture_are_counted() -> None:
-    report = Report(size=SIZE)
+    report = ReportBuilder(size=SIZE)
     report.add(0, 0, mask_of(*((number, 3) for number in range(1, 41))), {})
-    data = report.as_dict()
-    twenty = {**data, "objects": data["objects"][:20]}
+    data = report.build()
+    twenty = replace(data, objects=data.objects[:20])
     assert draw_picture(data, []).height == draw_picture(twenty, []).height
-    assert draw_picture(data, []).tobytes() != draw_picture(twenty, []).tobytes(), "the rest must be told"
+    assert draw_picture(data, []).tobytes() != draw_picture(twenty, []).tobytes(), (
+        "the others must be counted"
+    )
 
 
 def test_nothing_but_zero_frames() -> None:
-    report = Report(size=SIZE, object_ids=(1,))
-    data = report.as_dict()
+    report = ReportBuilder(size=SIZE, object_ids=(1,))
+    data = report.build()
     Page().feed(render_page(data, []))
     assert draw_picture(data, []).width == 1280
