@@ -18,7 +18,7 @@ from PIL import Image
 def main(bundle, video, mask_file, out, threads=2):
     facts = json.loads((Path(bundle) / "manifest.json").read_text())
     interpreter = Interpreter(str(Path(bundle) / facts["step"]["file"]), num_threads=threads)
-    begin, step = interpreter.get_signature_runner("begin"), interpreter.get_signature_runner("step")
+    start, step = interpreter.get_signature_runner("start"), interpreter.get_signature_runner("step")
     picture = Image.open(mask_file)
     mask, palette = np.array(picture, np.uint8), picture.getpalette()
     ids = np.array([0, *np.unique(mask[mask > 0])], np.uint8)  # slot -> number; slot 0 is background
@@ -33,7 +33,7 @@ def main(bundle, video, mask_file, out, threads=2):
         image = prepare(frame, facts)
         if state is None:
             slots = np.searchsorted(ids, mask).astype(np.uint8)
-            state = begin(image=image, mask=slots[None])
+            state = start(image=image, mask=slots[None])
         else:
             found = step(image=image, **state)
             slots, state = found["mask"][0], state | {n: v for n, v in found.items() if n in state}
@@ -52,7 +52,7 @@ def prepare(frame, facts):
     """Frame (H, W, 3) 0..255 -> (1, 3, h, w) float32, normalised."""
     size = facts["network_size"][::-1]
     image = cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    image = (image / 255 - np.float32(facts["mean"])) / np.float32(facts["deviation"])
+    image = (image / 255 - np.float32(facts["mean"])) / np.float32(facts["std"])
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
 
 

@@ -14,7 +14,7 @@ from limpet.cli.terminal import note, say
 from limpet.core.errors import MaskError, ModelError
 
 if TYPE_CHECKING:
-    from limpet.export.backends import Clip
+    from limpet.export.calibration_clip import SampleClip
     from limpet.runtime.manifest import Manifest
 
 
@@ -84,8 +84,8 @@ def export_command(
     The folder holds the whole tracker, memory included, as two graphs (for the first frame and for all others) and a
     manifest.json that describes their inputs and outputs. To run it: limpet track --bundle DIR.
     """
-    from limpet.export.backends import ExportOptions
     from limpet.export.bundle import ExportPlan, export
+    from limpet.export.writer import ExportOptions
 
     folder = out or Path(f"{model}-{to}")
     precision = "int8" if int8 else precision
@@ -101,7 +101,7 @@ def export_command(
     _tell(manifest, folder)
 
 
-def _clip(video: str | None, mask: Path | None, int8: bool) -> Clip | None:
+def _clip(video: str | None, mask: Path | None, int8: bool) -> SampleClip | None:
     """What to calibrate on; None for the demo clip. Raises MaskError, VideoError."""
     from limpet.export.calibration_clip import read_clip
 

@@ -15,12 +15,13 @@ from limpet import __version__
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import output_error, temporary_name
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
-from limpet.export.backends import Clip, ExportOptions, Written, find_backend, load_writer
-from limpet.export.calibration_clip import demo_clip, fit_clip
+from limpet.export.calibration_clip import SampleClip, demo_clip, fit_clip
 from limpet.export.dynamic_shapes import EXAMPLE_SIZE
 from limpet.export.parity import BARS, compare, reference_tracker
 from limpet.export.program import Programs, make_programs
+from limpet.export.writer import ExportOptions, Written, load_writer
 from limpet.models.fixed_size import FixedConfig
+from limpet.runtime.backends import find_backend
 from limpet.runtime.exported_tracker import load_exported
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
 from limpet.tracking.load import load
@@ -98,12 +99,12 @@ def export(
     return manifest
 
 
-def calibration_clip(plan: ExportPlan) -> Clip:
+def calibration_clip(plan: ExportPlan) -> SampleClip:
     """The frames that int8 is measured and judged on, at the bundle's size; without any, the demo clip."""
     return fit_clip(plan.options.calibration or demo_clip(), plan.frame_size)
 
 
-def with_loss(manifest: Manifest, folder: Path, clip: Clip, weights: Path | None) -> Manifest:
+def with_loss(manifest: Manifest, folder: Path, clip: SampleClip, weights: Path | None) -> Manifest:
     """The manifest with a note on how far the bundle's masks are from those of fp32 along a clip."""
     reference = reference_tracker(manifest, weights)
     found = compare(reference, load_exported(folder), clip.frames, clip.mask)
@@ -167,12 +168,12 @@ def describe(
         max_short=sizes.max_short,
         max_long=sizes.max_long,
         mean=IMAGENET_MEAN,
-        deviation=IMAGENET_STD,
+        std=IMAGENET_STD,
         objects=config.objects,
         references=config.references,
         ring=config.ring,
         gap=config.gap,
-        begin=written.begin,
+        start=written.start,
         step=written.step,
         files={
             str(path.relative_to(folder)): file_sha256(path)

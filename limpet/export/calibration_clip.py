@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from limpet.core.errors import MaskError, VideoError
 from limpet.core.groups import check_mask, into_slots, object_ids
 from limpet.core.masks import read_mask
 from limpet.demo.demo_clip import demo_video, first_mask
-from limpet.export.backends import Clip
 from limpet.export.program import FRAME_OUTPUTS, Programs
 from limpet.runtime.manifest import TensorSpec
 from limpet.tracking.processing import prepare_image
@@ -25,12 +25,22 @@ from limpet.video.open import open_video
 Feeds = list[dict[str, NDArray[np.generic]]]
 """For each call of a graph, an array for each of its inputs."""
 
+
+@dataclass(frozen=True)
+class SampleClip:
+    """Frames to calibrate with or to compare on: uint8 (H, W, 3) RGB each, and the first one's mask of ids (H, W)."""
+
+    frames: tuple[NDArray[np.uint8], ...]
+    mask: NDArray[np.uint8]
+    name: str
+
+
 MOST_FRAMES = 100
 SAMPLES = 16
 """Calls of the step graph that ranges are measured on. Ranges hardly grow with more, and each keeps its state."""
 
 
-def read_clip(video: Path | str, mask: Path | str, most: int = MOST_FRAMES) -> Clip:
+def read_clip(video: Path | str, mask: Path | str, most: int = MOST_FRAMES) -> SampleClip:
     """The first ``most`` frames of a video and the mask of its first.
 
     Raises:
@@ -42,44 +52,44 @@ def read_clip(video: Path | str, mask: Path | str, most: int = MOST_FRAMES) -> C
             raise VideoError(
                 f"{video} has fewer than two frames; calibrate with a clip in which something moves"
             )
-        return Clip(frames, read_mask(mask, reader.size), str(video))
+        return SampleClip(frames, read_mask(mask, reader.size), str(video))
 
 
-def demo_clip() -> Clip:
+def demo_clip() -> SampleClip:
     """The clip that ships with the package."""
     with open_video(demo_video()) as reader:
         frames = tuple(frame.image for frame in reader if frame.image is not None)
-    return Clip(frames, first_mask(), "the demo clip")
+    return SampleClip(frames, first_mask(), "the demo clip")
 
 
-def fit_clip(clip: Clip, size: tuple[int, int] | None) -> Clip:
+def fit_clip(clip: SampleClip, size: tuple[int, int] | None) -> SampleClip:
     """The clip at the size (H, W) that a bundle takes; None leaves it."""
     if size is None or clip.mask.shape == size:
         return clip
     frames = tuple(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA) for frame in clip.frames)
     mask = cv2.resize(clip.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
-    return Clip(frames, np.asarray(mask, np.uint8), f"{clip.name} at {size[0]}x{size[1]}")  # type: ignore[arg-type]
+    return SampleClip(frames, np.asarray(mask, np.uint8), f"{clip.name} at {size[0]}x{size[1]}")  # type: ignore[arg-type]
 
 
 @torch.inference_mode()
-def record_feeds(programs: Programs, clip: Clip, samples: int = SAMPLES) -> dict[str, Feeds]:
-    """What ``begin`` and ``step`` are given at frames that are spread evenly over the clip, by the graph's name.
+def record_feeds(programs: Programs, clip: SampleClip, samples: int = SAMPLES) -> dict[str, Feeds]:
+    """What ``start`` and ``step`` are given at frames that are spread evenly over the clip, by the graph's name.
 
-    ``begin`` gets the masks that were found there, so that it too sees more than one frame.
+    ``start`` gets the masks that were found there, so that it too sees more than one frame.
 
     Raises:
         MaskError: the clip's mask has more objects than the graphs have slots, or none.
     """
-    begin, step, count = programs.begin, programs.step, len(clip.frames)
+    start, step, count = programs.start, programs.step, len(clip.frames)
     chosen = set(np.linspace(1, count - 1, min(samples, count - 1)).round().astype(int).tolist())
     given = (_image(clip.frames[0], programs), _slots(clip, programs.config.objects))
-    state = dict(zip(_names(begin.outputs), begin.module(*given), strict=True))
-    feeds: dict[str, Feeds] = {"begin": [_arrays(begin.inputs, given)], "step": []}
+    state = dict(zip(_names(start.outputs), start.module(*given), strict=True))
+    feeds: dict[str, Feeds] = {"start": [_arrays(start.inputs, given)], "step": []}
     for index, frame in enumerate(clip.frames[1:], start=1):
         inputs = (_image(frame, programs), *(state[name] for name in _names(step.inputs)[1:]))
         found = dict(zip(_names(step.outputs), step.module(*inputs), strict=True))
         if index in chosen:
-            feeds["begin"].append(_arrays(begin.inputs, (inputs[0], found["mask"])))
+            feeds["start"].append(_arrays(start.inputs, (inputs[0], found["mask"])))
             feeds["step"].append(_arrays(step.inputs, inputs))
         state |= {name: value for name, value in found.items() if name not in FRAME_OUTPUTS}
     return feeds
@@ -89,7 +99,7 @@ def _image(frame: NDArray[np.uint8], programs: Programs) -> Tensor:
     return prepare_image(frame, programs.config.network_size, torch.device("cpu"))
 
 
-def _slots(clip: Clip, most: int) -> Tensor:
+def _slots(clip: SampleClip, most: int) -> Tensor:
     """The clip's mask of ids as slots (1, H, W) uint8. Raises MaskError."""
     check_mask(clip.mask, clip.frames[0].shape[:2])
     ids = object_ids(clip.mask)

@@ -1,4 +1,4 @@
-"""Core ML: ``begin.mlpackage`` and ``step.mlpackage``, for iOS 17 and macOS 14 or later.
+"""Core ML: ``start.mlpackage`` and ``step.mlpackage``, for iOS 17 and macOS 14 or later.
 
 coremltools converts on any system; only Apple's systems can run the result, so limpet has no engine for it.
 
@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
-from limpet.export.program import Program, Programs, layer_of
+from limpet.export.program import Program, Programs, first_line, layer_of
+from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec, TensorSpec
 
 TARGET = ct.target.iOS17
@@ -52,11 +52,11 @@ class IntegerMasks(nn.Module):
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError for an operation that Core ML does not have."""
-    for program in (programs.begin, programs.step):
+    for program in (programs.start, programs.step):
         model = to_coreml(program, options.precision)
         with _listening():
             model.save(str(folder / f"{program.name}.mlpackage"))
-    return Written(graph_spec(programs.begin), graph_spec(programs.step), (NOTE,))
+    return Written(graph_spec(programs.start), graph_spec(programs.step), (NOTE,))
 
 
 def graph_spec(program: Program) -> GraphSpec:
@@ -82,7 +82,7 @@ def to_coreml(program: Program, precision: str) -> Any:
             captured = capture(program)
     except Exception as error:
         raise ModelError(
-            f"the {program.name} graph cannot be captured for Core ML: {_first_line(error)}"
+            f"the {program.name} graph cannot be captured for Core ML: {first_line(error)}"
         ) from error
     names, specs = inner_names(program)[1], graph_spec(program).outputs
     outputs = [
@@ -139,9 +139,9 @@ def explain(program: Program, captured: ExportedProgram, error: BaseException, s
         listed = "; ".join([*found][:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         return (
             f"Core ML cannot take the {program.name} graph: it has no operation for {listed} "
-            f"({_first_line(error)}); export to another format, such as onnx"
+            f"({first_line(error)}); export to another format, such as onnx"
         )
-    return f"coremltools cannot convert the {program.name} graph: {_first_line(error)}"
+    return f"coremltools cannot convert the {program.name} graph: {first_line(error)}"
 
 
 def _kind(node: torch.fx.Node) -> str:
@@ -173,7 +173,3 @@ def _listening() -> Iterator[list[str]]:
             yield listener.said
     finally:
         logger.handlers, logger.propagate = earlier, passes_on
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -51,7 +51,7 @@ class DynamicStep(_OpenSizes, StepGraph):
 
 
 def start_shapes(align_corners: bool) -> Shapes:
-    """What stays open in a begin graph's inputs, as ``torch.export`` wants it."""
+    """What stays open in a start graph's inputs, as ``torch.export`` wants it."""
     return image_shape(align_corners), {1: Dim.AUTO, 2: Dim.AUTO}
 
 
@@ -90,7 +90,7 @@ def check_open(what: str, specs: Sequence[TensorSpec], shapes: dict[str, Sequenc
 
 
 def _open(spec: TensorSpec) -> tuple[int, ...]:
-    if spec.name in ("image", "scores"):
+    if spec.name in ("image", "logits"):
         return (*spec.shape[:2], -1, -1)
     if spec.name in ("mask", FRAME):
         return (spec.shape[0], -1, -1)

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from limpet.core.errors import MissingExtraError
-from limpet.export.backends import Clip
-from limpet.export.calibration_clip import Feeds
+from limpet.export.calibration_clip import Feeds, SampleClip
 from limpet.export.program import Programs, make_programs
 from limpet.models.base import Model
 from limpet.tracking.processing import prepare_image
@@ -145,7 +144,7 @@ FRAMES = 8
 LEVELS = 127
 
 
-def correct_for_int8(programs: Programs, clip: Clip, smallest: int = 0) -> Programs:
+def correct_for_int8(programs: Programs, clip: SampleClip, smallest: int = 0) -> Programs:
     """Both graphs anew, with the encoder's biases corrected along a clip. The weights stay as they are.
 
     Args:

@@ -1,4 +1,4 @@
-"""LiteRT: one ``tracker.tflite`` with two signatures, "begin" and "step", which share their weights.
+"""LiteRT: one ``tracker.tflite`` with two signatures, "start" and "step", which share their weights.
 
 The converter, litert-torch, is large and pins many packages. It runs in an environment of its own, which
 ``scripts/litert_environment.sh`` makes; graphs go there as files of torch.export.
@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
 from limpet.export.int8 import correct_for_int8
-from limpet.export.program import Program, Programs
+from limpet.export.program import Program, Programs, innermost_layer
+from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
 
 FILE = "tracker.tflite"
@@ -47,7 +47,7 @@ def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     with tempfile.TemporaryDirectory(prefix="limpet-litert-") as temporary:
         job = make_job(programs, Path(temporary), folder / FILE, options.precision)
         run_converter(python, job, Path(temporary))
-    return Written(graph_spec(programs.begin), graph_spec(programs.step))
+    return Written(graph_spec(programs.start), graph_spec(programs.step))
 
 
 def graph_spec(program: Program) -> GraphSpec:
@@ -76,7 +76,7 @@ def inner_name(name: str) -> str:
 def make_job(programs: Programs, temporary: Path, out: Path, weights: str) -> dict[str, Any]:
     """Save the captured graphs, and say what the converter is to do with them."""
     graphs = []
-    for program in (programs.begin, programs.step):
+    for program in (programs.start, programs.step):
         path = temporary / f"{program.name}.pt2"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # weights of one storage are whole, whatever it says
@@ -117,9 +117,9 @@ def explain(failure: Path, stderr: str, python: Path) -> str:
     if failure.is_file():
         facts = json.loads(failure.read_text())
         missing = [
-            f"{operator} in {layer.removeprefix('tracker.model.')} ({graph})"
+            f"{operator} in {layer} ({graph})"
             for graph, found in facts["missing"].items()
-            for operator, layer in dict.fromkeys(map(tuple, found))
+            for operator, layer in dict.fromkeys((name, innermost_layer(paths)) for name, paths in found)
         ]
         if missing:
             return f"LiteRT has no operation for {'; '.join(missing)}; export to another format, such as onnx"

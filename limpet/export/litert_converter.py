@@ -4,7 +4,7 @@
 
 The job says: ``graphs``, a list of {name, program (a .pt2 file), inputs, outputs (names)}; ``out``, the file to write;
 ``weights``, "fp32", "fp16" or "int8"; ``small``, the count of numbers below which a weight is fp16 in int8. What fails
-is written to ``failure``, a file of JSON: {message, missing: {graph: [[operator, layer], …]}}.
+is written to ``failure``, a file of JSON: {message, missing: {graph: [[operator, paths of the modules around it], …]}}.
 """
 
 from __future__ import annotations
@@ -119,23 +119,17 @@ def weight_size(model: Any, tensor: Any) -> int:
     return 0 if data is None or tensor.type != FLOAT32 else len(data) // 4
 
 
-def missing_operators(program: ExportedProgram) -> list[tuple[str, str]]:
-    """(operator, layer) for all operators of a graph that litert-torch has no lowering for."""
+def missing_operators(program: ExportedProgram) -> list[tuple[str, list[str]]]:
+    """All operators of a graph that litert-torch has no lowering for, each with the paths of the modules around it."""
     parts = fx_infra.safe_run_decompositions(program, fx_infra.decomp.pre_convert_decomp(), can_skip=False)
     parts = fx_infra.safe_run_decompositions(parts, fx_infra.decomp.pre_lower_decomp(), can_skip=False)
     return [
-        (str(node.target), layer_of(node))
+        (str(node.target), [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()])
         for node in parts.graph.nodes
         if node.op == "call_function"
         and hasattr(node.target, "_schema")
         and lowerings.lookup(node.target) is None
     ]
-
-
-def layer_of(node: torch.fx.Node) -> str:
-    """The module whose forward pass called the operator, as the model names it."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return next((path for path, _ in reversed(stack.values()) if path), "?")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""ONNX: ``begin.onnx`` and ``step.onnx``, which share their weights in ``weights.bin``."""
+"""ONNX: ``start.onnx`` and ``step.onnx``, which share their weights in ``weights.bin``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import torch
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
 from limpet.export.calibration_clip import record_feeds
 from limpet.export.dynamic_shapes import check_open
 from limpet.export.int8 import onnx_int8
 from limpet.export.program import Program, Programs, first_line, operator_and_layer
+from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
 
 WEIGHTS = "weights.bin"
@@ -27,12 +27,12 @@ SMALL = 1024  # bytes; smaller tensors stay in the graph, where optimisers read 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX does not have."""
-    models = {program.name: to_onnx(program) for program in (programs.begin, programs.step)}
+    models = {program.name: to_onnx(program) for program in (programs.start, programs.step)}
     if options.calibration is not None:
         feeds = record_feeds(programs, options.calibration)
         models = {name: onnx_int8(model, feeds[name]) for name, model in models.items()}
     save(models, folder)
-    return Written(graph_spec(programs.begin), graph_spec(programs.step))
+    return Written(graph_spec(programs.start), graph_spec(programs.step))
 
 
 def graph_spec(program: Program) -> GraphSpec:

@@ -1,4 +1,4 @@
-"""OpenVINO: ``begin.xml`` and ``step.xml`` with their weights beside them (``.bin``).
+"""OpenVINO: ``start.xml`` and ``step.xml`` with their weights beside them (``.bin``).
 
 The graphs go through ONNX, which both runtimes then agree on. Precision here is two things: how weights are stored,
 and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and sums in fp32.
@@ -13,24 +13,24 @@ from pathlib import Path
 import openvino as ov
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
 from limpet.export.calibration_clip import record_feeds
 from limpet.export.dynamic_shapes import check_open
 from limpet.export.int8 import openvino_int8
 from limpet.export.onnx import to_onnx
 from limpet.export.program import Program, Programs
+from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
     feeds = record_feeds(programs, options.calibration) if options.calibration else None
-    for program in (programs.begin, programs.step):
+    for program in (programs.start, programs.step):
         model = to_openvino(program)
         if feeds is not None:
             model = openvino_int8(model, feeds[program.name])
         save(model, program.name, folder, half=options.precision != "fp32")
-    return Written(graph_spec(programs.begin), graph_spec(programs.step))
+    return Written(graph_spec(programs.start), graph_spec(programs.step))
 
 
 def graph_spec(program: Program) -> GraphSpec:

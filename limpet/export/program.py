@@ -1,6 +1,7 @@
 """From a tracker to its two captured graphs: plain tensors in and out, in a fixed order, each with a name.
 
-Backends take a ``Program`` and write it in their own format. What goes in and out: ``limpet.models.fixed_size``.
+A format's module takes a ``Program`` and writes it. ``limpet.models.fixed_size`` says what goes in and out. The
+functions at the end tell which operation, in which layer of the model, could not be captured or written.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from limpet.models.base import Model
 from limpet.models.fixed_size import FixedConfig, StartGraph, StepGraph
 from limpet.runtime.manifest import TensorSpec
 
-FRAME_OUTPUTS = ("mask", "scores", "sure")
+FRAME_OUTPUTS = ("mask", "logits", "soft_iou")
 """What a step gives besides the state."""
 
 
@@ -50,8 +51,8 @@ class FlatStep(nn.Module):
         self.tracker, self.names = graph, tuple(names)
 
     def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        mask, scores, sure, after = self.tracker(image, dict(zip(self.names, state, strict=True)))
-        return (mask, scores, sure, *after.values())
+        mask, logits, soft_iou, after = self.tracker(image, dict(zip(self.names, state, strict=True)))
+        return (mask, logits, soft_iou, *after.values())
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Program:
     """One graph, ready to be written.
 
     Attributes:
-        name: "begin" or "step".
+        name: "start" or "step".
         shapes: which sides of the inputs stay open, as ``torch.export`` wants it; None for none.
         module: the graph as a module that takes ``examples`` and gives a tuple of tensors.
         examples: one tensor for each input.
@@ -100,7 +101,7 @@ class Program:
 class Programs:
     """Both graphs of a tracker, and what is fixed in them. any_size: sizes are open, those of ``config`` an example."""
 
-    begin: Program
+    start: Program
     step: Program
     config: FixedConfig
     any_size: bool = False
@@ -116,16 +117,16 @@ def make_programs(model: Model, config: FixedConfig, any_size: bool = False) -> 
     Raises:
         ModelError: numbers that the model cannot have.
     """
-    begin = FlatStart((DynamicStart if any_size else StartGraph)(model, config)).eval()
+    start = FlatStart((DynamicStart if any_size else StartGraph)(model, config)).eval()
     image = torch.zeros(1, 3, *config.network_size)
     mask = torch.zeros(1, *config.frame_size, dtype=torch.uint8)
-    state = begin.tracker(image, mask)
+    state = start.tracker(image, mask)
     step = FlatStep((DynamicStep if any_size else StepGraph)(model, config), list(state)).eval()
     examples = (image, *(tensor.clone() for tensor in state.values()))
     given = step(*examples)
     changed = list(step.tracker(image, state)[3])
     programs = Programs(
-        Program("begin", begin, (image, mask), _specs(("image", "mask"), (image, mask)), _specs(state, examples[1:])),
+        Program("start", start, (image, mask), _specs(("image", "mask"), (image, mask)), _specs(state, examples[1:])),
         Program("step", step, examples, _specs(("image", *state), examples), _specs((*FRAME_OUTPUTS, *changed), given)),
         config,
     )  # fmt: skip
@@ -133,16 +134,16 @@ def make_programs(model: Model, config: FixedConfig, any_size: bool = False) -> 
 
 
 def _opened(programs: Programs, align_corners: bool, state: Sequence[str]) -> Programs:
-    begin, step = (
+    start, step = (
         replace(
             program, inputs=open_specs(program.inputs), outputs=open_specs(program.outputs), shapes=shapes
         )
         for program, shapes in (
-            (programs.begin, start_shapes(align_corners)),
+            (programs.start, start_shapes(align_corners)),
             (programs.step, step_shapes(align_corners, state)),
         )
     )
-    return replace(programs, begin=begin, step=step, any_size=True)
+    return replace(programs, start=start, step=step, any_size=True)
 
 
 def _specs(names: Sequence[str] | dict[str, Tensor], tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
@@ -169,7 +170,12 @@ def operator_and_layer(error: BaseException, exported: ExportedProgram) -> str |
 def layer_of(node: torch.fx.Node) -> str:
     """The module whose forward pass called the operator, as the model names it."""
     stack = node.meta.get("nn_module_stack") or {}
-    path = next((str(path) for path, _ in reversed(stack.values()) if path), "")
+    return innermost_layer([str(path) for path, _ in stack.values()])
+
+
+def innermost_layer(paths: Sequence[str]) -> str:
+    """Of the paths of modules that were running, the outermost first, the last one, as the model names it."""
+    path = next((path for path in reversed(paths) if path), "")
     return PREFIX.sub("", path) or "the tracker itself"
 
 
@@ -180,11 +186,11 @@ def layer_of_error(error: BaseException, module: nn.Module) -> str:
     while trace is not None:
         found = names.get(id(trace.tb_frame.f_locals.get("self")), found)
         trace = trace.tb_next
-    return PREFIX.sub("", found) or "the tracker itself"
+    return innermost_layer([found])
 
 
 def first_line(error: BaseException) -> str:
-    """What stands in the first line that says something; of a chain of errors, in the one that began it."""
+    """The first line of an error's message that is not empty; of a chain of errors, of the first cause."""
     last = list(_chain(error))[-1]
     return next((line.strip() for line in last.splitlines() if line.strip()), type(error).__name__)
 

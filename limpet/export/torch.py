@@ -1,4 +1,4 @@
-"""torch: ``begin.pt2`` and ``step.pt2``, graphs that ``torch.export.load`` reads, or machine code of them.
+"""torch: ``start.pt2`` and ``step.pt2``, graphs that ``torch.export.load`` reads, or machine code of them.
 
 With ``compiled`` the files are packages of AOTInductor, for processors like this machine's; a C++ compiler makes them,
 and ``torch._inductor.aoti_load_package`` reads them.
@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Program, Programs
+from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
 from limpet.runtime.torch_engine import COMPILED
 
@@ -25,8 +25,8 @@ def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
         raise ModelError(
             "compiled graphs need the compiler g++, which is not installed; install it or leave --compiled"
         )
-    begin, step = (_write(program, folder, options.compiled) for program in (programs.begin, programs.step))
-    return Written(begin, step)
+    start, step = (_write(program, folder, options.compiled) for program in (programs.start, programs.step))
+    return Written(start, step)
 
 
 def _write(program: Program, folder: Path, compiled: bool) -> GraphSpec:

@@ -1,4 +1,4 @@
-"""What runs a bundle's graphs, and which module does it for which backend. One more is a line here and a module.
+"""What runs a bundle's graphs. Which module does it for which format, the table in ``limpet.runtime.backends`` says.
 
 The state's values are the engine's own: what one call gave is put into the next as it is, so that megabytes of
 memory are not copied at every frame. Values never change, and an earlier state can be gone on from.
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from limpet.core.errors import MissingExtraError, ModelError
+from limpet.runtime.backends import BACKENDS
 from limpet.runtime.manifest import Manifest
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -55,7 +56,7 @@ class Engine(Protocol):
     runtime: str
     precision: str
 
-    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The graph of the first frame. Takes arrays by the manifest's names; gives values by name."""
 
     def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,22 +66,8 @@ class Engine(Protocol):
         """A value as an array, to be read only; an array stays as it is. bfloat16 may come as uint16."""
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """module: with ``open_engine``. package: what it imports. extra: of limpet, which installs that."""
-
-    module: str
-    package: str
-    extra: str
-
-
-RUNTIMES = {
-    "onnx": Runtime("limpet.runtime.onnx_engine", "onnxruntime", "onnx"),
-    "openvino": Runtime("limpet.runtime.openvino_engine", "openvino", "openvino"),
-    "litert": Runtime("limpet.runtime.litert_engine", "ai_edge_litert", "litert"),
-    "torch": Runtime("limpet.runtime.torch_engine", "torch", "export"),
-}
-"""By the backend that a manifest names."""
+RUNTIMES = {name: backend for name, backend in BACKENDS.items() if backend.engine}
+"""The formats whose bundles can be run here."""
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> Engine:
@@ -90,15 +77,15 @@ def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> Eng
         MissingExtraError: its package is not installed; names the extra.
         ModelError: nothing here runs such bundles, or not with these options. WeightsError: the runtime refuses a file.
     """
-    runtime = RUNTIMES.get(manifest.backend)
-    if runtime is None:
+    backend = BACKENDS.get(manifest.backend)
+    if backend is None or not backend.engine:
         raise ModelError(
             f"{folder} is a bundle for {manifest.backend}, which limpet writes but cannot run; "
             f"it runs bundles for {', '.join(RUNTIMES)}"
         )
-    if find_spec(runtime.package) is None:
-        raise MissingExtraError(f"a bundle for {manifest.backend}", runtime.extra, runtime.package)
-    engine: Engine = importlib.import_module(runtime.module).open_engine(manifest, folder, options)
+    if find_spec(backend.package) is None:
+        raise MissingExtraError(f"a bundle for {manifest.backend}", backend.extra, backend.package)
+    engine: Engine = importlib.import_module(backend.engine).open_engine(manifest, folder, options)
     return engine
 
 

@@ -1,49 +1,88 @@
-"""A frame whose masks a person gave becomes a reference in the long-term memory of a state that goes on.
+"""The state of an exported tracker, and how a later frame with given masks becomes a reference in its memory.
 
-What is where, limpet/models/fixed_size.py says: ``long.*`` (1, F*M, C) holds F frames of M tokens, the first places
-references, the others a ring of tracked frames.
+The long-term memory has a fixed number of frames (limpet/models/fixed_size.py): ``long.*`` (1, T*M, C) holds T frames
+of M tokens. The first of them are references, whose masks were given; the others are a ring of tracked frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.core.tracker_protocol import Mask
+from limpet.runtime.manifest import Manifest
+
 Values = Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class ExportedState:
+    """All that an exported tracker knows after frame ``frame_index``. It never changes.
+
+    values: the graphs' state by name, as the engine holds it.
+    object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
+    mask: (H, W) uint8, ids of the last frame. confidence: the expected IoU of each object's mask in it, 0 to 1.
+    references: indices of the frames in the reference places.
+    manifest: of the bundle that made it. nbytes: of all values and the mask.
+    """
+
+    values: Mapping[str, Any] = field(repr=False)
+    object_ids: tuple[int, ...]
+    frame_index: int
+    mask: Mask = field(repr=False)
+    confidence: dict[int, float]
+    references: tuple[int, ...]
+    manifest: Manifest = field(repr=False)
+    nbytes: int
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """(H, W) of the frames."""
+        height, width = self.mask.shape
+        return height, width
+
+    def mask_array(self) -> Mask:
+        """A copy of ``mask``."""
+        return self.mask.copy()
+
+    def with_mask(self, mask: Mask) -> ExportedState:
+        """The same state with other ids (H, W) in place of those predicted for the last frame."""
+        return replace(self, mask=np.array(mask))
+
+
 @dataclass(frozen=True)
-class Places:
-    """How many there are of each kind, as of the manifest."""
+class MemoryLayout:
+    """How many frames of the long-term memory are references, and how many are in the ring."""
 
     references: int
     ring: int
 
     def choose(self, known: tuple[int, ...], frame: int) -> tuple[int, tuple[int, ...]]:
-        """Which place a reference takes, and the frames in the places afterwards.
+        """Which reference a new one replaces or becomes, and the indices of all references afterwards.
 
-        The frame's own place if it has one, else the next free one, else the last: the first frame stays longest.
+        A frame that is a reference already keeps its position; another one is added at the end, or replaces the last
+        one where there is no room, so that the first frame stays longest.
 
         Args:
-            known: frames in the places that are taken. frame: the one to put in.
+            known: indices of the frames that are references. frame: the index of the new one.
         """
         place = known.index(frame) if frame in known else min(len(known), self.references - 1)
         return place, (*known[:place], frame, *known[place + 1 :])
 
 
 def with_reference(
-    values: Values, fresh: Values, places: Places, place: int, in_ring: bool
+    values: Values, fresh: Values, places: MemoryLayout, place: int, in_ring: bool
 ) -> dict[str, Any]:
-    """The state after a frame that is tracked already got masks from a person.
+    """The state after masks were given for a frame that has been tracked already.
 
     Args:
-        values: the state after the frame's step. fresh: the state that begins with the frame and its new masks.
-        place: which it takes among the references.
-        in_ring: whether the ring's newest frame is this one; it would remember the masks that are now replaced.
+        values: the state after the frame's step. fresh: the state that starts with the frame and its new masks.
+        place: the frame's position among the references.
+        in_ring: whether the ring's newest frame is this one, which has the masks that are now replaced.
     """
     after: dict[str, Any] = dict(values)
     for name, new in fresh.items():
@@ -65,7 +104,7 @@ def with_reference(
 
 
 def _written(kept: NDArray[Any], fresh: NDArray[Any], place: int, count: int) -> NDArray[Any]:
-    """``kept`` (1, F*M, C) with the first M tokens of ``fresh`` at a place."""
+    """``kept`` (1, T*M, C) with the first M tokens of ``fresh`` as its frame number ``place``."""
     tokens = kept.shape[1] // count
     after = kept.copy()
     after[:, place * tokens : (place + 1) * tokens] = fresh[:, :tokens]

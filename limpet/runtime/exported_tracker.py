@@ -9,7 +9,7 @@ state       = tracker.add(frame, mask, state)
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,46 +23,11 @@ from limpet.core.groups import check_mask, into_slots, object_ids
 from limpet.core.sizes import STRIDE, SizeRule, check_frame, resize_frame
 from limpet.core.tracker_protocol import Image, Mask, TrackerFacts
 from limpet.runtime.engine import Engine, EngineOptions, open_engine
-from limpet.runtime.exported_state import Places, with_reference
+from limpet.runtime.exported_state import ExportedState, MemoryLayout, with_reference
 from limpet.runtime.manifest import Manifest
 
 MIN_SIDE = 2 * STRIDE
-"""Of what the network sees, in pixels, where the size was left open (limpet/export/dynamic_shapes.py)."""
-
-
-@dataclass(frozen=True, eq=False)
-class ExportedState:
-    """All that an exported tracker knows after frame ``frame_index``. It never changes.
-
-    values: the graphs' state by name, as the engine holds it.
-    object_ids: the user's ids; ``object_ids[k]`` lives in slot k + 1.
-    mask: (H, W) uint8, ids of the last frame. confidence: how sure the network is of each object in it, 0..1.
-    references: indices of the frames in the reference places.
-    manifest: of the bundle that made it. nbytes: of all values and the mask.
-    """
-
-    values: Mapping[str, Any] = field(repr=False)
-    object_ids: tuple[int, ...]
-    frame_index: int
-    mask: Mask = field(repr=False)
-    confidence: dict[int, float]
-    references: tuple[int, ...]
-    manifest: Manifest = field(repr=False)
-    nbytes: int
-
-    @property
-    def frame_size(self) -> tuple[int, int]:
-        """(H, W) of the frames."""
-        height, width = self.mask.shape
-        return height, width
-
-    def mask_array(self) -> Mask:
-        """A copy of ``mask``."""
-        return self.mask.copy()
-
-    def with_mask(self, mask: Mask) -> ExportedState:
-        """The same state with other ids (H, W) in place of those predicted for the last frame."""
-        return replace(self, mask=np.array(mask))
+"""Of the network's image, in pixels, where the size was left open (limpet/export/dynamic_shapes.py)."""
 
 
 class ExportedTracker:
@@ -86,7 +51,7 @@ class ExportedTracker:
         text = manifest.calibration
         self.calibration = None if text is None else Calibration.from_text(text, folder)
         self._sizes = SizeRule(manifest.max_short, manifest.max_long, manifest.align_corners)
-        self._places = Places(manifest.references, manifest.ring)
+        self._layout = MemoryLayout(manifest.references, manifest.ring)
 
     @property
     def weights_sha256(self) -> str:
@@ -94,7 +59,7 @@ class ExportedTracker:
         return self.manifest.weights_sha256
 
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
-        """That frames of (H, W) with so many objects can be followed.
+        """Checks that frames of (H, W) with so many objects can be tracked.
 
         Raises:
             VideoError: the bundle was made for frames of another size, or they are tiny. MaskError: for fewer objects.
@@ -126,12 +91,12 @@ class ExportedTracker:
         )
 
     def network_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of what the network sees of frames of (H, W). Raises VideoError for a size it cannot take."""
+        """(P, Q) of the network's image for frames of (H, W). Raises VideoError for a size that it cannot take."""
         self._check_size(frame_size)
         size = self.manifest.network_size or self._sizes.network_size(*frame_size)
         if self.manifest.network_size is None and min(size) < MIN_SIDE:
             raise VideoError(
-                f"the frames are {frame_size[0]}x{frame_size[1]}, which the network would see at {size[0]}x{size[1]}; "
+                f"the frames are {frame_size[0]}x{frame_size[1]}, which the network would get at {size[0]}x{size[1]}; "
                 f"a bundle for any size needs {MIN_SIDE} each way: enlarge them, or export with --size"
             )
         return size
@@ -151,7 +116,7 @@ class ExportedTracker:
         check_mask(mask, frame.shape[:2])
         ids = object_ids(mask)
         self.check_video(frame.shape[:2], ids)
-        values = self._begin(frame, mask, ids)
+        values = self._start(frame, mask, ids)
         nbytes = mask.nbytes + sum(self.engine.as_array(value).nbytes for value in values.values())
         return ExportedState(
             values, ids, 0, mask.copy(), dict.fromkeys(ids, 1.0), (0,), self.manifest, nbytes
@@ -170,15 +135,15 @@ class ExportedTracker:
         self._check(frame, state)
         found = self.engine.step({"image": self._image(frame), **state.values})
         slots = self.engine.as_array(found.pop("mask"))[0]
-        sure = self.engine.as_array(found.pop("sure"))[0]
-        found.pop("scores")
+        soft_iou = self.engine.as_array(found.pop("soft_iou"))[0]
+        found.pop("logits")
         mask = np.array([0, *state.object_ids], np.uint8)[slots]
         after = replace(
             state,
             values={**state.values, **found},
             frame_index=state.frame_index + 1,
             mask=mask,
-            confidence=self._confidences(state.object_ids, sure),
+            confidence=self._confidences(state.object_ids, soft_iou),
         )
         return mask.copy(), after
 
@@ -204,31 +169,31 @@ class ExportedTracker:
         merged = np.where(mask > 0, mask, np.where(np.isin(state.mask, given), 0, state.mask)).astype(
             np.uint8
         )
-        fresh, values = self._arrays(self._begin(frame, merged, ids)), self._arrays(state.values)
-        place, references = self._places.choose(state.references, state.frame_index)
-        newest = bool(self._places.ring) and int(values["since"][0]) == 0
+        fresh, values = self._arrays(self._start(frame, merged, ids)), self._arrays(state.values)
+        place, references = self._layout.choose(state.references, state.frame_index)
+        newest = bool(self._layout.ring) and int(values["since"][0]) == 0
         in_ring = newest and state.frame_index not in state.references
         return replace(
             state,
-            values=with_reference(values, fresh, self._places, place, in_ring),
+            values=with_reference(values, fresh, self._layout, place, in_ring),
             object_ids=ids,
             mask=merged,
             confidence=state.confidence | dict.fromkeys(given, 1.0),
             references=references,
         )
 
-    def _begin(self, frame: Image, mask: Mask, ids: Sequence[int]) -> dict[str, Any]:
-        return self.engine.begin({"image": self._image(frame), "mask": into_slots(mask, ids)[np.newaxis]})
+    def _start(self, frame: Image, mask: Mask, ids: Sequence[int]) -> dict[str, Any]:
+        return self.engine.start({"image": self._image(frame), "mask": into_slots(mask, ids)[np.newaxis]})
 
     def _image(self, frame: Image) -> NDArray[np.float32]:
         size = self.network_size(frame.shape[:2])
-        return normalised_image(frame, size, self.manifest.mean, self.manifest.deviation)
+        return normalised_image(frame, size, self.manifest.mean, self.manifest.std)
 
     def _arrays(self, values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         return {name: self.engine.as_array(value) for name, value in values.items()}
 
-    def _confidences(self, ids: Sequence[int], sure: NDArray[np.float32]) -> dict[int, float]:
-        found = {i: float(sure[slot]) for slot, i in enumerate(ids, start=1)}
+    def _confidences(self, ids: Sequence[int], soft_iou: NDArray[np.float32]) -> dict[int, float]:
+        found = {i: float(soft_iou[slot]) for slot, i in enumerate(ids, start=1)}
         return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
 
     def _check(self, frame: Image, state: ExportedState) -> None:
@@ -295,19 +260,19 @@ def normalised_image(
     frame: NDArray[np.uint8],
     size: tuple[int, int],
     mean: tuple[float, float, float],
-    deviation: tuple[float, float, float],
+    std: tuple[float, float, float],
 ) -> NDArray[np.float32]:
-    """Frame (H, W, 3) RGB 0..255 -> (1, 3, h, w) float32 of the network's size.
+    """Frame (H, W, 3) RGB 0..255 -> (1, 3, P, Q) float32 of the network's size; the numbers are ``prepare_image``'s.
 
     Args:
-        mean, deviation: of RGB in 0..1.
+        mean, std: of RGB in 0..1.
     """
     image = np.empty((1, 3, *size), np.float32)
     pixels = resize_frame(frame, size)
-    means, deviations = (np.array(three, np.float32) * np.float32(255) for three in (mean, deviation))
+    means, stds = (np.array(three, np.float32) * np.float32(255) for three in (mean, std))
     for channel in range(3):
         plane = image[0, channel]
         cv2.extractChannel(pixels, channel, plane)
         plane -= means[channel]
-        plane /= deviations[channel]
+        plane /= stds[channel]
     return image

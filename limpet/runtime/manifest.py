@@ -1,6 +1,6 @@
 """What a bundle holds: the manifest.json beside an exported tracker's graphs.
 
-A bundle is a folder: ``manifest.json`` and the files of one backend. The manifest says all that a runner has to know:
+A bundle is a folder: ``manifest.json`` and the files of one backend. The manifest has everything that a runner needs:
 sizes, normalisation, the names and shapes of what goes in and comes out, and the sha256 of every file.
 """
 
@@ -15,17 +15,32 @@ from typing import Any
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
 
-FORMAT = "limpet-bundle-1"
+FORMAT = "limpet-bundle-2"
 NAME = "manifest.json"
+EARLIER_FORMAT = "limpet-bundle-1"
+RENAMED_FIELDS = {"begin": "start", "deviation": "std"}
+"""Fields of the earlier format, and what they are called now."""
+RENAMED_TENSORS = {"filled": "memory_mask", "scores": "logits", "sure": "soft_iou"}
+"""Tensors of graphs of the earlier format, and what they are called now; in the files they keep their names."""
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One input or output. shape: sizes, -1 where it may vary. dtype: as numpy names it, or "bfloat16"."""
+    """One input or output.
+
+    shape: sizes, -1 where it may vary. dtype: as numpy names it, or "bfloat16".
+    inner: its name within the file where that is another one, as in bundles of the earlier format; else empty.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    inner: str = ""
+
+    @property
+    def name_in_file(self) -> str:
+        """What a backend that takes and gives tensors by name calls it."""
+        return self.inner or self.name
 
 
 @dataclass(frozen=True)
@@ -43,19 +58,20 @@ class GraphSpec:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All facts of a bundle.
+    """All facts of a bundle. Shapes: H W pixels of a frame; P Q pixels of the network's image.
 
-    backend: "onnx", "openvino", "litert", "coreml" or "torch". precision: of the weights and sums, "fp32", "fp16",
+    backend: a name of the table in limpet/runtime/backends.py. precision: of the weights and sums, "fp32", "fp16",
         "bf16" or "int8".
-    model, weights_sha256: what was exported. calibration: how to read confidences, as the weights file has it, or None.
-    frame_size: (H, W) of frames and masks; None where any size goes. network_size: (height, width) of the image that
-        the graphs take, which is the frame resized bicubically; None where any size goes.
-    align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/tracking/processing.py).
-    mean, deviation: image = (RGB / 255 - mean) / deviation.
+    model, weights_sha256: what was exported. calibration: how to turn soft IoUs into confidences, as the weights file
+        has it, or None.
+    frame_size: (H, W) of frames and masks; None where any size goes. network_size: (P, Q) of the image that the graphs
+        take, which is the frame resized bicubically; None where any size goes.
+    align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/core/sizes.py).
+    mean, std: image = (RGB / 255 - mean) / std.
     objects: most objects at once. references, ring, gap: the long-term memory (limpet/models/fixed_size.py).
-    begin, step: the graphs. ``begin`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
-        state and gives "mask", "scores", "sure" and, by the same names, what changes of the state.
-    files: sha256 of every file beside the manifest. notes: what the user should know (license, losses of accuracy).
+    start, step: the graphs. ``start`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
+        state and gives "mask", "logits", "soft_iou" and, by the same names, what changes of the state.
+    files: sha256 of every file beside the manifest. notes: what the user should know (licence, losses of accuracy).
     limpet: the version that made it.
     """
 
@@ -69,12 +85,12 @@ class Manifest:
     max_short: int | None
     max_long: int | None
     mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
+    std: tuple[float, float, float]
     objects: int
     references: int
     ring: int
     gap: int
-    begin: GraphSpec
+    start: GraphSpec
     step: GraphSpec
     limpet: str
     calibration: str | None = None
@@ -89,10 +105,10 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Read a bundle's manifest and check its files.
+        """Read a bundle's manifest, of this format or the earlier one, and check its files.
 
         Raises:
-            WeightsError: no bundle, one of another version, or a file that is missing or has changed.
+            WeightsError: there is no bundle, or one of an unknown format, or a file is missing or has changed.
         """
         facts = _facts(folder)
         manifest = _from_facts(facts, folder)
@@ -120,31 +136,41 @@ def _facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise WeightsError(
-            f"{folder} is no exported tracker: it has no {NAME}; make one with: limpet export"
+            f"{folder} is not an exported tracker: it has no {NAME}; make one with: limpet export"
         ) from error
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read ({error}); export the model again") from error
     found = facts.get("format") if isinstance(facts, dict) else None
+    if found == EARLIER_FORMAT:
+        return _renamed(facts)
     if found != FORMAT:
         raise WeightsError(
-            f"{folder} is a bundle of format {found!r}, made by limpet {_maker(facts)}; this version reads {FORMAT}: "
-            f"export the model again"
+            f"{folder} is a bundle of format {found!r}, made by limpet {_maker(facts)}; this version reads {FORMAT} "
+            f"and {EARLIER_FORMAT}: export the model again"
         )
     return dict(facts)
 
 
+def _renamed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the earlier format, with the names of this one."""
+    renamed = {RENAMED_FIELDS.get(name, name): value for name, value in facts.items()} | {"format": FORMAT}
+    for graph in (renamed.get("start", {}), renamed.get("step", {})):
+        for spec in (*graph.get("inputs", ()), *graph.get("outputs", ())):
+            spec["inner"] = spec["name"]
+            spec["name"] = RENAMED_TENSORS.get(spec["name"], spec["name"])
+    return renamed
+
+
 def _from_facts(facts: dict[str, Any], folder: Path) -> Manifest:
     try:
-        for name in ("begin", "step"):
+        for name in ("start", "step"):
             graph = facts[name]
-            sides = {
-                side: tuple(
-                    TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"]) for spec in graph[side]
-                )
+            inputs, outputs = (
+                tuple(TensorSpec(**spec | {"shape": tuple(spec["shape"])}) for spec in graph[side])
                 for side in ("inputs", "outputs")
-            }
-            facts[name] = GraphSpec(graph["file"], sides["inputs"], sides["outputs"], graph["entry"])
-        for name in ("frame_size", "network_size", "mean", "deviation", "notes"):
+            )
+            facts[name] = GraphSpec(graph["file"], inputs, outputs, graph["entry"])
+        for name in ("frame_size", "network_size", "mean", "std", "notes"):
             facts[name] = None if facts[name] is None else tuple(facts[name])
         return Manifest(**facts)
     except (KeyError, TypeError) as error:

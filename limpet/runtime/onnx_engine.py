@@ -28,24 +28,24 @@ class OnnxEngine:
     def __init__(self, manifest: Manifest, folder: Path, threads: int | None) -> None:
         self.runtime = f"onnxruntime {onnxruntime.__version__}"
         self.precision = manifest.precision
-        self._begin = _Graph(manifest.begin, folder, threads)
-        self._step = _Graph(manifest.step, folder, threads)
+        self._start = _OnnxGraph(manifest.start, folder, threads)
+        self._step = _OnnxGraph(manifest.step, folder, threads)
 
-    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
-        return self._begin(feeds)
+    def start(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Engine``."""
+        return self._start(feeds)
 
     def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
+        """See ``Engine``."""
         return self._step(feeds)
 
     def as_array(self, value: Any) -> NDArray[Any]:
-        """As of ``Engine``."""
+        """See ``Engine``."""
         array: NDArray[Any] = value.numpy() if isinstance(value, OrtValue) else value
         return array
 
 
-class _Graph:
+class _OnnxGraph:
     def __init__(self, spec: GraphSpec, folder: Path, threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors; warnings are of its own making

@@ -31,25 +31,25 @@ class OpenVinoEngine:
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]}"
         core = Core()
         settings = _settings(manifest, options)
-        self._begin = _Graph(core, manifest.begin, folder, settings)
-        self._step = _Graph(core, manifest.step, folder, settings)
+        self._start = _OpenVinoGraph(core, manifest.start, folder, settings)
+        self._step = _OpenVinoGraph(core, manifest.step, folder, settings)
         self.precision = "int8" if manifest.precision == "int8" else self._step.precision
 
-    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
-        return self._begin(feeds)
+    def start(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Engine``."""
+        return self._start(feeds)
 
     def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
+        """See ``Engine``."""
         return self._step(feeds)
 
     def as_array(self, value: Any) -> NDArray[Any]:
-        """As of ``Engine``."""
+        """See ``Engine``."""
         array: NDArray[Any] = value.data if isinstance(value, Tensor) else value
         return array
 
 
-class _Graph:
+class _OpenVinoGraph:
     def __init__(self, core: Core, spec: GraphSpec, folder: Path, settings: dict[str, Any]) -> None:
         try:
             self._compiled = core.compile_model(core.read_model(folder / spec.file), "CPU", settings)

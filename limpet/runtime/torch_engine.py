@@ -38,26 +38,26 @@ class TorchEngine:
         keep_freed_memory()
         self.runtime = f"torch {torch.__version__}"
         self.precision = manifest.precision
-        self._begin = _Graph(manifest.begin, folder)
-        self._step = _Graph(manifest.step, folder)
+        self._start = _TorchGraph(manifest.start, folder)
+        self._step = _TorchGraph(manifest.step, folder)
 
-    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
-        return self._begin(feeds)
+    def start(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """See ``Engine``."""
+        return self._start(feeds)
 
     def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """As of ``Engine``."""
+        """See ``Engine``."""
         return self._step(feeds)
 
     def as_array(self, value: Any) -> NDArray[Any]:
-        """As of ``Engine``; bfloat16, which numpy does not know, as uint16."""
+        """See ``Engine``; bfloat16, which numpy does not know, as uint16."""
         if not isinstance(value, Tensor):
             return np.asarray(value)
         array: NDArray[Any] = (value.view(torch.uint16) if value.dtype == torch.bfloat16 else value).numpy()
         return array
 
 
-class _Graph:
+class _TorchGraph:
     def __init__(self, spec: GraphSpec, folder: Path) -> None:
         self._spec = spec
         try:

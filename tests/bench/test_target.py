@@ -25,7 +25,7 @@ SIZE, NETWORK = (64, 96), (65, 97)
 GRAPH = GraphSpec("graphs.bin", (), ())
 MANIFEST = Manifest(
     "onnx", "fp32", "deaot-t", "0" * 64, SIZE, NETWORK, True, 480, 1040, (0.5,) * 3, (0.2,) * 3,
-    objects=3, references=1, ring=0, gap=5, begin=GRAPH, step=GRAPH, limpet="0.1.0",
+    objects=3, references=1, ring=0, gap=5, start=GRAPH, step=GRAPH, limpet="0.1.0",
 )  # fmt: skip
 
 
@@ -34,11 +34,15 @@ class FakeEngine:
 
     runtime, precision = "onnxruntime 1.0", "fp32"
 
-    def begin(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         return {"present": np.ones((1, 4), np.float32)}
 
     def step(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        return {"mask": np.zeros((1, *SIZE), np.uint8), "scores": None, "sure": np.zeros((1, 4), np.float32)}
+        return {
+            "mask": np.zeros((1, *SIZE), np.uint8),
+            "logits": None,
+            "soft_iou": np.zeros((1, 4), np.float32),
+        }
 
     def as_array(self, value: Any) -> np.ndarray:
         return np.asarray(value)

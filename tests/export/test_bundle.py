@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from limpet.core.errors import ModelError, OutputError
-from limpet.export.backends import ExportOptions, find_backend
 from limpet.export.bundle import ExportPlan, export, new_folder
+from limpet.export.writer import ExportOptions
+from limpet.runtime.backends import find_backend
 from limpet.runtime.manifest import NAME
 
 

@@ -9,8 +9,8 @@ import torch
 from networks import lively_model, small_config
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import ExportOptions, Written
 from limpet.export.program import Programs, make_programs
+from limpet.export.writer import ExportOptions, Written
 from limpet.models.fixed_size import FixedConfig
 from limpet.models.inference import for_inference
 from limpet.runtime.manifest import GraphSpec
@@ -39,7 +39,7 @@ def written(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> tup
     return folder, write(programs, folder, ExportOptions("fp16"))
 
 
-@pytest.mark.parametrize("graph", ["begin", "step"])
+@pytest.mark.parametrize("graph", ["start", "step"])
 def test_tensors_are_as_the_manifest_says(graph: str, written: tuple[Path, Written]) -> None:
     folder, facts = written
     spec: GraphSpec = getattr(facts, graph)

@@ -11,7 +11,7 @@ from networks import frames, mask_of
 from runtime.bundles import SIZE
 from torch import nn
 
-from limpet.export.backends import Clip
+from limpet.export.calibration_clip import SampleClip
 from limpet.export.int8 import correct_for_int8, rounded, rounded_layers, rounding_shift
 from limpet.export.program import Programs
 
@@ -45,7 +45,7 @@ def test_lost_sums_are_the_difference_on_average(
 
 
 def test_the_encoder_is_nearer_with_corrected_biases(programs: Programs) -> None:
-    clip = Clip(tuple(frames(3, *SIZE)), mask_of(4, 9, height=SIZE[0], width=SIZE[1]), "noise")
+    clip = SampleClip(tuple(frames(3, *SIZE)), mask_of(4, 9, height=SIZE[0], width=SIZE[1]), "noise")
     before, after = model_of(programs), model_of(correct_for_int8(programs, clip))
     image = torch.from_numpy(np.random.default_rng(5).standard_normal((1, 3, *programs.config.network_size)))
     exact = before.encoder(image.float())[-1]

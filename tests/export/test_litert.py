@@ -19,10 +19,11 @@ from torch import Tensor
 
 from limpet.core.errors import ModelError
 from limpet.export import litert
-from limpet.export.backends import Clip, ExportOptions
 from limpet.export.bundle import ExportPlan, describe
+from limpet.export.calibration_clip import SampleClip
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
 from limpet.export.program import Programs, make_programs
+from limpet.export.writer import ExportOptions
 from limpet.models.deformable import DeformableConfig
 from limpet.models.fixed_size import FixedConfig
 from limpet.models.inference import for_inference
@@ -111,7 +112,7 @@ def test_int8_corrects_biases_on_the_clip(
     monkeypatch.setattr(litert, "find_converter", lambda: Path("python"))
     monkeypatch.setattr(litert, "make_job", record)
     monkeypatch.setattr(litert, "run_converter", lambda python, job, temporary: None)
-    clip = Clip(tuple(frames(2, *SIZE)), mask_of(4, 9, height=SIZE[0], width=SIZE[1]), "noise")
+    clip = SampleClip(tuple(frames(2, *SIZE)), mask_of(4, 9, height=SIZE[0], width=SIZE[1]), "noise")
     write(programs, tmp_path, ExportOptions(precision, clip))
     assert [weights for _, weights in given] == [precision]
     pairs = zip(biases(programs), biases(given[0][0]), strict=True)
@@ -160,7 +161,7 @@ def test_failures_are_one_sentence(tmp_path: Path) -> None:
     failure = tmp_path / "failure.json"
     facts = {
         "message": "RuntimeError: no",
-        "missing": {"begin": [], "step": [["aten.x", "tracker.model.layers.0"]]},
+        "missing": {"start": [], "step": [["aten.x", ["", "tracker.model", "tracker.model.layers.0"]]]},
     }
     failure.write_text(json.dumps(facts))
     assert "aten.x in layers.0 (step); export to another format" in explain(failure, "", Path("python"))

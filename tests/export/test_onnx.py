@@ -12,8 +12,7 @@ from runtime.bundles import SIZE, boxes, noise
 from torch import Tensor, nn
 
 from limpet.core.errors import ModelError
-from limpet.export.backends import Clip
-from limpet.export.calibration_clip import record_feeds
+from limpet.export.calibration_clip import SampleClip, record_feeds
 from limpet.export.int8 import KEPT, onnx_int8
 from limpet.export.onnx import WEIGHTS, save, to_onnx
 from limpet.export.program import Program, Programs
@@ -42,7 +41,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def models(programs: Programs) -> dict[str, onnx.ModelProto]:
-    return {program.name: to_onnx(program) for program in (programs.begin, programs.step)}
+    return {program.name: to_onnx(program) for program in (programs.start, programs.step)}
 
 
 def make_program(layer: nn.Module) -> Program:
@@ -53,7 +52,7 @@ def make_program(layer: nn.Module) -> Program:
 def test_names_and_sides_are_those_of_the_manifest(
     models: dict[str, onnx.ModelProto], programs: Programs
 ) -> None:
-    for program in (programs.begin, programs.step):
+    for program in (programs.start, programs.step):
         graph = models[program.name].graph
         for specs, values in ((program.inputs, graph.input), (program.outputs, graph.output)):
             for spec, value in zip(specs, values, strict=True):
@@ -90,10 +89,10 @@ def test_a_graph_that_cannot_be_captured_names_the_layer() -> None:
 def test_int8_takes_convolutions_and_linear_layers(
     models: dict[str, onnx.ModelProto], programs: Programs
 ) -> None:
-    clip = Clip(tuple(noise(4)), boxes(1, 2), "noise")
+    clip = SampleClip(tuple(noise(4)), boxes(1, 2), "noise")
     feeds = record_feeds(programs, clip, samples=2)
-    assert {name: len(calls) for name, calls in feeds.items()} == {"begin": 3, "step": 2}
-    assert [feed["mask"].shape for feed in feeds["begin"]] == [(1, *SIZE)] * 3
+    assert {name: len(calls) for name, calls in feeds.items()} == {"start": 3, "step": 2}
+    assert [feed["mask"].shape for feed in feeds["start"]] == [(1, *SIZE)] * 3
     graph = onnx_int8(models["step"], feeds["step"]).graph
     made = {output: node.op_type for node in graph.node for output in node.output}
     constant = {t.name for t in graph.initializer}

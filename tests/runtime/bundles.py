@@ -10,9 +10,9 @@ import numpy as np
 from networks import HEIGHT, WIDTH, lively_model, small_config
 
 from limpet.core.calibration import Calibration
-from limpet.export.backends import ExportOptions, load_writer
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.program import Programs, make_programs
+from limpet.export.writer import ExportOptions, load_writer
 from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.manifest import Manifest
 from limpet.tracking.memory_policies import Ring

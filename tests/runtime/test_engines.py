@@ -15,17 +15,17 @@ from limpet.runtime.manifest import GraphSpec, Manifest, TensorSpec
 FRAME = TensorSpec("frame", (1, -1, -1), "uint8")
 MASK = TensorSpec("mask", (1, -1, -1), "uint8")
 SUM = TensorSpec("sum", (1, -1, -1), "float32")
-BEGIN = GraphSpec("begin.onnx", (MASK,), (FRAME, SUM))
+START = GraphSpec("start.onnx", (MASK,), (FRAME, SUM))
 STEP = GraphSpec("step.onnx", (FRAME, SUM), (MASK, SUM))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``begin`` makes ``sum`` of a mask; ``step`` doubles it, and gives ``frame`` as the mask."""
+    """``start`` makes ``sum`` of a mask; ``step`` doubles it, and gives ``frame`` as the mask."""
     folder = tmp_path_factory.mktemp("graphs")
     keep, cast = helper.make_node, TensorProto.FLOAT
     write(
-        folder, BEGIN, [keep("Identity", ["mask"], ["frame"]), keep("Cast", ["mask"], ["sum"], to=cast)], {}
+        folder, START, [keep("Identity", ["mask"], ["frame"]), keep("Cast", ["mask"], ["sum"], to=cast)], {}
     )
     write(
         folder, STEP,
@@ -51,8 +51,8 @@ def write(folder: Path, spec: GraphSpec, nodes: list[onnx.NodeProto], inner: dic
 def engine(request: pytest.FixtureRequest, folder: Path) -> Engine:
     manifest = Manifest(
         backend=request.param, precision="fp32", model="none", weights_sha256="", frame_size=None, network_size=None,
-        align_corners=True, max_short=None, max_long=None, mean=(0, 0, 0), deviation=(1, 1, 1), objects=1,
-        references=1, ring=0, gap=1, begin=BEGIN, step=STEP, limpet="",
+        align_corners=True, max_short=None, max_long=None, mean=(0, 0, 0), std=(1, 1, 1), objects=1,
+        references=1, ring=0, gap=1, start=START, step=STEP, limpet="",
     )  # fmt: skip
     return open_engine(manifest, folder, EngineOptions(threads=1))
 
@@ -60,8 +60,8 @@ def engine(request: pytest.FixtureRequest, folder: Path) -> Engine:
 def test_sizes_stay_open_and_values_stay(engine: Engine) -> None:
     for size in ((1, 2, 3), (1, 5, 4)):
         mask = np.full(size, 3, np.uint8)
-        states = [engine.begin({"mask": mask})]
-        engine.begin({"mask": np.zeros(size, np.uint8)})
+        states = [engine.start({"mask": mask})]
+        engine.start({"mask": np.zeros(size, np.uint8)})
         for _ in range(3):
             found = engine.step(states[-1])
             assert np.array_equal(engine.as_array(found.pop("mask")), mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limpet.runtime.exported_state import Places, with_reference
+from limpet.runtime.exported_state import MemoryLayout, with_reference
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from limpet.runtime.exported_state import Places, with_reference
     ],
 )
 def test_places(known: tuple[int, ...], frame: int, expected: tuple[int, tuple[int, ...]]) -> None:
-    assert Places(references=2, ring=3).choose(known, frame) == expected
+    assert MemoryLayout(references=2, ring=3).choose(known, frame) == expected
 
 
 def test_a_single_place_is_taken_by_the_newest() -> None:
-    assert Places(references=1, ring=0).choose((0,), 7) == (0, (7,))
+    assert MemoryLayout(references=1, ring=0).choose((0,), 7) == (0, (7,))
 
 
 @pytest.mark.parametrize("in_ring", [False, True])
@@ -39,7 +39,7 @@ def test_what_is_remembered(in_ring: bool) -> None:
         "long.0.key": np.repeat([9, 0, 0, 0], 3)[None, :, None].astype(np.float32),
     }  # fmt: skip
     before = {name: array.copy() for name, array in values.items()}
-    after = with_reference(values, fresh, Places(2, 2), 1, in_ring)
+    after = with_reference(values, fresh, MemoryLayout(2, 2), 1, in_ring)
     assert after["present"].tolist() == [[1, 1, 1]], "objects that are hidden are still followed"
     assert after["long.0.key"][0, ::3, 0].tolist() == [1, 9, 3, 4]
     assert (after["short.0.key"] == 9).all() and after["since"] == 0

@@ -16,7 +16,7 @@ from limpet.core.errors import MaskError, MissingExtraError, ModelError, VideoEr
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 from limpet.runtime.engine import EngineOptions
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported, normalised_image
-from limpet.runtime.manifest import Manifest
+from limpet.runtime.manifest import EARLIER_FORMAT, RENAMED_FIELDS, RENAMED_TENSORS, Manifest
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 
@@ -111,7 +111,7 @@ def test_frames_too_small_for_a_bundle_of_any_size(onnx: ExportedTracker) -> Non
     manifest = replace(onnx.manifest, frame_size=None, network_size=None)
     exported = ExportedTracker(manifest, onnx.engine)
     assert exported.facts((70, 90)).network_size == (65, 97)
-    with pytest.raises(VideoError, match="see at 17x33; a bundle for any size needs 32 each way"):
+    with pytest.raises(VideoError, match="get at 17x33; a bundle for any size needs 32 each way"):
         exported.check_video((10, 40), (1,))
 
 
@@ -153,8 +153,45 @@ def test_another_version_and_no_bundle(bundles: Path, tmp_path: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(facts | {"format": "limpet-bundle-99", "limpet": "9.9"}))
     with pytest.raises(WeightsError, match=r"limpet-bundle-99', made by limpet 9.9"):
         load_exported(folder)
-    with pytest.raises(WeightsError, match="is no exported tracker"):
+    with pytest.raises(WeightsError, match="is not an exported tracker"):
         load_exported(tmp_path)
+
+
+def as_earlier_format(folder: Path) -> None:
+    """Write a bundle's manifest as the format before this one has it."""
+    facts = json.loads((folder / "manifest.json").read_text())
+    fields, tensors = (
+        {now: then for then, now in table.items()} for table in (RENAMED_FIELDS, RENAMED_TENSORS)
+    )
+    facts = {fields.get(name, name): value for name, value in facts.items()} | {"format": EARLIER_FORMAT}
+    for graph in (facts["begin"], facts["step"]):
+        for spec in (*graph["inputs"], *graph["outputs"]):
+            spec["name"] = tensors.get(spec["name"], spec["name"])
+            del spec["inner"]
+    (folder / "manifest.json").write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bundle_of_the_earlier_format(bundles: Path, tmp_path: Path, backend: str) -> None:
+    folder = shutil.copytree(bundles / backend, tmp_path / "bundle")
+    as_earlier_format(folder)
+    assert {"begin", "deviation"} <= json.loads((folder / "manifest.json").read_text()).keys()
+    frames, found = noise(5), []
+    for tracker in (load_exported(folder, threads=1), load_exported(bundles / backend, threads=1)):
+        state = tracker.start(frames[0], boxes(1, 2))
+        for frame in frames[1:]:
+            _, state = tracker.step(frame, state)
+        found.append(tracker.add(frames[-1], boxes(1, 2, 3), state))
+    assert np.array_equal(found[0].mask, found[1].mask) and found[0].confidence == found[1].confidence
+    for name, value in found[1].values.items():
+        assert np.array_equal(found[0].values[name], value), name
+
+
+def test_tensors_of_the_earlier_format_keep_their_names_in_the_file(bundles: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundles / "onnx", tmp_path / "bundle")
+    as_earlier_format(folder)
+    outputs = {spec.name: spec.name_in_file for spec in Manifest.read(folder).step.outputs}
+    assert outputs["soft_iou"] == "sure" and outputs["logits"] == "scores" and outputs["mask"] == "mask"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
