@@ -57,6 +57,11 @@ def commands_of(page: str) -> Iterator[tuple[str, str]]:
             yield " ".join(path), " ".join(words)
 
 
+def without_code(page: str) -> str:
+    """A page without its blocks between fences."""
+    return re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
 def named_options(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text))
 
@@ -81,12 +86,12 @@ def test_options_to_move_to_exist(heading: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 class TestPage:
     def test_links_lead_somewhere(self, page: Path) -> None:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", without_code(page.read_text())):
             if not re.match(r"[a-z]+:", link):
                 assert (page.parent / link).exists(), link
 
     def test_links_within_pages_lead_to_a_heading(self, page: Path) -> None:
-        for link, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text()):
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", without_code(page.read_text())):
             if not re.match(r"[a-z]+:", link):
                 target = (page.parent / link if link else page).read_text()
                 headings = re.findall(r"^#+ (.*)$", target, flags=re.MULTILINE)

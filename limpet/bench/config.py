@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,17 +86,6 @@ class BenchConfig:
             raise ModelError(f"the engine {self.engine} compiles a model, not a bundle; leave out --bundle")
         if self.bundle is not None and self.device == "cuda":
             raise ModelError("bundles are run on the processor; leave out --device")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``480x854`` -> (480, 854). Raises ModelError for anything else."""
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
-    size = (int(match[1]), int(match[2])) if match else (0, 0)
-    if min(size) < 16:
-        raise ModelError(
-            f"--size {text!r} is not understood; expected HEIGHTxWIDTH in pixels, such as 480x854"
-        )
-    return size
 
 
 def choose_model(name: str | None, weights: Path | None, bundle: Path | None, default: str) -> str:

@@ -89,9 +89,10 @@ def bench_command(
     at_first_mb = resident_mb()
     from limpet.bench.benchmark import run_benchmark
     from limpet.bench.compare import compare as compare_reports
-    from limpet.bench.config import BenchConfig, choose_engine, choose_model, parse_size
+    from limpet.bench.config import BenchConfig, choose_engine, choose_model
     from limpet.bench.machine import busy_warning
     from limpet.bench.report import read_report, write_report
+    from limpet.core.sizes import parse_size
 
     if json is not None and not json.absolute().parent.is_dir():  # better told now than after the measurement
         raise output_error(FileNotFoundError(errno.ENOENT, ""), json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,14 +83,16 @@ def export_command(
     The folder holds the whole tracker, memory included, as two graphs (for the first frame and for all others) and a
     manifest.json that describes their inputs and outputs. To run it: limpet track --bundle DIR.
     """
+    from limpet.core.sizes import parse_size
     from limpet.export.bundle import ExportPlan, export
     from limpet.export.writer import ExportOptions
 
     folder = out or Path(f"{model}-{to}")
     precision = "int8" if int8 else precision
     options = ExportOptions(precision, _clip(calibrate, calibrate_mask, precision == "int8"), compiled)
+    frame_size = None if size == "any" else parse_size(size, ", or any")
     plan = ExportPlan(
-        model, to, parse_size(size), weights, objects, references, ring, gap, max_size, options
+        model, to, frame_size, weights, objects, references, ring, gap, max_size, options
     )  # fmt: skip
     console = Console(stderr=True)
     with console.status("") as status:
@@ -112,18 +113,6 @@ def _clip(video: str | None, mask: Path | None, int8: bool) -> SampleClip | None
     if not int8:
         raise ModelError("--calibrate is for --int8; add that, or leave out the clip")
     return read_clip(video, mask)
-
-
-def parse_size(text: str) -> tuple[int, int] | None:
-    """``480x854`` -> (480, 854), ``any`` -> None. Raises ModelError for anything else."""
-    if text == "any":
-        return None
-    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
-    if match is None:
-        raise ModelError(
-            f"--size is {text!r}; expected the height and width of the frames, such as 480x854, or any"
-        )
-    return int(match[1]), int(match[2])
 
 
 def _tell(manifest: Manifest, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,24 @@ class SizeRule:
         if self.align_corners:
             return max(1, round((side - 1) / STRIDE)) * STRIDE + 1
         return max(1, round(side / STRIDE)) * STRIDE
+
+
+def parse_size(text: str, alternative: str = "") -> tuple[int, int]:
+    """``480x854`` -> (480, 854), the height and width of frames in pixels.
+
+    Args:
+        alternative: what the option may be instead, for the message.
+
+    Raises:
+        ModelError: anything else, or sides of fewer than STRIDE pixels.
+    """
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", text)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(size) < STRIDE:
+        raise ModelError(
+            f"--size {text!r} is not understood; expected HEIGHTxWIDTH in pixels, such as 480x854{alternative}"
+        )
+    return size
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from limpet.bench.config import BenchConfig, parse_size
+from limpet.bench.config import BenchConfig
 from limpet.core.errors import ModelError
 
 
@@ -31,13 +31,6 @@ from limpet.core.errors import ModelError
 def test_settings_that_cannot_be(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         BenchConfig(**given)
-
-
-def test_sizes() -> None:
-    assert parse_size("480x854") == (480, 854)
-    for text in ("480", "480x", "x854", "480*854", "480x854x3", "0x0", "8x8", "-480x854", "480 x 854"):
-        with pytest.raises(ModelError, match="expected HEIGHTxWIDTH"):
-            parse_size(text)
 
 
 def test_bundles_are_run_on_the_processor() -> None:

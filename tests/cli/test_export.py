@@ -19,7 +19,7 @@ def test_export_and_parity(limpet: Limpet, tmp_path: Path) -> None:
     assert "deaot-t as onnx fp32, 29" in done.out
     manifest = Manifest.read(tmp_path / "bundle")
     assert (manifest.frame_size, manifest.network_size) == ((288, 512), (49, 81))
-    assert set(manifest.files) == {"begin.onnx", "step.onnx", "weights.bin"}
+    assert set(manifest.files) == {"start.onnx", "step.onnx", "weights.bin"}
     limpet("export", "--to", "onnx", "--size", "60x84", "--out", "bundle").refused("pass --overwrite")
     same = limpet("parity", "bundle")
     same.succeeded()
@@ -40,4 +40,4 @@ def test_what_is_refused(limpet: Limpet, options: tuple[str, ...], sentence: str
 
 
 def test_parity_needs_both_or_neither(limpet: Limpet, tmp_path: Path) -> None:
-    limpet("parity", "nothing").refused("is no exported tracker")
+    limpet("parity", "nothing").refused("is not an exported tracker")

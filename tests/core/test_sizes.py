@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from limpet.core.errors import ModelError, VideoError
-from limpet.core.sizes import SizeRule, check_frame
+from limpet.core.sizes import SizeRule, check_frame, parse_size
 
 
 def test_sizes_are_those_of_the_official_transform(shared: Path) -> None:
@@ -76,3 +76,10 @@ def test_small_frames_are_enlarged(frame: tuple[int, int], enlarge: float, netwo
 def test_frames_cannot_be_enlarged_so(enlarge: float) -> None:
     with pytest.raises(ModelError, match=f"enlarged {enlarge} times; use 1"):
         SizeRule(enlarge=enlarge)
+
+
+def test_typed_sizes() -> None:
+    assert parse_size("480x854") == (480, 854)
+    for text in ("480", "480x", "x854", "480*854", "480x854x3", "0x0", "8x8", "-480x854", "480 x 854"):
+        with pytest.raises(ModelError, match="expected HEIGHTxWIDTH .* such as 480x854, or any"):
+            parse_size(text, ", or any")

@@ -114,7 +114,7 @@ def test_a_runtime_needs_a_bundle(limpet: Limpet, shots: Path, bundles: Path) ->
     limpet("track", shots, "--mask", "first.png", "--runtime", "tensorrt").refused(
         "no runtime 'tensorrt'; the choices are: onnx, openvino, litert, torch"
     )
-    limpet("track", shots, "--mask", "first.png", "--bundle", "nowhere").refused("is no exported tracker")
+    limpet("track", shots, "--mask", "first.png", "--bundle", "nowhere").refused("is not an exported tracker")
 
 
 def test_what_does_not_fit_is_told_before_anything_is_written(
