@@ -81,5 +81,5 @@ def test_frames_cannot_be_enlarged_so(enlarge: float) -> None:
 def test_typed_sizes() -> None:
     assert parse_size("480x854") == (480, 854)
     for text in ("480", "480x", "x854", "480*854", "480x854x3", "0x0", "8x8", "-480x854", "480 x 854"):
-        with pytest.raises(ModelError, match="expected HEIGHTxWIDTH .* such as 480x854, or any"):
+        with pytest.raises(ModelError, match=r"expected HEIGHTxWIDTH .* such as 480x854, or any"):
             parse_size(text, ", or any")

@@ -17,8 +17,8 @@ from networks import frames, mask_of
 from training.tiny import make_stills, tiny_run
 
 from limpet import registry
-from limpet.export.backends import ExportOptions
 from limpet.export.bundle import ExportPlan, export
+from limpet.export.writer import ExportOptions
 from limpet.models import build_model
 from limpet.registry import ModelEntry, find
 from limpet.runtime.exported_tracker import load_exported
