@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from limpet import __version__
-from limpet.core.provenance import commit, cpu_info, cpu_model
+from limpet.core.provenance import VERSION, commit, cpu_info, cpu_model
 
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast matrices are multiplied."""
@@ -66,7 +65,7 @@ def describe_machine() -> MachineFacts:
         cores_used_by_others=None if others is None else round(others, 2),
         environment={name: os.environ[name] for name in THREAD_SETTINGS if name in os.environ},
         python=platform.python_version(),
-        limpet=__version__,
+        limpet=VERSION,
         packages={name: version for name in PACKAGES if (version := version_of(name))},
         commit=commit(),
     )

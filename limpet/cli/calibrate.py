@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, NetworkSize, WeightsFile, root_and_split
+from limpet.cli.options import MODEL, DeviceName, ModelName, NetworkSize, WeightsFile
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import check_free
@@ -69,6 +69,7 @@ def calibrate_command(
     import limpet
     from limpet.data import StillsFolder, training_videos
     from limpet.training.confidence_calibration import calibrate, calibration_clips
+    from limpet.training.train_model import root_and_split
     from limpet.weights.zoo import find_weights
 
     fits = bool(video or stills)

@@ -1,14 +1,16 @@
-"""``limpet models``: what there is to choose from, how fast it is here, and where its weights come from."""
+"""``limpet models``: the models, how fast each is on this machine, and where its weights come from."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -18,19 +20,17 @@ from rich.table import Table
 from limpet import __version__
 from limpet.cli.options import DeviceName
 from limpet.cli.terminal import FrameProgress, note, say
-from limpet.core.errors import OutputError
+from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.provenance import cpu_model
 
 if TYPE_CHECKING:
-    from limpet.models import ModelConfig
     from limpet.registry import ModelEntry
 
-
-COLUMNS = ("model", "encoder", "layers", "memory", "size", "weights", "ms")
+COLUMNS = ("model", "size", "weights", "ms", "what")
 LEGEND = """\
-memory: what is read besides the previous frame; size: parameters
-weights: in the package (ships), published (official: see limpet models NAME)
+size: parameters
+weights: in the package (ships), or published (official: see limpet models NAME)
 """
 
 
@@ -44,9 +44,9 @@ def models_command(
     ] = False,
     device: DeviceName = "auto",
 ) -> None:
-    """List the models, or tell more of those named.
+    """List the models, or describe those that are named.
 
-    With --measure the names are the models to measure.
+    With --measure, the names are the models to measure. Listing them does not start torch.
     """
     from limpet.registry import entries, find
 
@@ -56,22 +56,19 @@ def models_command(
         _measure([entry.name for entry in chosen], device, book)
     if names and not measure:
         for entry in chosen:
-            _tell_more(entry, book)
+            _describe(entry, book)
     else:
         _print_table(chosen, book)
-
-
-def memory_words(config: ModelConfig) -> str:
-    """Which frames a model goes on reading, shortly."""
-    gap = config.long_term_gap
-    return "first frame" if gap is None else f"every {gap}th"
 
 
 def _measure(names: list[str], device: str, book: SpeedBook) -> None:
     from limpet.bench.benchmark import STEPS, measure_speed
 
+    on = compute_device(device)
     if (load := busy()) is not None:
-        note(f"other programs are at work (load {load:.1f}), so that times will be longer than they need be")
+        note(
+            f"other programs are running (load {load:.1f}); the times will be longer than on an idle machine"
+        )
     with FrameProgress() as progress:
         for index, name in enumerate(names):
             progress(index * STEPS, len(names) * STEPS, name)
@@ -80,29 +77,19 @@ def _measure(names: list[str], device: str, book: SpeedBook) -> None:
                 device,
                 on_frame=lambda done, first=index * STEPS: progress(first + done, len(names) * STEPS),  # type: ignore[misc]
             )
-            keep(book, name, seconds)
+            keep(book, name, seconds, on)
 
 
 def _print_table(chosen: list[ModelEntry], book: SpeedBook) -> None:
-    # Narrow enough for 80 columns.
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for heading in COLUMNS:
-        table.add_column(
-            heading, no_wrap=True, justify="right" if heading in ("layers", "size", "ms") else "left"
-        )
+        numbers = heading in ("size", "ms")
+        table.add_column(heading, no_wrap=heading != "what", justify="right" if numbers else "left")
     for entry in chosen:
-        config, speed = entry.config(), book.get(entry.name)
-        size = f"{_parameters(entry) / 1e6:.1f} M"
+        speed = book.get(entry.name)
+        size = "?" if entry.millions is None else f"{entry.millions:.1f} M"
         ms = "?" if speed is None else f"{speed.ms:,.0f}"
-        table.add_row(
-            entry.name,
-            config.encoder,
-            str(config.layers),
-            memory_words(config),
-            size,
-            _at_hand(entry.name),
-            ms,
-        )
+        table.add_row(entry.name, size, _source_of_weights(entry.name), ms, entry.summary)
     Console().print(table)
     say(LEGEND + _speed_words(chosen, book))
 
@@ -110,15 +97,16 @@ def _print_table(chosen: list[ModelEntry], book: SpeedBook) -> None:
 def _speed_words(chosen: list[ModelEntry], book: SpeedBook) -> str:
     from limpet.bench.config import SPEED_OBJECTS, SPEED_SIZE
 
-    days = sorted({speed.day for entry in chosen if (speed := book.get(entry.name))})
-    what = f"ms: a frame of {SPEED_SIZE[0]}x{SPEED_SIZE[1]}, {SPEED_OBJECTS} objects"
-    if not days:
+    speeds = [speed for entry in chosen if (speed := book.get(entry.name))]
+    what = f"ms: per frame of {SPEED_SIZE[0]}x{SPEED_SIZE[1]}, {SPEED_OBJECTS} objects"
+    if not speeds:
         return f"{what}; not measured yet: limpet models --measure"
+    days = sorted({speed.day for speed in speeds})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"{what}, measured {when} on\n{book.setting}"
+    return f"{what}, measured {when} on\n{', '.join(sorted({speed.device for speed in speeds}))}"
 
 
-def _tell_more(entry: ModelEntry, book: SpeedBook) -> None:
+def _describe(entry: ModelEntry, book: SpeedBook) -> None:
     from limpet.weights.zoo import ZOO, bundled_weights, official_file
 
     config, bundled, official = entry.config(), bundled_weights(entry.name), official_file(entry.name)
@@ -128,7 +116,7 @@ def _tell_more(entry: ModelEntry, book: SpeedBook) -> None:
         ("encoder", config.encoder),
         ("layers", str(config.layers)),
         ("memory", f"the first frame, the previous one{f', and every {gap}th' if gap else ''}"),
-        ("parameters", f"{_parameters(entry) / 1e6:.1f} million"),
+        ("parameters", "not counted" if entry.millions is None else f"{entry.millions:.1f} million"),
         ("sizes", f"16k{' + 1' if config.align_corners else ''} pixels; frames of any size are resized"),
         ("weights", str(bundled) if bundled else "none in the package"),
     ]
@@ -141,7 +129,7 @@ def _tell_more(entry: ModelEntry, book: SpeedBook) -> None:
     if official or not bundled:
         rows.append(("use", f"limpet track VIDEO --mask PNG --model {entry.name} --weights {own}"))
     if speed := book.get(entry.name):
-        rows.append(("speed", f"{speed.ms:,.0f} ms a frame, measured {speed.day} on {book.setting}"))
+        rows.append(("speed", f"{speed.ms:,.0f} ms per frame, measured {speed.day} on {speed.device}"))
     else:
         rows.append(("speed", f"not measured yet: limpet models --measure {entry.name}"))
     say(f"{entry.name}: {entry.summary}")
@@ -149,37 +137,30 @@ def _tell_more(entry: ModelEntry, book: SpeedBook) -> None:
         say(f"  {heading:10}  {text}")
 
 
-def _parameters(entry: ModelEntry) -> int:
-    import torch
-
-    from limpet.models import build_model
-
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in build_model(entry.config()).parameters())
-
-
-def _at_hand(name: str) -> str:
+def _source_of_weights(name: str) -> str:
     from limpet.weights.zoo import bundled_weights, official_file
 
     return "ships" if bundled_weights(name) else "official" if official_file(name) else "-"
 
 
 ENOUGH_TO_MATTER = 0.5
+"""The load of other programs from which on times are noticeably longer."""
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Milliseconds a frame, and the day (ISO) on which they were measured."""
+class ModelSpeed:
+    """Milliseconds per frame, the day (ISO) on which they were measured, and the processor or GPU, in words."""
 
     ms: float
     day: str
+    device: str
 
 
 class SpeedBook:
-    """Speeds by model for one setting: processor or GPU, threads, versions of limpet and torch.
+    """The speeds that were measured on this machine, in a small JSON file in the user's cache folder.
 
     Args:
-        setting: whatever changes a speed, in words; see ``this_machine``.
+        setting: what a speed depends on besides the model, see ``this_machine``. Speeds are kept for each setting.
         path: of the file; None is the user's own.
     """
 
@@ -188,14 +169,14 @@ class SpeedBook:
         self.path = path or cache_folder() / "speeds.json"
         self._all = _read(self.path)
 
-    def get(self, model: str) -> Speed | None:
+    def get(self, model: str) -> ModelSpeed | None:
         """What was measured for ``model``, or None."""
         found = self._all.get(self.setting, {}).get(model)
-        return None if found is None else Speed(float(found["ms"]), str(found["day"]))
+        return None if found is None else ModelSpeed(**found)
 
-    def put(self, model: str, seconds: float) -> None:
+    def put(self, model: str, seconds: float, device: str) -> None:
         """Keep a speed measured today. Raises OutputError when it cannot be written."""
-        speed = Speed(round(1e3 * seconds, 1), date.today().isoformat())
+        speed = ModelSpeed(round(1e3 * seconds, 1), date.today().isoformat(), device)
         self._all.setdefault(self.setting, {})[model] = asdict(speed)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,16 +186,30 @@ class SpeedBook:
             temporary.write_text(json.dumps(self._all, indent=2) + "\n")
 
 
-def keep(book: SpeedBook, model: str, seconds: float) -> None:
+def keep(book: SpeedBook, model: str, seconds: float, device: str) -> None:
     """Put a speed into the book; where that fails it is still known until the command ends, and the user is told."""
     try:
-        book.put(model, seconds)
+        book.put(model, seconds, device)
     except OutputError as error:
         note(f"the speed of {model} is not kept: {error}")
 
 
 def this_machine(device: str) -> str:
-    """What a speed depends on besides the model, in words."""
+    """What a speed depends on besides the model, in words, found without torch. Raises ModelError for another device.
+
+    Args:
+        device: as ``limpet.load`` takes it; what "auto" means is the same each time.
+    """
+    if re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device) is None:
+        raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = os.environ.get("OMP_NUM_THREADS")
+    parts = [device, cpu_model(), f"{cores} cores", f"OMP_NUM_THREADS={threads}" if threads else ""]
+    return ", ".join([*filter(None, parts), f"limpet {__version__}", f"torch {_torch_version()}"])
+
+
+def compute_device(device: str) -> str:
+    """The processor with its threads, or the GPU, on which torch computes, and the versions, in words."""
     import torch
 
     from limpet.tracking.load import choose_device
@@ -227,14 +222,21 @@ def this_machine(device: str) -> str:
     return f"{cpu_model()}, {threads} thread{'s' if threads > 1 else ''}, {versions}"
 
 
+def _torch_version() -> str:
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def busy() -> float | None:
-    """How many other programs want the processor (the load of the last minute), where it is enough to matter."""
+    """The load of the last minute, where it is high enough to matter; else None."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return load if load > ENOUGH_TO_MATTER else None
 
 
 def cache_folder() -> Path:
-    """The user's folder for what can be made again, as the system has it; it need not exist."""
+    """The cache folder of the user, as this system names it; it need not exist."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -244,14 +246,16 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "limpet"
 
 
-def _read(path: Path) -> dict[str, dict[str, dict[str, float | str]]]:
+def _read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     try:
         content = json.loads(path.read_text())
-        if all("ms" in speed and "day" in speed for speeds in content.values() for speed in speeds.values()):
-            return dict(content)
+        for speed in (speed for speeds in content.values() for speed in speeds.values()):
+            ModelSpeed(**speed)
+        return dict(content)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError, TypeError):
-        pass
-    note(f"{path} cannot be understood, so the speeds in it are not shown")
+        note(
+            f"{path} holds no speeds that can be read, so none are shown; it is replaced by the next --measure"
+        )
     return {}

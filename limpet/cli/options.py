@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from limpet.core.errors import DataError, ModelError
+from limpet.core.errors import ModelError
 
 MODEL = "deaot-t-deformable"
 ENLARGE = 1.67
-MODEL_PANEL, ACCURACY_PANEL = "Model", "Accuracy and speed"
+MODEL_PANEL, ACCURACY_PANEL, RUN_PANEL = "Model", "Accuracy and speed", "Running"
 
 ModelName = Annotated[
     str | None,
@@ -141,13 +141,70 @@ def parse_scales(text: str) -> tuple[float, ...]:
         ) from error
 
 
-def root_and_split(text: str) -> tuple[Path, str]:
-    """``ROOT:SPLIT`` -> both parts. Raises DataError when a part is missing."""
-    root, colon, split = text.rpartition(":")
-    if not colon or not root or not split:
-        raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:train")
-    return Path(root), split
-
+RunFolder = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of the run: checkpoint, log, curves, weights.")
+]
+StillsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--stills",
+        metavar="DIR",
+        help="Photos with masks, for synthetic clips: a folder with images/ and masks/.",
+    ),
+]
+EncoderFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoder",
+        metavar="FILE",
+        help="Encoder weights to start from (safetensors): ImageNet's, or those of a model, whose encoder is taken.",
+        rich_help_panel="Model and data",
+    ),
+]
+StartFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Weights of an earlier stage to start from.",
+        rich_help_panel="Model and data",
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --out from its last checkpoint.")]
+ScoreSet = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        metavar="ROOT:SPLIT",
+        help="A small data set in DAVIS layout to score every --score-every steps.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+TrainDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Device; auto uses a GPU if there is one.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--processes", metavar="N", min=1, help="Number of devices to train on.", rich_help_panel=RUN_PANEL
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=0,
+        help="CPU threads; 0 leaves the choice to torch.",
+        rich_help_panel=RUN_PANEL,
+    ),
+]
 
 RENAMED_OPTIONS = {
     "--balance": "--attention-weight",

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli import train_options as opt
-from limpet.cli.options import root_and_split
+from limpet.cli.options import EncoderFile, StillsPath, Threads, TrainDevice
 from limpet.cli.terminal import note, notes, say
-from limpet.cli.train import check_machine, hush_fabric, make_folder
 from limpet.core.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
@@ -25,98 +23,110 @@ if TYPE_CHECKING:
 
 def study_command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Which one: table-1, fig-4 …; see --list.")
+        str | None, typer.Argument(metavar="[NAME]", help="Study, such as table-1 or fig-4; see --list.")
     ] = None,
-    list_them: Annotated[bool, typer.Option("--list", help="Say which studies there are, and stop.")] = False,
+    list_them: Annotated[bool, typer.Option("--list", help="List the studies and stop.")] = False,
     scale: Annotated[
-        str, typer.Option(metavar="mini|small|paper", help="How much a run may cost; see --list.")
+        str, typer.Option(metavar="mini|small|paper", help="Size of the runs; see --list.")
     ] = "mini",
     teacher: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="The model to learn from.  [default: the scale's, else the study's]"
+            metavar="NAME",
+            help="Model to learn from.",
+            show_default="that of the scale, or else of the study",
         ),
     ] = None,
     teacher_weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The teacher's weights.  [default: those that ship]"),
+        typer.Option(metavar="FILE", help="Weights of the teacher.", show_default="those in the package"),
     ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="FILE", help="Weights that students begin with.  [default: deaot-t's that ship]"
+            "--from",
+            metavar="FILE",
+            help="Weights that the students start from.",
+            show_default="those of deaot-t in the package",
         ),
     ] = None,
-    encoder: opt.EncoderFile = None,
-    stills: opt.StillsPath = None,
+    encoder: EncoderFile = None,
+    stills: StillsPath = None,
     videos: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ROOT:SPLIT",
-            help="Videos to learn from: a folder in DAVIS layout and a list. May be repeated.",
+            help="Videos to learn from: a data set and a split. May be repeated.",
         ),
     ] = None,
     davis: Annotated[Path | None, typer.Option(metavar="ROOT", help="DAVIS-2017, for --scale paper.")] = None,
     youtube: Annotated[
         Path | None,
-        typer.Option(metavar="ROOT", help="YouTube-VOS, the folder with train, for --scale paper."),
+        typer.Option(metavar="ROOT", help="YouTube-VOS (the folder that holds train), for --scale paper."),
     ] = None,
     score: Annotated[
         str | None,
         typer.Option(
             metavar="ROOT:SPLIT",
-            help="What students are scored on, in DAVIS layout.  [default: DAVIS:2017/val at --scale paper]",
+            help="Data set in DAVIS layout on which the students are scored.",
+            show_default="DAVIS:2017/val for --scale paper",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of all studies; runs of one recipe are shared.")
+        Path, typer.Option(metavar="DIR", help="Folder of all studies; they share runs with equal settings.")
     ] = Path("studies"),
     arms: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these rows of the table.  [default: all]")
+        str | None, typer.Option(metavar="A,B", help="Only these rows of the table.", show_default="all")
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Runs of each row.  [default: the scale's]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Runs of each row.", show_default="that of the scale"),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Steps of each run.  [default: the scale's]")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Steps of each run.", show_default="those of the scale"),
     ] = None,
-    device: opt.TrainDevice = "auto",
-    threads: opt.Threads = 0,
+    device: TrainDevice = "auto",
+    threads: Threads = 0,
     dry_run: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            help="Try N steps of the first row on tiny clips, all else as configured; nothing is kept.",
+            help="Try N steps of the first row on small clips, with all else as configured; nothing is saved.",
         ),
     ] = None,
 ) -> None:
     """Repeat a table or a figure of the distillation paper.
 
-    Each row is trained with several seeds in OUT/NAME/ROW/seedK; what is done is not done again. The table, with the
-    paper's figures beside ours, and a picture are written to OUT/NAME.
+    Each row is trained with several seeds in OUT/NAME/ROW/seedK; runs that are finished are not repeated. The table,
+    with the paper's figures beside ours, and a plot are written to OUT/NAME.
     """
     if list_them:
         return _list()
     if name is None:
-        raise DataError("which study? expected its name, such as table-4; limpet study --list shows them all")
+        raise DataError(
+            "no study is named; expected one such as table-4 (limpet study --list shows them all)"
+        )
     import torch
 
     from limpet.studies.catalogue import find_study
     from limpet.studies.conditions import Conditions, Start
     from limpet.studies.scale import find_scale
     from limpet.studies.student import dry_run_study
+    from limpet.tracking.load import choose_device
+    from limpet.training.train_model import quiet_lightning
 
     study, size = find_study(name), find_scale(scale, steps)
     chosen = choose_arms(study, arms)
-    check_machine(device, "32-true")
+    choose_device(device)
     if threads:
         torch.set_num_threads(threads)
     begin = Start.of(start, encoder)
     data = _data(scale == "paper", stills, videos or [], davis, youtube, score, dry_run is not None)
     notes([f"skipped {line}" for line in data.skipped], rest="not usable either", most=20)
     tracker, why = load_teacher(teacher or size.teacher or study.teacher, teacher_weights, device)
-    hush_fabric()
+    quiet_lightning()
     conditions = Conditions(
         size,
         tracker,
@@ -136,7 +146,7 @@ def study_command(
 
 
 def choose_arms(study: Study, names: str | None) -> list[Arm]:
-    """The arms that are wanted, in the table's order. Raises DataError for a name that is none."""
+    """The arms that are named, in the order of the table. Raises DataError for an unknown name."""
     if names is None:
         return list(study.arms)
     wanted = [part.strip() for part in names.split(",")]
@@ -169,6 +179,7 @@ def _data(
     is_dry: bool,
 ) -> StudyData:
     from limpet.studies.conditions import DAVIS_VAL, paper_data, small_data
+    from limpet.training.train_model import root_and_split
 
     judge = root_and_split(score) if score else None
     if is_paper:
@@ -189,13 +200,14 @@ def _run(study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, 
     from limpet.studies.render import on_screen, write_report
     from limpet.studies.study_run import run_study
     from limpet.studies.table import make_table
+    from limpet.training.train_model import make_run_folder
 
     folder = out / study.name
-    make_folder(folder)
+    make_run_folder(folder)
     try:
         done = run_study(study, arms, seeds, conditions, out, tell=say)
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"stopped; the same command goes on with what is in {out}")
+        interrupt.add_note(f"stopped; the same command continues with what is in {out}")
         raise
     for arm, reason in done.skipped.items():
         note(f"{arm} is not run: {reason}")

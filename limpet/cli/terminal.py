@@ -105,6 +105,13 @@ class FrameProgress:
             self._task = self._bar.add_task(self._what, total=total)
         self._bar.update(self._task, description=self._what, completed=done, total=total)
 
+    def clear(self) -> None:
+        """Remove the bar, so that sentences can be printed; the next frame shows it again."""
+        if self._task is not None:
+            self._bar.stop()
+            self._bar.remove_task(self._task)
+            self._task = None
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,14 +1,20 @@
-"""Which code made a number, and on which machine."""
+"""Which version and commit of the code made a number, and on which machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 SECONDS = 10
 CPU_INFO = Path("/proc/cpuinfo")
+
+try:
+    VERSION = version("limpet")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    VERSION = "0+unknown"
 
 
 def commit() -> str | None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from limpet import __version__
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import output_error, temporary_name
+from limpet.core.provenance import VERSION
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 from limpet.export.calibration_clip import SampleClip, demo_clip, fit_clip
 from limpet.export.dynamic_shapes import EXAMPLE_SIZE
@@ -181,7 +181,7 @@ def describe(
             if path.is_file()
         },
         notes=(LICENSE_NOTE, *written.notes),
-        limpet=__version__,
+        limpet=VERSION,
     )
 
 

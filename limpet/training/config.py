@@ -95,7 +95,7 @@ class TrainConfig:
     mask_corruption_prob: float = option(
         0.0,
         help="Probability that a remembered mask is corrupted: an object loses a piece or takes one. The model learns "
-        "to recover from its own errors; see limpet.training.memory_augmentation.",
+        "to recover from its own errors.",
         group=MEMORY,
         min=0,
         max=1,
@@ -119,7 +119,7 @@ class TrainConfig:
     id_shuffle_start: float = option(
         0.0,
         help="Progress up to which each object has the identity slot of its id. From there on the number of slots "
-        "among which objects are shuffled grows; see limpet.training.schedule.",
+        "among which objects are shuffled grows.",
         group=IDENTITY,
         min=0,
         max=1,

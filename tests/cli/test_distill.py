@@ -45,7 +45,7 @@ def test_from_footage_to_a_student_that_tracks(
     assert "run/weights.safetensors (sha256 " in outcome.out
     labels = json.loads((tmp_path / "run/labels/footage/labels.json").read_text())
     assert "seen" in json.dumps(labels)
-    student = ("--model", "deaot-t-deformable", "--weights", "run/weights.safetensors")
+    student = ("--model", "deaot-nano", "--weights", "run/weights.safetensors")
     limpet("track", clip, "--mask", mask, *student, "--out", "out").succeeded()
     assert len(masks_of(tmp_path / "out")) == FRAMES
     limpet(*command, "--steps", 3, "--resume").succeeded()
@@ -67,12 +67,14 @@ def test_bad_input_is_told(limpet: Limpet, footage: Path, tmp_path: Path) -> Non
     limpet("distill", "--out", "run").refused("give --videos DIR, --stills DIR, or both")
     (tmp_path / "empty").mkdir()
     begin = ("distill", "--out", "run", *TEACHER, *SMALL, "--steps", 1)
-    limpet(*begin, "--videos", "empty").refused("there is no footage in empty", "expected clips (mp4")
+    limpet(*begin, "--videos", "empty").refused(
+        "there is no footage in empty", "expected a folder of clips (mp4"
+    )
     Image.new("P", (10, 12), 1).save(tmp_path / "firsts" / "seen.png")
     limpet(*begin, "--videos", footage, "--first-masks", "firsts").refused("12x10")
     limpet(*begin, "--videos", footage, "--maps", "last").refused("--maps 'last' is not understood")
     twice = ("--videos", footage, "--label-stride", 1, "--label-stride", 2)
-    limpet(*begin, *twice).refused("--label-stride came 2 times for 1 --videos")
+    limpet(*begin, *twice).refused("there are 2 strides for 1 sources of footage")
     limpet(*begin, "--videos", footage, "--logits", "all").refused("logits is 'all', expected one of dist")
 
 

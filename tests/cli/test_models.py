@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from limpet import __version__
-from limpet.cli.models import Speed, SpeedBook, cache_folder, keep, this_machine
+from limpet.cli.models import ModelSpeed, SpeedBook, cache_folder, compute_device, keep, this_machine
 from limpet.registry import entries
 
 from .command import Limpet
@@ -37,9 +39,9 @@ def test_every_model_has_a_line(limpet: Limpet, monkeypatch: pytest.MonkeyPatch,
     outcome.succeeded()
     lines = cells(outcome.out)
     assert list(lines) == [entry.name for entry in entries()]
-    assert lines["deaot-t"] == ["deaot-t", "mobilenet-v2", "1", "first", "frame", "7.2", "M", "official", "?"]
-    assert lines["r50-aot-l"] == ["r50-aot-l", "resnet-50", "3", "every", "5th", "14.9", "M", "official", "?"]
-    assert lines["deaot-b"][-2] == "ships"
+    assert lines["deaot-t"][:6] == ["deaot-t", "7.2", "M", "official", "?", "tiny:"]
+    assert lines["r50-aot-l"][:6] == ["r50-aot-l", "14.9", "M", "official", "?", "large:"]
+    assert lines["deaot-b"][3] == "ships"
     assert "not measured yet: limpet models --measure" in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
 
@@ -75,15 +77,15 @@ def test_speeds_are_measured_on_request_and_kept(limpet: Limpet, monkeypatch: py
     outcome = limpet("models", "--measure", "deaot-t", "aot-t", "--device", "cpu")
     outcome.succeeded()
     assert asked == [("deaot-t", "cpu"), ("aot-t", "cpu")]
-    assert {name: line[-1] for name, line in cells(outcome.out).items()} == {
+    assert {name: line[4] for name, line in cells(outcome.out).items()} == {
         "deaot-t": "1,234",
         "aot-t": "1,234",
     }
     later = limpet("models", "--device", "cpu")
     assert len(asked) == 2, "what was measured is not measured again"
-    assert {name for name, line in cells(later.out).items() if line[-1] != "?"} == {"deaot-t", "aot-t"}
-    assert "ms: a frame of 480x854, 3 objects, measured 20" in later.out
-    assert "1,234 ms a frame, measured 20" in limpet("models", "aot-t", "--device", "cpu").out
+    assert {name for name, line in cells(later.out).items() if line[4] != "?"} == {"deaot-t", "aot-t"}
+    assert "ms: per frame of 480x854, 3 objects, measured 20" in later.out
+    assert "1,234 ms per frame, measured 20" in limpet("models", "aot-t", "--device", "cpu").out
 
 
 def test_names_that_do_not_exist(limpet: Limpet) -> None:
@@ -93,10 +95,14 @@ def test_names_that_do_not_exist(limpet: Limpet) -> None:
 
 def test_a_speed_is_found_again_in_its_own_setting(tmp_path: Path) -> None:
     path = tmp_path / "new" / "speeds.json"
-    SpeedBook("two threads", path).put("deaot-t", 0.12345)
-    SpeedBook("one thread", path).put("deaot-t", 0.2)
-    assert SpeedBook("two threads", path).get("deaot-t") == Speed(123.5, date.today().isoformat())
-    assert SpeedBook("one thread", path).get("deaot-t") == Speed(200.0, date.today().isoformat())
+    SpeedBook("two threads", path).put("deaot-t", 0.12345, "a CPU")
+    SpeedBook("one thread", path).put("deaot-t", 0.2, "a CPU")
+    assert SpeedBook("two threads", path).get("deaot-t") == ModelSpeed(
+        123.5, date.today().isoformat(), "a CPU"
+    )
+    assert SpeedBook("one thread", path).get("deaot-t") == ModelSpeed(
+        200.0, date.today().isoformat(), "a CPU"
+    )
     assert SpeedBook("one thread", path).get("deaot-s") is None
     assert SpeedBook("a GPU", path).get("deaot-t") is None
 
@@ -108,9 +114,9 @@ def test_a_damaged_file_is_told_and_replaced(
     path = tmp_path / "speeds.json"
     path.write_text(text)
     book = SpeedBook("a", path)
-    assert "speeds.json cannot be understood" in capsys.readouterr().err
+    assert "speeds.json holds no speeds that can be read" in capsys.readouterr().err
     assert book.get("deaot-t") is None
-    book.put("deaot-t", 1.0)
+    book.put("deaot-t", 1.0, "a CPU")
     assert SpeedBook("a", path).get("deaot-t") is not None
     assert capsys.readouterr().err == ""
 
@@ -120,21 +126,40 @@ def test_a_speed_that_cannot_be_kept_is_still_shown(
 ) -> None:
     (tmp_path / "file").touch()
     book = SpeedBook("a", tmp_path / "file" / "speeds.json")
-    keep(book, "deaot-t", 1.0)
+    keep(book, "deaot-t", 1.0, "a CPU")
     assert "note: the speed of deaot-t is not kept: cannot write" in capsys.readouterr().err
     assert book.get("deaot-t") is not None
 
 
-def test_the_setting_names_threads_and_versions() -> None:
+def test_what_a_speed_depends_on_is_known_without_torch() -> None:
+    code = (
+        "import sys; from limpet.cli.main import main; sys.argv = ['limpet', *sys.argv[1:]]\n"
+        "try: main()\nfinally: assert 'torch' not in sys.modules, 'torch'"
+    )
+    for words in (
+        ["models"],
+        ["--help"],
+        ["train", "--help"],
+        ["distill", "--help"],
+        ["models", "--device", "cpu"],
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert this_machine("cpu") != this_machine("auto")
+
+
+def test_the_setting_names_threads_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    one = this_machine("cpu")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert this_machine("cpu") != one
+    assert "OMP_NUM_THREADS=1, " in one and f"limpet {__version__}" in one and torch.__version__ in one
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        one = this_machine("cpu")
-        torch.set_num_threads(2)
-        assert this_machine("cpu") != one
+        assert "1 thread, " in compute_device("cpu")
     finally:
         torch.set_num_threads(threads)
-    assert "1 thread, " in one and f"limpet {__version__}" in one and torch.__version__ in one
 
 
 def test_the_folder_is_where_the_system_keeps_such_things(monkeypatch: pytest.MonkeyPatch) -> None:
