@@ -1,4 +1,4 @@
-"""What stands between a source that does not wait and a tracker that may be slower: a queue of bounded length."""
+"""A bounded queue of frames between a live source and a slower tracker, and an account of dropped frames."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from limpet.video.video_reader import Frame
 
-_LOOK_UP = 0.1  # seconds between two calls of ``on_wait``
+_POLL_SECONDS = 0.1  # seconds between two calls of ``on_wait``
 OnWait = Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """A frame, when it came (seconds of the queue's clock), and how many before it were dropped."""
+    """A frame, its arrival time (seconds of the queue's clock), and how many frames before it were dropped."""
 
     frame: Frame
     time: float
@@ -27,12 +27,12 @@ class Arrived:
 
 
 class FrameQueue:
-    """Frames on their way from a thread that reads to the one that tracks.
+    """Hands frames from a reading thread to the tracking thread.
 
     Args:
         room: how many frames may wait.
-        drop: when there is no room, the oldest that waits goes, and is counted. Otherwise the source has to wait.
-        clock: seconds from any beginning.
+        drop: when the queue is full, the oldest waiting frame is dropped and counted. Otherwise the source waits.
+        clock: seconds since any point in time.
     """
 
     def __init__(self, room: int, drop: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +44,7 @@ class FrameQueue:
         self._error: BaseException | None = None
 
     def put(self, frame: Frame) -> bool:
-        """For the reading side. Returns False when nobody wants frames any more."""
+        """Reading thread: add a frame. Returns False once the queue is closed."""
         arrival = self.clock()
         with self._changed:
             while len(self._waiting) >= self._room and not self._closed:
@@ -60,19 +60,19 @@ class FrameQueue:
             return True
 
     def end(self, error: BaseException | None = None) -> None:
-        """For the reading side: no more frames come. ``error`` is raised in the other thread, after the last frame."""
+        """Reading thread: no more frames come. ``error`` is raised in the other thread, after the last frame."""
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify_all()
 
     def peek(self, on_wait: OnWait | None = None) -> Frame | None:
-        """Wait for a frame and leave it there; None at the end.
+        """Wait for a frame and leave it in the queue; None at the end.
 
-        ``on_wait`` is called now and then while nothing comes; what it raises ends the waiting.
+        ``on_wait`` is called regularly while no frame arrives; an exception that it raises ends the waiting.
         """
         with self._changed:
             while not self._waiting and not self._ended and not self._closed:
-                self._changed.wait(_LOOK_UP)
+                self._changed.wait(_POLL_SECONDS)
                 if on_wait is not None and not self._waiting:
                     on_wait()
             if self._waiting:
@@ -85,14 +85,16 @@ class FrameQueue:
         """Wait for a frame and take it; None at the end. Only one thread may take."""
         while self.peek(on_wait) is not None:
             with self._changed:
-                if self._waiting:  # what was seen may have been dropped for a newer one, but not been taken
+                if (
+                    self._waiting
+                ):  # the frame may have been replaced by a newer one, but cannot have been taken
                     taken = self._waiting.popleft()
                     self._changed.notify_all()
                     return taken
         return None
 
     def close(self) -> None:
-        """For the tracking side: let go of what waits, and send the reading side home."""
+        """Tracking thread: discard the waiting frames, and make the reading thread stop."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
@@ -101,10 +103,11 @@ class FrameQueue:
 
 @dataclass
 class StreamAccount:
-    """How far tracking kept up with a source.
+    """How well tracking kept up with a source.
 
-    mode: "drop" or "block". dropped_before: for each frame tracked, how many before it were left out; those before
-    frame 0 came while the tracker got ready. latencies: seconds from a frame's arrival to its result written.
+    mode: "drop" or "block". dropped_before: for each tracked frame, how many were dropped before it; those before
+    frame 0 arrived while the model was loaded. latencies: seconds from the arrival of a frame until its result is
+    written.
     """
 
     mode: str
@@ -113,17 +116,17 @@ class StreamAccount:
 
     @property
     def dropped(self) -> int:
-        """Frames left out since tracking began."""
+        """Frames dropped since tracking began."""
         return sum(self.dropped_before[1:])
 
     @property
     def median(self) -> float:
-        """Of the latencies, in seconds; 0 when there is none."""
+        """Median latency in seconds; 0 without frames."""
         return statistics.median(self.latencies) if self.latencies else 0.0
 
     @property
     def longest(self) -> float:
-        """Of the latencies, in seconds."""
+        """Largest latency in seconds."""
         return max(self.latencies, default=0.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,7 +140,7 @@ class StreamAccount:
         }
 
     def sentence(self) -> str:
-        """For a person."""
+        """As a sentence."""
         late = f"latency {_seconds(self.median)} (median), {_seconds(self.longest)} at most"
         if self.mode != "drop":
             return f"no frame dropped, {late}"

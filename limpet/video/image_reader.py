@@ -1,4 +1,4 @@
-"""Folders of images and numbered patterns, read as a video."""
+"""Reads folders of images and numbered patterns as a video."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, Sy
 
 
 class ImageReader(VideoReader):
-    """Images of one size as the frames of a video, 24 a second (nothing says otherwise).
+    """Images of one size as the frames of a video, at 24 frames per second since images state no rate.
 
-    EXIF orientation is honoured. All sizes are compared when it is opened, from the files' headers.
+    EXIF orientation is applied. All sizes are compared on opening, from the headers of the files.
 
     Raises:
-        VideoError: when no image can be read or the sizes differ (names the file).
+        VideoError: no image can be read, or the sizes differ (names the file).
     """
 
     def __init__(self, path: Path, images: list[Path]) -> None:
@@ -60,12 +60,12 @@ class ImageReader(VideoReader):
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image as uint8 (H, W, 3) RGB, turned by its EXIF orientation; transparency is dropped.
+    """Read an image as uint8 (H, W, 3) RGB, rotated by its EXIF orientation; transparency is dropped.
 
     16-bit greyscale keeps its upper eight bits.
 
     Raises:
-        OSError, ValueError: when it cannot be decoded.
+        OSError, ValueError: it cannot be decoded.
     """
     with Image.open(path) as image:
         shown = ImageOps.exif_transpose(image)
@@ -79,7 +79,7 @@ def folder_images(folder: Path) -> list[Path]:
     """The images of ``folder`` in natural order (frame2 before frame10); hidden files are left out.
 
     Raises:
-        VideoError: when there is none, or frames come twice in two formats.
+        VideoError: there is none, or the same frame exists in two formats.
     """
     images = [
         path
@@ -88,7 +88,7 @@ def folder_images(folder: Path) -> list[Path]:
     ]
     if not images:
         raise VideoError(
-            f"the folder {folder} holds no images (looked for {', '.join(sorted(IMAGE_SUFFIXES))})"
+            f"the folder {folder} contains no images (looked for {', '.join(sorted(IMAGE_SUFFIXES))})"
         )
     _refuse_twins(folder, images)
     return natural_sort(images)
@@ -98,7 +98,7 @@ def pattern_images(pattern: Path) -> list[Path]:
     """The images that match ``pattern``: ``%05d`` in the name, or a glob. Gaps in the numbers are allowed.
 
     Raises:
-        VideoError: when nothing matches.
+        VideoError: nothing matches.
     """
     if "%" in pattern.name:
         images = _numbered(pattern)
@@ -127,7 +127,7 @@ def _numbered(pattern: Path) -> list[Path]:
     if len(places) != 1 or not pattern.parent.is_dir():
         raise VideoError(
             f"cannot use the pattern {pattern}: expected one number such as %05d in the file name, "
-            "in a folder that exists"
+            "and a folder that exists"
         )
     before, after = re.split(r"%(?:0\d+)?d", pattern.name)
     digits = int(places[0] or 1)
@@ -147,7 +147,7 @@ def _refuse_twins(folder: Path, images: list[Path]) -> None:
         twin = seen.setdefault(path.stem, path)
         if twin is not path:
             raise VideoError(
-                f"{folder} holds {twin.name} and {path.name}: the frames would come twice; "
+                f"{folder} contains {twin.name} and {path.name}: the same frame twice; "
                 f"choose one kind with a pattern, for instance {folder / ('*' + path.suffix)}"
             )
 
@@ -156,7 +156,7 @@ def _common_size(path: Path, images: list[Path]) -> tuple[int, int]:
     first: tuple[Path, tuple[int, int]] | None = None
     for image in images:
         size = _shown_size(image)
-        if size is None:  # damaged: told when it is its turn
+        if size is None:  # damaged: reported when it is read
             continue
         if first is None:
             first = (image, size)
@@ -171,7 +171,7 @@ def _shown_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            # getexif decodes a whole PNG in search of late EXIF data; only ask where the header has some
+            # getexif decodes a whole PNG to find EXIF data at its end; ask only where the header has some
             turned = image.format in ("JPEG", "MPO", "TIFF") or "exif" in image.info
             sideways = turned and image.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
     except _UNREADABLE:

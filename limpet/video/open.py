@@ -1,4 +1,4 @@
-"""Opening whatever a person calls a video: a file, a folder of images, or a numbered pattern."""
+"""Opens videos: files, folders of images, numbered patterns and streams."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["Frame", "VideoReader", "open_source", "open_video"]
 
 
 def open_video(source: str | Path) -> VideoReader:
-    """Open a video for streaming; nothing but the frame at hand is held in memory.
+    """Open a video; only the current frame is held in memory.
 
     Args:
-        source: a video file (mp4, mov, mkv, webm, gif and what else FFmpeg reads), a folder of images (all
+        source: a video file (mp4, mov, mkv, webm, gif and others that FFmpeg reads), a folder of images (all
             of one size, in natural order of their names), or a pattern for such images: ``frame_%05d.jpg``
             or ``frame_*.png``. A name that exists is taken literally.
 
     Returns:
-        A reader to use in ``with`` and ``for``: frames are uint8 (H, W, 3) RGB, turned as they are shown,
-        each with its time in seconds. A frame that cannot be decoded comes with ``image=None``; what a file
-        that was cut off still holds is delivered. Both are told in ``reader.failures``.
+        A reader to use in ``with`` and ``for``: frames are uint8 (H, W, 3) RGB, rotated as they are displayed,
+        each with its time in seconds. A frame that cannot be decoded has ``image=None``; of a truncated file the
+        remaining frames are delivered. ``reader.failures`` lists both.
 
     Raises:
-        VideoError: for a missing or unreadable file, one that is no video or holds no frame, an empty
-            folder, a pattern that matches nothing, or images of differing sizes.
+        VideoError: the file is missing, unreadable, not a video or without frames; the folder is empty; the pattern
+            matches nothing; or the images differ in size.
     """
     path = Path(source)
     try:
@@ -45,7 +45,7 @@ def open_video(source: str | Path) -> VideoReader:
     if "%" in path.name or glob.has_magic(str(path)):
         return ImageReader(path, pattern_images(path))
     raise VideoError(
-        f"there is no {path}; expected a video file, a folder of images, or a pattern such as frame_%05d.jpg"
+        f"{path} does not exist; expected a video file, a folder of images, or a pattern such as frame_%05d.jpg"
     )
 
 
@@ -57,22 +57,24 @@ def open_source(
     Args:
         named: also ``camera:0``, an address such as ``rtsp://…``, ``-`` for standard input, or a named pipe.
         mode: of a stream, "drop" or "block"; see ``StreamReader``.
-        on_wait: called now and then while no frame of a stream comes; what it raises ends the waiting.
+        on_wait: called regularly while no frame of a stream arrives; an exception that it raises ends the waiting.
 
     Raises:
-        VideoError: it cannot be read; or a mode is given for what is no stream.
+        VideoError: it cannot be read; or a mode is given for something that is not a stream.
     """
     source = named if isinstance(named, Source) else find_source(named)
     if source is None:
         if mode is not None:
             raise VideoError(
-                f"{named} is no stream, and all of its frames are read; {mode} is for cameras, addresses and pipes"
+                f"{named} is not a stream: all of its frames are read; {mode} is for cameras, addresses and pipes"
             )
         return open_video(str(named))
     try:
         from limpet.video.stream import StreamReader
     except ImportError as error:
-        raise VideoError("streams are read with PyAV, which is not installed: pip install av") from error
+        raise VideoError(
+            "streams are read with PyAV, which is not installed; install it with: pip install av"
+        ) from error
     return StreamReader(source, mode, on_wait)
 
 

@@ -14,17 +14,17 @@ from limpet.core.errors import VideoError
 from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader, not_a_video
 
 _ATTEMPTS = 32
-"""Reads that may fail in a row before a video counts as finished: OpenCV tells no damage from the end."""
+"""Failed reads in a row after which a video counts as finished: OpenCV does not distinguish damage from the end."""
 
 
 class OpenCVReader(VideoReader):
     """A video file through ``cv2.VideoCapture``: rotation is applied by OpenCV, times are the file's own.
 
     OpenCV hides packets that its decoder rejects, so a damaged frame is noticed only when ``read`` fails; the
-    PyAV reader knows more.
+    PyAV reader detects more.
 
     Raises:
-        VideoError: when it is no video or not one frame can be decoded.
+        VideoError: it is not a video, or no frame can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class OpenCVReader(VideoReader):
                 self.size = (frame.image.shape[0], frame.image.shape[1])
                 break
         else:
-            raise VideoError(f"{path} holds no frame that can be decoded; is the file complete?")
+            raise VideoError(f"{path} contains no frame that can be decoded; check that the file is complete")
         self.failures.clear()
 
     def _capture(self) -> cv2.VideoCapture:
@@ -83,7 +83,7 @@ class OpenCVReader(VideoReader):
 
 
 class _Clock:
-    """Times from the first frame on that never run backwards, guessed where the file has none."""
+    """Times since the first frame that never decrease, estimated where the file has none."""
 
     def __init__(self, rate: Fraction) -> None:
         self._step = float(1 / rate)

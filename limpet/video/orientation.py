@@ -1,4 +1,4 @@
-"""Turning a frame the way its display matrix says it is shown."""
+"""Rotates frames as their display matrix says."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Orientation:
-    """A quarter turn and/or mirroring: swap the axes first, then flip. The default changes nothing."""
+    """A quarter turn and/or a reflection: the axes are swapped first, then flipped. The default is the identity."""
 
     transposed: bool = False
     flip_x: bool = False
     flip_y: bool = False
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn ``image`` uint8 (H, W, 3); the result is contiguous, (W, H, 3) when transposed."""
+        """Rotate ``image`` uint8 (H, W, 3); the result is contiguous, (W, H, 3) when transposed."""
         if self.transposed:
             image = image.swapaxes(0, 1)
         if self.flip_x:
@@ -31,11 +31,11 @@ class Orientation:
 def from_display_matrix(matrix: bytes) -> Orientation:
     """Read a display matrix: 9 native-endian int32 ``a b u c d v x y w`` (ISO/IEC 14496-12, tkhd).
 
-    A stored pixel (x, y) is shown at x' = a x + c y, y' = b x + d y. Angles between quarter turns go to the
-    nearest one, as no player turns by less either.
+    A stored pixel (x, y) is shown at x' = a x + c y, y' = b x + d y. Other angles are rounded to the
+    nearest quarter turn, as players do.
 
     Raises:
-        ValueError: when it is not 36 bytes.
+        ValueError: it is not 36 bytes long.
     """
     if len(matrix) != 36:
         raise ValueError(f"a display matrix has 36 bytes, got {len(matrix)}")

@@ -1,4 +1,4 @@
-"""One pass of FFmpeg's decoder over a video track: frames numbered, holes filled, times kept, damage told."""
+"""One pass of FFmpeg's decoder over a video track: numbers the frames, fills gaps, keeps times, reports damage."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFail
 _BT709 = 1
 _CUT_OFF_FRAMES = 2
 _CUT_OFF_SECONDS = 0.5
-"""A file counts as cut off when more than this is missing at its end: counts and durations are rounded up."""
+"""A file counts as cut off when more than this is missing at its end, since counts and durations are rounded up."""
 
 
 class FFmpegReader(VideoReader):
-    """What every source that FFmpeg reads tells of itself.
+    """A reader of a source that FFmpeg decodes.
 
     Attributes:
-        packet_count: how many pictures the source says it holds, shown or not; None where it does not.
-        seconds: how long it says it is, or None.
-        orientation: how its pictures are turned to be shown; known from the first one on.
+        packet_count: how many pictures the headers state, visible or not; None where they do not.
+        seconds: the duration in the headers, or None.
+        orientation: how pictures are rotated for display; known from the first one on.
     """
 
     packet_count: int | None = None
@@ -40,14 +40,14 @@ class FFmpegReader(VideoReader):
     orientation: Orientation | None = None
 
     def note_key_frame(self, pts: int, index: int) -> None:
-        """A key frame was decoded; for readers that keep account of it."""
+        """Called when a key frame was decoded; for readers that record them."""
 
     def why_stopped(self, error: FFmpegError) -> str:
-        """What to say of an error that ended the reading."""
+        """The reason, for a message, why an error ended the reading."""
         return error.strerror or type(error).__name__
 
-    def _learn(self, container: InputContainer, stream: VideoStream) -> None:
-        """Take over what the headers say."""
+    def _read_headers(self, container: InputContainer, stream: VideoStream) -> None:
+        """Take frame rate, duration and counts from the headers."""
         self.frame_rate = stream.average_rate or stream.guessed_rate or None
         self.seconds = _duration(container, stream)
         self.packet_count = stream.frames or None
@@ -61,10 +61,10 @@ class Decoding:
     """One pass over the stream, from its beginning.
 
     Args:
-        reader: what is known of the source; its ``failures`` grow.
+        reader: of the source; its ``failures`` grow.
         stream: its video track.
-        first: frames before this one are decoded and counted, but not made into pictures and not given.
-        failures: grows instead of the reader's.
+        first: frames before this one are decoded and counted, but not converted or yielded.
+        failures: grows instead of the reader's own list.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Decoding:
     ) -> None:
         self._reader, self._stream, self._first = reader, stream, first
         self._failures = reader.failures if failures is None else failures
-        # Frame threads report an error with a later packet and lose frames that wait behind it.
+        # Frame threads report an error with a later packet and lose the frames queued behind it.
         stream.thread_type = "SLICE"
         self._step = float(1 / (reader.frame_rate or ASSUMED_RATE))
-        self._slots = FrameSlots()
+        self._pending = PendingTimestamps()
         self._cut_packet: int | None = None
         self._stopped_by: FFmpegError | None = None
         self._origin: float | None = None
@@ -108,11 +108,11 @@ class Decoding:
         if packet.pts is None:
             return
         self._packets_end = max(self._packets_end, self._seconds(packet.pts + (packet.duration or 0)))
-        if not packet.is_discard:  # a video that was trimmed keeps packets from before its beginning
-            self._slots.expect(packet.pts)
+        if not packet.is_discard:  # a trimmed video keeps packets from before its start
+            self._pending.expect(packet.pts)
 
     def _packets(self, container: InputContainer) -> Iterator[av.Packet[Any] | None]:
-        """All packets, then an empty one (or None), which makes the decoder give what it still holds."""
+        """All packets, then an empty one (or None), which flushes the decoder."""
         try:
             yield from container.demux(self._stream)
         except FFmpegError as error:
@@ -123,13 +123,13 @@ class Decoding:
         if packet.pts is None:
             yield from self._lost(self._last_time + self._step)
             return
-        self._slots.fail(packet.pts)
+        self._pending.fail(packet.pts)
         if packet.is_corrupt:
             self._cut_packet = packet.pts
 
     def _delivered(self, raw: VideoFrame) -> Iterator[Frame]:
         if raw.pts is not None:
-            for pts in self._slots.deliver(raw.pts, raw.key_frame):
+            for pts in self._pending.deliver(raw.pts, raw.key_frame):
                 yield from self._lost(self._seconds(pts))
             if raw.key_frame:
                 self._reader.note_key_frame(raw.pts, self._next)
@@ -145,8 +145,8 @@ class Decoding:
         yield from self._frame(None, time)
 
     def _end(self) -> Iterator[Frame]:
-        lost = self._slots.rest()
-        # A last packet that is only partly in the file is where it was cut off, not a frame.
+        lost = self._pending.missing_at_end()
+        # A last packet that is only partly in the file marks the cut, it is not a frame.
         for pts in lost:
             if pts != self._cut_packet:
                 yield from self._lost(self._seconds(pts))
@@ -162,8 +162,8 @@ class Decoding:
     def _is_cut_off(self) -> bool:
         """Whether packets are missing at the end.
 
-        Where the file says how many there are, they are counted. Elsewhere only its length in seconds is known: at a
-        variable rate the number of frames follows from nothing.
+        Where the headers state a count, packets are counted. Otherwise only the duration is known: with a variable
+        frame rate it does not determine the number of frames.
         """
         if self._reader.packet_count is not None:
             return self._reader.packet_count - self.packets_seen > _CUT_OFF_FRAMES
@@ -171,7 +171,7 @@ class Decoding:
         return self._reader.seconds is not None and self._reader.seconds - self._packets_end > slack
 
     def _frame(self, raw: VideoFrame | None, time: float) -> Iterator[Frame]:
-        """The next frame, unless it comes before the first one that is wanted."""
+        """The next frame, unless it is before the first one to yield."""
         if self._origin is None:
             self._origin = time
         index, shown = self._next, max(time - self._origin, self._last_time)
@@ -202,7 +202,7 @@ class Decoding:
 
 def video_track(container: InputContainer, name: object) -> VideoStream:
     """The first track that is a video. Raises VideoError when there is none."""
-    # The cover art of a sound file is no video; PyAV 14.0 does not tell it apart.
+    # The cover art of a sound file is not a video; PyAV 14.0 does not distinguish it.
     cover_art = getattr(getattr(av.stream, "Disposition", None), "attached_pic", 0)
     for stream in container.streams.video:
         if not (cover_art and stream.disposition & cover_art):
@@ -212,14 +212,14 @@ def video_track(container: InputContainer, name: object) -> VideoStream:
 
 def _rgb(raw: VideoFrame) -> NDArray[np.uint8]:
     if raw.colorspace == _BT709:
-        # PyAV before 17 takes every video for BT.601 unless two different spaces are named, which shifts the
-        # colours of HD footage; for an RGB result the second one has no meaning.
+        # PyAV before 17 treats every video as BT.601 unless two different spaces are named, which shifts the
+        # colours of HD footage; for an RGB result the second one has no effect.
         raw = raw.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU601")
     return np.asarray(raw.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds the picture lasts; the file's own duration only counts where no other track can be longer."""
+    """Seconds of video; the duration of the file is only used where no other track can be longer."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and len(container.streams) == 1:
@@ -228,19 +228,19 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def _orientation(raw: VideoFrame) -> Orientation:
-    # A frame that was asked for its side data refers to itself and stays until Python's cycle collector comes
-    # by: a frame for each video that is opened, and 100 MB a minute when each frame is asked. A tiny copy is.
+    # A frame whose side data was read refers to itself and stays until Python's cycle collector runs: one frame
+    # per opened video, and 100 MB a minute if every frame were read. So a tiny copy is read.
     side_data: Any = raw.reformat(width=16, height=16, format="gray").side_data
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     return from_display_matrix(bytes(matrix)) if matrix is not None else Orientation()
 
 
-class FrameSlots:
-    """The presentation times a decoder still owes, so that a frame it drops leaves a hole in the right place.
+class PendingTimestamps:
+    """The presentation times that the decoder has not returned yet: finds the frames that it drops.
 
-    A packet usually gives one frame, but some give none by design (hidden reference frames of VP8 and AV1).
-    Therefore a time that is passed over counts as lost only from a decoding error on, until the next key
-    frame is delivered: a broken key frame makes the decoder drop the frames that lean on it in silence.
+    Every frame of the input must give a frame of the output. A packet usually gives one frame, but some give none by
+    design (hidden reference frames of VP8 and AV1). Therefore a time that is skipped counts as lost only after a
+    decoding error and until the next key frame: the decoder silently drops frames that depend on a broken one.
     """
 
     def __init__(self) -> None:
@@ -249,7 +249,7 @@ class FrameSlots:
         self._damaged = False
 
     def expect(self, pts: int) -> None:
-        """A packet for the frame at ``pts`` goes into the decoder."""
+        """A packet for the frame at ``pts`` was sent to the decoder."""
         insort(self._owed, pts)
 
     def fail(self, pts: int) -> None:
@@ -258,7 +258,7 @@ class FrameSlots:
         self._damaged = True
 
     def deliver(self, pts: int, key_frame: bool) -> list[int]:
-        """The frame at ``pts`` came out: return the times before it that were lost, in order."""
+        """The decoder returned the frame at ``pts``: the times before it that were lost, in order."""
         lost = self._take_before(pts)
         place = bisect_left(self._owed, pts)
         if place < len(self._owed) and self._owed[place] == pts:
@@ -267,8 +267,8 @@ class FrameSlots:
             self._damaged = False
         return lost
 
-    def rest(self) -> list[int]:
-        """At the end of the stream: the times lost after the last frame that came out."""
+    def missing_at_end(self) -> list[int]:
+        """At the end of the stream: the times lost after the last frame."""
         return self._take_before(self._owed[-1] + 1) if self._owed else []
 
     def _take_before(self, pts: int) -> list[int]:

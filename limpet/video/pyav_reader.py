@@ -1,4 +1,4 @@
-"""Video files through PyAV: every frame with its own time, turned as shown, damage reported."""
+"""Reads video files with PyAV: every frame with its time stamp and rotation; damage is reported; seeking is exact."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from limpet.core.errors import VideoError
-from limpet.video.packet_index import Entry, PacketIndex, index_packets
+from limpet.video.packet_index import EntryPoint, PacketIndex, index_packets
 from limpet.video.pyav_decoding import Decoding, FFmpegReader, video_track
 from limpet.video.video_reader import Frame, not_a_video
 
-_TEXT_FORMATS = {"tty"}  # FFmpeg draws any .txt file as a video of a terminal
+_TEXT_FORMATS = {"tty"}  # FFmpeg renders any .txt file as a video of a terminal
 
 _NOTED = 16
-"""Of videos that have key frames only, every so manieth is remembered."""
+"""Of videos that consist of key frames, only every 16th is remembered."""
 
 
 class PyAVReader(FFmpegReader):
     """A video file through FFmpeg.
 
-    The first ``frames_from`` reads through the file once without decoding, to learn which frame is where; the
-    reader keeps that table (17 bytes a frame).
+    The first ``frames_from`` reads through the file once without decoding to make an index of its frames, which the
+    reader keeps (17 bytes per frame).
 
     Raises:
-        VideoError: when it is no video, has no video track, or not one frame can be decoded.
+        VideoError: it is not a video, has no video track, or no frame can be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,14 +40,16 @@ class PyAVReader(FFmpegReader):
         self._key_frames: dict[int, int] = {}
         with _open(path) as container:
             stream = video_track(container, path)
-            self._learn(container, stream)
+            self._read_headers(container, stream)
             decoding = Decoding(self, stream)
             for frame in decoding.frames(container):
                 if frame.image is not None:
                     self.size = (frame.image.shape[0], frame.image.shape[1])
                     break
             else:
-                raise VideoError(f"{path} holds no frame that can be decoded; is the file complete?")
+                raise VideoError(
+                    f"{path} contains no frame that can be decoded; check that the file is complete"
+                )
         self._first_pts, self._delay = decoding.first_pts, decoding.packets_seen - 1
         self.failures.clear()
 
@@ -65,7 +67,7 @@ class PyAVReader(FFmpegReader):
             for frame in self._sought(index):
                 following = frame.index + 1
                 yield frame
-        except DoubtError:  # what came so far is right; the rest is decoded from the start
+        except SeekUncertainError:  # the frames so far are correct; the others are decoded from the start
             yield from self._decoded(following)
 
     def _decoded(self, first: int) -> Generator[Frame, None, None]:
@@ -73,7 +75,7 @@ class PyAVReader(FFmpegReader):
             yield from Decoding(self, video_track(container, self.path), first).frames(container)
 
     def _sought(self, index: int) -> Iterator[Frame]:
-        """The frames from ``index`` on, from the nearest place before it. Raises DoubtError."""
+        """The frames from ``index`` on, decoded from the nearest entry point before. Raises SeekUncertainError."""
         if not self._looked_for_packets:
             with _open(self.path) as container:
                 stream = video_track(container, self.path)
@@ -82,7 +84,7 @@ class PyAVReader(FFmpegReader):
         packets = self._packets
         entry = packets.entry_before(index, self._key_frames) if packets is not None else None
         if packets is None or entry is None:
-            raise DoubtError
+            raise SeekUncertainError
         with _open(self.path) as container:
             stream = video_track(container, self.path)
             yield from SeekedDecoding(self, stream, packets, entry, index).frames(container)
@@ -90,7 +92,7 @@ class PyAVReader(FFmpegReader):
 
 def _open(path: Path) -> InputContainer:
     try:
-        # Only this file: a playlist or a reference inside it must not reach out to the network.
+        # Only this file: a playlist or a reference inside it must not open the network.
         container = av.open(
             str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
@@ -104,27 +106,27 @@ def _open(path: Path) -> InputContainer:
     return container
 
 
-class DoubtError(Exception):
-    """Only decoding from the start tells what comes now. All frames given before this was raised are right."""
+class SeekUncertainError(Exception):
+    """The next frame can only be found by decoding from the start. All frames before it are correct."""
 
 
 class SeekedDecoding(Decoding):
-    """One pass from an entry of the table on.
+    """One pass from an entry point on.
 
-    Every packet must be the one that the table has there, and every frame must come whole and in its turn. Damage
-    is not dealt with: what a decoder makes of it can depend on all that it has seen.
+    Every packet must be the one in the index, and every frame must be complete and in order. Damage is not handled
+    here: what a decoder makes of it can depend on everything before.
 
     Args:
-        index: the table of the file.
+        index: of the file.
         entry: where to begin.
-        first: the first frame to give, the entry's own or a later one.
+        first: the first frame to yield, the entry point's own or a later one.
 
     Raises:
-        DoubtError: while iterating.
+        SeekUncertainError: while iterating.
     """
 
     def __init__(
-        self, reader: FFmpegReader, stream: VideoStream, index: PacketIndex, entry: Entry, first: int
+        self, reader: FFmpegReader, stream: VideoStream, index: PacketIndex, entry: EntryPoint, first: int
     ) -> None:
         super().__init__(reader, stream, first)
         self._index, self._entry = index, entry
@@ -153,26 +155,26 @@ class SeekedDecoding(Decoding):
                         continue
                 yield packet
         except FFmpegError as error:
-            raise DoubtError from error
+            raise SeekUncertainError from error
         if place != len(index.packets):
-            raise DoubtError
+            raise SeekUncertainError
 
     def _compare(self, packet: av.Packet[Any], place: int) -> None:
         index = self._index
         known = place < len(index.packets) and (index.packets[place], index.sizes[place])
         if (packet.pts, packet.size) != known or packet.is_corrupt:
-            raise DoubtError
+            raise SeekUncertainError
 
     def _failed(self, packet: av.Packet[Any], error: FFmpegError) -> NoReturn:
-        raise DoubtError from error
+        raise SeekUncertainError from error
 
     def _delivered(self, raw: VideoFrame) -> Iterator[Frame]:
         shown = self._index.shown
         if raw.is_corrupt or self._next >= len(shown) or raw.pts != shown[self._next]:
-            raise DoubtError
+            raise SeekUncertainError
         return super()._delivered(raw)
 
     def _end(self) -> Iterator[Frame]:
         if self._next != len(self._index.shown):
-            raise DoubtError
+            raise SeekUncertainError
         return super()._end()

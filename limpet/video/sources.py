@@ -1,4 +1,4 @@
-"""What a person may name besides files: a camera, an address, a pipe. How each is opened, and why it cannot be."""
+"""Sources of live video: cameras, network addresses and pipes; how each is opened, and why it may fail."""
 
 from __future__ import annotations
 
@@ -18,22 +18,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-PATIENCE = 10.0
-"""Seconds without anything from an address after which it counts as lost."""
+TIMEOUT = 10.0
+"""Seconds without data after which a network address counts as lost."""
 STANDARD_INPUT = "-"
 _CAMERA = re.compile(r"camera:(.*)", re.DOTALL)
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_PACED = (
-    "rtsp",
-    "rtsps",
-    "rtmp",
-    "rtmps",
-    "rtp",
-    "srtp",
-    "udp",
-    "srt",
-)  # these send when it is time, wanted or not
-_SERVED = ("http", "https", "tcp", "tls")  # these wait until they are read
+_PACED = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srtp", "udp", "srt")
+"""These send at their own pace, whether or not they are read."""
+_SERVED = ("http", "https", "tcp", "tls")
+"""These wait until they are read."""
 _NETWORK = ",".join(
     ("rtp", "rtsp", "rtmp", "rtmps", "srtp", "srt", "udp", "tcp", "tls", "http", "https", "httpproxy")
 )
@@ -42,11 +35,11 @@ _FORMATS = "expected MPEG-TS, mkv, webm, y4m, mjpeg or fragmented mp4"
 
 
 class Source(ABC):
-    """Where frames come from, one after another and once.
+    """A source whose frames come one after another, once.
 
     Attributes:
-        name: how to call it: without a password, and without what could not be in a file's name.
-        live: whether it goes on whether or not frames are taken, and without an end.
+        name: for messages and file names; without a password.
+        live: whether it sends at its own pace and has no end.
     """
 
     name: str
@@ -54,21 +47,21 @@ class Source(ABC):
 
     @abstractmethod
     def open(self) -> InputContainer:
-        """What FFmpeg makes of it; the caller closes it. Raises VideoError."""
+        """Open it with FFmpeg; the caller closes the container. Raises VideoError."""
 
     def why(self) -> VideoError | None:
-        """Why no frame came, where that is known."""
+        """The reason why no frame came, where it is known."""
         return None
 
     def stop(self) -> None:  # noqa: B027 - most need not do anything
-        """Let a thread that waits for data go on, if that can be done."""
+        """Wake a thread that waits for data, if possible."""
 
     def release(self) -> None:  # noqa: B027
-        """To be called after the last use."""
+        """Free resources; called after the last use."""
 
 
 class Camera(Source):
-    """A camera of this computer: its number, or what the system calls it."""
+    """A camera of this computer, by its number or its system name."""
 
     live = True
 
@@ -82,7 +75,7 @@ class Camera(Source):
 
 
 def camera_device(camera: str, platform: str) -> tuple[str, str]:
-    """What FFmpeg calls the way to cameras on ``platform``, and this one."""
+    """FFmpeg's input format and device name for a camera on ``platform``."""
     if platform in _DEVICES:
         kind, pattern = _DEVICES[platform]
         return kind, pattern.format(camera)
@@ -90,7 +83,7 @@ def camera_device(camera: str, platform: str) -> tuple[str, str]:
 
 
 class Address(Source):
-    """Something on the network that FFmpeg can open."""
+    """A network address that FFmpeg can open."""
 
     def __init__(self, address: str, scheme: str) -> None:
         parts = urlsplit(address)
@@ -99,23 +92,23 @@ class Address(Source):
         self._address = address
 
     def open(self) -> InputContainer:
-        # Not "file": what comes from the network must not name files of this computer.
+        # Without "file": data from the network must not refer to files of this computer.
         options = {"protocol_whitelist": _NETWORK}
         if self._address.lower().startswith("rtsp"):
             options["rtsp_flags"] = "prefer_tcp"  # UDP loses packets
-        advice = "check the address, and that something is sent there"
-        return _opened(self.name, advice, self._address, options=options, timeout=PATIENCE)
+        advice = "check the address, and that it is sending"
+        return _opened(self.name, advice, self._address, options=options, timeout=TIMEOUT)
 
 
 class Pipe(Source):
-    """Bytes from another program."""
+    """The output of another program."""
 
     def __init__(self, name: str, data: PipeInput) -> None:
         self.name, self._data = name, data
 
     def open(self) -> InputContainer:
         try:
-            # No protocol at all: what comes through must not lead anywhere else.
+            # No other protocol: the data must not refer to other files or addresses.
             return _opened(self.name, _FORMATS, self._data, options={"protocol_whitelist": "pipe"})
         except VideoError as error:
             raise self.why() or error from error
@@ -125,11 +118,13 @@ class Pipe(Source):
 
     def why(self) -> VideoError | None:
         if not self._data.count:
-            return VideoError(f"nothing came through {self.name} (0 bytes); does the program before it work?")
+            return VideoError(
+                f"no data came through {self.name} (0 bytes); check the program that writes to it"
+            )
         if self._data.head[4:8] == b"ftyp":
             return VideoError(
-                f"{self.name} brings an MP4 whose index comes last or not at all, so that it cannot be read as it "
-                "comes; give the file itself, or let the program write mkv or MPEG-TS"
+                f"{self.name} carries an MP4 whose index comes last or is missing, so that it cannot be read while it "
+                "arrives; pass the file itself, or write mkv or MPEG-TS into the pipe"
             )
         return None
 
@@ -144,7 +139,7 @@ class NamedPipe(Pipe):
 
     def open(self) -> InputContainer:
         try:
-            # Without O_NONBLOCK this would wait, deaf to everything, until somebody opens the other end.
+            # Without O_NONBLOCK this call would block until another process opens the pipe for writing.
             self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
             raise VideoError(f"{self._path} cannot be read: {_lower(error.strerror)}") from error
@@ -158,10 +153,10 @@ class NamedPipe(Pipe):
 
 
 def find_source(named: str | Path) -> Source | None:
-    """What ``named`` stands for, if it is no file or folder.
+    """The source that ``named`` stands for; None for a file or folder.
 
     Raises:
-        VideoError: a kind of address that cannot be read; or standard input, and it is a terminal.
+        VideoError: the scheme of the address is unknown; or standard input is a terminal.
     """
     text = str(named)
     if text == STANDARD_INPUT:
@@ -172,7 +167,7 @@ def find_source(named: str | Path) -> Source | None:
         scheme = address[1].lower()
         if scheme not in (*_PACED, *_SERVED):
             raise VideoError(
-                f"{scheme}:// is no kind of address that can be read; expected one of "
+                f"addresses with {scheme}:// cannot be read; expected one of "
                 f"{', '.join(sorted((*_PACED, *_SERVED)))}"
             )
         return Address(text, scheme)
@@ -184,12 +179,12 @@ def _standard_input() -> Source:
     stream = sys.stdin
     if stream is None or stream.closed or stream.isatty():
         raise VideoError(
-            "- means that the video comes through standard input, but nothing is sent there; for instance: "
+            "- reads the video from standard input, but nothing is piped into it; for instance: "
             "cat clip.mkv | limpet track - --mask first.png"
         )
     try:
         return Pipe("standard input", PipeInput(stream.fileno()))
-    except OSError:  # it was replaced by something in Python
+    except OSError:  # a Python object replaced it
         return Pipe("standard input", PipeInput(cast(Readable, stream.buffer)))
 
 
@@ -201,9 +196,9 @@ def _opened(name: str, advice: str, file: Any, **settings: Any) -> InputContaine
         container: InputContainer = av.open(file, mode="r", metadata_errors="replace", **settings)
         return container
     except (ExitError, TimeoutError) as error:
-        raise VideoError(f"nothing came from {name} for {PATIENCE:.0f} s; {advice}") from error
+        raise VideoError(f"no data came from {name} for {TIMEOUT:.0f} s; {advice}") from error
     except InvalidDataError as error:
-        raise VideoError(f"{name} is not a video that can be read as it comes; {advice}") from error
+        raise VideoError(f"{name} is not a video that can be read while it arrives; {advice}") from error
     except FFmpegError as error:
         raise VideoError(f"{name} cannot be opened: {_lower(error.strerror)}; {advice}") from error
 
@@ -214,32 +209,34 @@ def _lower(reason: str | None) -> str:
 
 def _camera_advice(file: str) -> str:
     if sys.platform in _DEVICES:
-        return "check that it is connected, is not used by another program, and that this one may use cameras"
+        return (
+            "check that it is connected, not used by another program, and that this program may use cameras"
+        )
     there = ", ".join(path.name.removeprefix("video") for path in sorted(Path("/dev").glob("video*")))
     if Path(file).exists() and not os.access(file, os.R_OK):
-        return "you may not use it; ask to be in the group 'video'"
+        return "you have no permission to read it; ask to be added to the group 'video'"
     return f"check that it is connected and not used by another program; cameras here: {there or 'none'}"
 
 
-_LOOK_UP = 0.1  # seconds after which a reader that waits sees that it was stopped
+_POLL_SECONDS = 0.1  # how often a waiting reader checks whether it was stopped
 HEAD = 12
 
 
 class Readable(Protocol):
-    """A binary file, in so far as it is read."""
+    """A binary file that can be read."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class PipeInput:
-    """What PyAV takes for a file that cannot be sought in.
+    """A file-like object for PyAV that cannot seek.
 
     Args:
-        source: a file descriptor (it stays the caller's), or anything with ``read``; None: ``connect`` says later.
-        first_writer: a named pipe may be empty because nobody has opened it for writing yet: wait for that.
+        source: a file descriptor (the caller closes it), or an object with ``read``; None: set later by ``connect``.
+        first_writer: wait until a named pipe has been opened for writing; until then reading it gives no bytes.
 
     Attributes:
-        count: how many bytes came. head: the first of them.
+        count: how many bytes were read. head: the first of them.
     """
 
     def __init__(self, source: int | Readable | None, *, first_writer: bool = False) -> None:
@@ -248,11 +245,11 @@ class PipeInput:
         self.count, self.head = 0, b""
 
     def connect(self, source: int | Readable) -> None:
-        """Read from this from now on."""
+        """Set the source."""
         self._source = source
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes as they come; b"" at the end, and once stopped."""
+        """Up to ``size`` bytes as they arrive; b"" at the end, and once stopped."""
         data = self._read_some(size)
         self.count += len(data)
         if len(self.head) < HEAD:
@@ -260,7 +257,7 @@ class PipeInput:
         return data
 
     def stop(self) -> None:
-        """End the waiting of another thread."""
+        """Make a waiting ``read`` in another thread return."""
         self._stopped.set()
 
     def _read_some(self, size: int) -> bytes:
@@ -274,11 +271,11 @@ class PipeInput:
             data = os.read(self._source, size)
             if data or self.count or not self._first_writer:
                 return data
-            self._stopped.wait(_LOOK_UP)
+            self._stopped.wait(_POLL_SECONDS)
         return b""
 
 
 def _has_come(descriptor: int) -> bool:
-    if os.name == "nt":  # select knows sockets only; there a read waits for ever
+    if os.name == "nt":  # select works only on sockets; a read blocks there
         return True
-    return bool(select.select([descriptor], [], [], _LOOK_UP)[0])
+    return bool(select.select([descriptor], [], [], _POLL_SECONDS)[0])

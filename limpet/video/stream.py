@@ -1,4 +1,4 @@
-"""A source that is read while it happens: cameras, addresses, pipes. A thread reads, a short queue waits."""
+"""Reads cameras, network addresses and pipes live: a thread decodes into a short queue."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from av.error import ExitError, FFmpegError
 from limpet.core.errors import VideoError
 from limpet.video.frame_queue import FrameQueue, OnWait, StreamAccount
 from limpet.video.pyav_decoding import Decoding, FFmpegReader, video_track
-from limpet.video.sources import PATIENCE, Source
+from limpet.video.sources import TIMEOUT, Source
 from limpet.video.video_reader import FailureKind, Frame, ReadFailure
 
 MODES = ("drop", "block")
 _ROOM = {"drop": 1, "block": 2}
-_MOST_FAILURES = 1000
-"""A stream may go on for days; from here on failures are only counted."""
+_MAX_FAILURES = 1000
+"""A stream may run for days; further failures are only counted."""
 
 
 class StreamReader(FFmpegReader):
-    """Frames of a source in the order shown, from when it was opened, once.
+    """The frames of a source in display order, from the moment it was opened; can be iterated once.
 
-    With ``drop`` the newest frame wins: one waits, and goes when another comes. What a frame's ``index`` counts is
-    frames given, none left out; ``time`` tells when each was taken, and ``account`` how many were dropped before it.
-    Frames that cannot be decoded are left out, and told in ``failures``. With ``block`` every frame comes, and the
-    source has to wait; only what cannot be decoded before the first whole frame is left out.
+    With ``drop`` only the newest frame is kept: one frame waits, and is replaced when another arrives. ``index`` counts
+    the frames that are yielded, without gaps; ``time`` is when each was captured, and ``account`` how many were
+    dropped before it. Frames that cannot be decoded are left out and listed in ``failures``. With ``block`` every frame
+    is yielded and the source has to wait; only frames that cannot be decoded before the first whole one are left out.
 
-    The first frame is the one that waits when iterating begins: with ``block`` the first of the source.
+    The first frame is the one that waits when iterating begins; with ``block`` it is the first of the source.
 
     Args:
-        source: where from.
-        mode: "drop", "block" or None: drop where the source is live.
-        on_wait: called now and then while nothing comes; what it raises ends the waiting.
+        source: the opened source.
+        mode: "drop", "block", or None: "drop" for live sources, else "block".
+        on_wait: called regularly while no frame arrives; an exception that it raises ends the waiting.
 
     Raises:
-        VideoError: it cannot be opened, is no video, or ended without a frame.
+        VideoError: it cannot be opened, is not a video, or ended without a frame.
     """
 
     def __init__(self, source: Source, mode: str | None = None, on_wait: OnWait | None = None) -> None:
         super().__init__(Path(source.name))
         if mode not in (None, *MODES):
-            raise VideoError(f"a stream is read with one of {', '.join(MODES)}, not {mode}")
+            raise VideoError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
         mode = mode or ("drop" if source.live else "block")
         self.name = source.name
         self.live = source.live or mode == "drop"
         self.account: StreamAccount = StreamAccount(mode)
         self._source, self._on_wait = source, on_wait
         self._queue = FrameQueue(_ROOM[mode], drop=mode == "drop")
-        self._news: deque[ReadFailure] = deque()
+        self._new_failures: deque[ReadFailure] = deque()
         self._begun = False
         self._more_failures = 0
         self._thread = threading.Thread(target=self._read, name=f"reading {self.name}", daemon=True)
@@ -59,22 +59,22 @@ class StreamReader(FFmpegReader):
             if self._queue.peek(on_wait) is None:
                 raise source.why() or VideoError(f"{self.name} ended without a frame that can be decoded")
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
     def why_stopped(self, error: FFmpegError) -> str:
-        """FFmpeg asks itself to stop when it has waited for ``PATIENCE``."""
-        waited = f"nothing came for {PATIENCE:.0f} s"
+        """FFmpeg exits by itself after waiting for ``TIMEOUT``."""
+        waited = f"no data came for {TIMEOUT:.0f} s"
         return waited if isinstance(error, ExitError) else super().why_stopped(error)
 
     def close(self) -> None:
-        """Let go of the source. A thread that waits for the network ends when that gives up, in ``PATIENCE``."""
+        """Release the source. A thread that waits for the network ends after ``TIMEOUT`` at the latest."""
         super().close()
-        self._let_go()
+        self._release()
 
     def _begin(self, frames: Generator[Frame, None, None]) -> Iterator[Frame]:
         if self._begun:
-            raise VideoError(f"{self.name} cannot be read a second time: it is a stream")
+            raise VideoError(f"{self.name} is a stream and can be read only once; open it again")
         self._begun, self._running = True, frames
         return frames
 
@@ -82,27 +82,27 @@ class StreamReader(FFmpegReader):
         index, origin = 0, None
         try:
             while (arrived := self._queue.take(self._on_wait)) is not None:
-                self._tell()
+                self._report_failures()
                 self.account.dropped_before.append(arrived.dropped_before)
                 origin = arrived.frame.time if origin is None else origin
                 yield Frame(index, arrived.frame.image, arrived.frame.time - origin)
                 self.account.latencies.append(self._queue.clock() - arrived.time)
                 index += 1
-            self._tell()
+            self._report_failures()
         finally:
-            self._let_go()
+            self._release()
             if self._more_failures:
                 detail = f"and {self._more_failures} more failures of this kind"
                 self.failures.append(ReadFailure(FailureKind.MORE, None, detail))
                 self._more_failures = 0
 
     def _read(self) -> None:
-        """What the thread does."""
+        """The body of the reading thread."""
         try:
             with self._source.open() as container:
                 stream = video_track(container, self.name)
-                self._learn(container, stream)
-                for frame in Decoding(self, stream, failures=self._news).frames(container):
+                self._read_headers(container, stream)
+                for frame in Decoding(self, stream, failures=self._new_failures).frames(container):
                     if not self._offer(frame):
                         break
         except BaseException as error:
@@ -113,7 +113,7 @@ class StreamReader(FFmpegReader):
             self._source.release()
 
     def _offer(self, frame: Frame) -> bool:
-        """Returns False when nobody wants frames any more."""
+        """Put a frame into the queue. Returns False once the queue is closed."""
         if frame.image is None:
             if self.account.mode == "drop" or self.size == (0, 0):
                 return True
@@ -121,17 +121,17 @@ class StreamReader(FFmpegReader):
             self.size = (frame.image.shape[0], frame.image.shape[1])
         return self._queue.put(frame)
 
-    def _tell(self) -> None:
-        while self._news:
-            failure = self._news.popleft()
-            if self.account.mode == "drop":  # their own numbers are those of frames given
+    def _report_failures(self) -> None:
+        while self._new_failures:
+            failure = self._new_failures.popleft()
+            if self.account.mode == "drop":  # frames are numbered in the source, not as they are yielded
                 failure = failure.labelled("of the source")
-            if len(self.failures) < _MOST_FAILURES or not failure.is_of_one_frame:
+            if len(self.failures) < _MAX_FAILURES or not failure.is_of_one_frame:
                 self.failures.append(failure)
             else:
                 self._more_failures += 1
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._queue.close()
         self._source.stop()
         self._thread.join(1.0)

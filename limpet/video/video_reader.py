@@ -1,4 +1,4 @@
-"""What every source of frames gives: frames, what could not be read of them, and the reader's interface."""
+"""The interface of all video readers: frames, and the failures of reading them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Frame:
 
     Attributes:
         index: position in the video, from 0; frames that cannot be decoded have an index too.
-        image: uint8 (H, W, 3), RGB, turned the way it is shown; None when the frame could not be decoded
+        image: uint8 (H, W, 3), RGB, rotated as it is displayed; None when the frame could not be decoded
             (it is in the reader's ``failures``; a tracker repeats the previous mask for it).
         time: seconds since the first frame, from the video's own time stamps.
     """
@@ -50,22 +50,22 @@ class FailureKind(StrEnum):
     RESIZED = "resized"
     """A frame of another size than the video, which was fitted to it."""
     CUT_OFF = "cut_off"
-    """The video ends before its end."""
+    """The video ends earlier than it should."""
     STOPPED = "stopped"
     """The source gave an error, and nothing after it could be read."""
     MORE = "more"
-    """More failures than are worth listing."""
+    """Further failures, which are only counted."""
 
 
 @dataclass(frozen=True)
 class ReadFailure:
-    """One thing that could not be read as it should be. ``str`` makes a sentence of it.
+    """One thing that could not be read as it should be. ``str`` gives a sentence.
 
     Attributes:
         kind: see FailureKind.
         frame: index of the frame; for CUT_OFF and STOPPED how many frames came before; None for MORE.
-        detail: what is wrong, as the end of the sentence.
-        label: what to say after the frame's number, such as the name of an image.
+        detail: what happened, as the end of the sentence.
+        label: what stands after the frame's number, such as the name of an image.
     """
 
     kind: FailureKind
@@ -75,16 +75,16 @@ class ReadFailure:
 
     @property
     def ends_video(self) -> bool:
-        """Whether frames that should have come are missing at the end."""
+        """Whether frames are missing at the end."""
         return self.kind in (FailureKind.CUT_OFF, FailureKind.STOPPED)
 
     @property
     def is_of_one_frame(self) -> bool:
-        """Whether it says something of a single frame."""
+        """Whether it concerns a single frame."""
         return not self.ends_video and self.kind is not FailureKind.MORE
 
     def labelled(self, label: str) -> ReadFailure:
-        """The same with a label, if it is of a single frame."""
+        """The same with a label, if it concerns a single frame."""
         return replace(self, label=label) if self.is_of_one_frame else self
 
     @staticmethod
@@ -106,20 +106,20 @@ class ReadFailure:
 
 
 class VideoReader(ABC):
-    """A source of frames: a context manager that can be iterated, from the start each time.
+    """A source of frames: a context manager that can be iterated, each time from the start.
 
-    One frame is held at a time. As many frames come out as went into the video, in the order shown. Only one
-    iteration runs at a time: beginning another one ends it.
+    One frame is held in memory at a time. Every frame of the video is yielded, in display order. Only one iteration
+    runs at a time: starting another one ends it.
 
     Attributes:
         name: the file's or folder's own name.
-        size: (H, W) in pixels, as shown (rotation applied). Pixels are not stretched to be square.
+        size: (H, W) in pixels, as displayed (rotation applied). Pixels are not stretched to be square.
         frame_rate: average frames per second, or None when the source does not say.
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
         failures: what could not be decoded, or was damaged, among the frames of the latest iteration; the same list
             throughout, growing while frames are read.
-        live: a source without an end of its own, so that stopping it is how it ends.
-        account: of a stream, what was dropped and how late results were; None for what waits to be read.
+        live: whether the source has no end of its own and is ended by stopping it.
+        account: for a stream, the dropped frames and latencies; None for files.
     """
 
     live: bool = False
@@ -139,7 +139,7 @@ class VideoReader(ABC):
         """Yield every frame from the first one; release the source when closed."""
 
     def _frames_from(self, index: int) -> Generator[Frame, None, None]:
-        """Yield the frames from ``index`` on. A reader that can begin anywhere has its own way to."""
+        """Yield the frames from ``index`` on. Readers that can seek override this."""
         frames = self._frames()
         try:
             for frame in frames:
@@ -154,16 +154,16 @@ class VideoReader(ABC):
         return self._begin(self._frames())
 
     def frames_from(self, index: int) -> Iterator[Frame]:
-        """The frames from ``index`` on: the very ones (index, image, time) that iterating from the start gives.
+        """The frames from ``index`` on: the same (index, image, time) as when iterating from the start.
 
-        Where the source allows it they come without reading all that is before. ``failures`` tells of these
-        frames only. A video that ends before ``index`` gives none.
+        Where the source can seek, the frames before are not read. ``failures`` covers only the frames from ``index``
+        on. A video that ends before ``index`` gives none.
 
         Raises:
             ValueError: ``index`` is negative.
         """
         if index < 0:
-            raise ValueError(f"frames are counted from 0 on, got {index}")
+            raise ValueError(f"index is {index}; frames are counted from 0")
         return self._begin(self._frames_from(index) if index else self._frames())
 
     def _begin(self, frames: Generator[Frame, None, None]) -> Iterator[Frame]:
@@ -173,7 +173,7 @@ class VideoReader(ABC):
         return frames
 
     def close(self) -> None:
-        """Release the file. Iterating again opens it again."""
+        """Close the file. Iterating again opens it again."""
         if self._running is not None:
             self._running.close()
             self._running = None
@@ -194,6 +194,6 @@ def not_a_video(path: Path) -> VideoError:
     if head[4:8] in (b"ftyp", b"mdat", b"wide"):
         return VideoError(
             f"{path} is an MP4/MOV whose index (the moov atom) is missing or damaged, so no frame can be "
-            "found: the recording or download was cut off; copy it again, or repair it (untrunc does that)"
+            "found: the recording or download was cut off; copy it again, or repair it (for instance with untrunc)"
         )
-    return VideoError(f"{path} is not a video that can be read; expected mp4, mov, mkv, webm or gif")
+    return VideoError(f"{path} is not a readable video; expected mp4, mov, mkv, webm or gif")

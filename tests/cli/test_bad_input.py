@@ -54,15 +54,15 @@ def nothing_written(folder: Path) -> bool:
 
 
 def test_no_such_video(limpet: Limpet, command: Command, tmp_path: Path) -> None:
-    limpet(*command(video="gone.mp4")).refused("there is no gone.mp4; expected a video file")
+    limpet(*command(video="gone.mp4")).refused("gone.mp4 does not exist; expected a video file")
     assert nothing_written(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("notes.txt", b"notes of a person\n" * 20, "notes.txt is not a video that can be read"),
-        ("fake.mp4", os.urandom(64) * 20, "fake.mp4 is not a video that can be read"),
+        ("notes.txt", b"notes of a person\n" * 20, "notes.txt is not a readable video"),
+        ("fake.mp4", os.urandom(64) * 20, "fake.mp4 is not a readable video"),
         ("empty.mp4", b"", "empty.mp4 is empty (0 bytes)"),
     ],
 )
@@ -77,9 +77,9 @@ def test_not_a_video(
 def test_zero_frames(limpet: Limpet, command: Command, clip: Path, tmp_path: Path) -> None:
     whole = clip.read_bytes()
     (tmp_path / "none.mp4").write_bytes(whole[: whole.index(b"mdat") + 4])
-    limpet(*command(video="none.mp4")).refused("none.mp4 holds no frame that can be decoded")
+    limpet(*command(video="none.mp4")).refused("none.mp4 contains no frame that can be decoded")
     (tmp_path / "folder").mkdir()
-    limpet(*command(video="folder")).refused("the folder folder holds no images")
+    limpet(*command(video="folder")).refused("the folder folder contains no images")
     assert nothing_written(tmp_path)
 
 

@@ -28,7 +28,7 @@ def test_a_clip_through_standard_input(clip: Path, mask: Path, weights: Path, tm
 
 
 def test_bad_streams_are_one_sentence(limpet: Limpet, clip: Path, mask: Path) -> None:
-    limpet("track", "gopher://x", "--mask", mask).refused("gopher:// is no kind of address that can be read")
+    limpet("track", "gopher://x", "--mask", mask).refused("addresses with gopher:// cannot be read")
     limpet("track", "tcp://127.0.0.1:1", "--mask", mask).refused("cannot be opened: connection refused")
     limpet("track", clip, "--mask", mask, "--live", "drop").refused("clip.mp4 is no stream")
 

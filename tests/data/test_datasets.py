@@ -125,7 +125,7 @@ def test_damaged_files_are_skipped_and_named(davis_root: Path) -> None:
     )
     assert len(videos.skipped) == len(expected)
     assert all(line.startswith(text) for line, text in zip(videos.skipped, expected, strict=True))
-    assert "has colours (mode RGB)" in videos.skipped[2] and "holds no images" in videos.skipped[4]
+    assert "has colours (mode RGB)" in videos.skipped[2] and "contains no images" in videos.skipped[4]
 
 
 def test_youtube_vos_gives_frames_with_a_mask_of_videos_with_an_object(youtube: Path) -> None:

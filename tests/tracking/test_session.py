@@ -172,7 +172,7 @@ def test_a_stream_cannot_be_resumed(tracker: Tracker, clip: Path, tmp_path: Path
 
 def test_files_know_no_modes(tracker: Tracker, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        VideoError, match=r"clip\.mkv is no stream, and all of its frames are read; drop is for"
+        VideoError, match=r"clip\.mkv is not a stream: all of its frames are read; drop is for"
     ):
         track(clip, square(), tmp_path / "out", tracker=tracker, live="drop")
 

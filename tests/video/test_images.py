@@ -121,7 +121,7 @@ def test_differing_sizes_are_refused_when_opened(tmp_path: Path) -> None:
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="holds no images"):
+    with pytest.raises(VideoError, match="contains no images"):
         open_video(tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_folder_without_a_readable_image(tmp_path: Path) -> None:
 def test_frames_in_two_formats_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "0.jpg")
     save(tmp_path / "0.png")
-    with pytest.raises(VideoError, match=r"holds 0.jpg and 0.png: the frames would come twice"):
+    with pytest.raises(VideoError, match=r"contains 0.jpg and 0.png: the same frame twice"):
         open_video(tmp_path)
 
 

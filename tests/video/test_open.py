@@ -188,7 +188,7 @@ def test_mp4_without_its_index_is_explained(tmp_path: Path) -> None:
 
 
 def test_missing_file() -> None:
-    with pytest.raises(VideoError, match=r"there is no nowhere/clip.mp4; expected a video file, a folder"):
+    with pytest.raises(VideoError, match=r"nowhere/clip.mp4 does not exist; expected a video file, a folder"):
         open_video("nowhere/clip.mp4")
 
 
@@ -198,7 +198,7 @@ def test_missing_file() -> None:
 )
 def test_not_a_video(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(VideoError, match=f"{name} is not a video that can be read; expected mp4"):
+    with pytest.raises(VideoError, match=f"{name} is not a readable video; expected mp4"):
         open_video(tmp_path / name)
 
 
@@ -212,7 +212,7 @@ def test_zero_frames(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mov", 2, codec="mjpeg", pixels="yuvj420p")
     for which in (0, 1):
         damage_packet(path, which)
-    with pytest.raises(VideoError, match="holds no frame that can be decoded"):
+    with pytest.raises(VideoError, match="contains no frame that can be decoded"):
         open_video(path)
 
 
@@ -252,7 +252,7 @@ class TestWithoutPyAV:
 
     def test_not_a_video(self, tmp_path: Path) -> None:
         (tmp_path / "clip.mp4").write_bytes(b"not a video at all\n" * 9)
-        with pytest.raises(VideoError, match="is not a video that can be read"):
+        with pytest.raises(VideoError, match="is not a readable video"):
             open_video(tmp_path / "clip.mp4")
 
     def test_truncated(self, tmp_path: Path) -> None:

@@ -192,6 +192,6 @@ def test_readers_without_a_way_of_their_own_skip(tmp_path: Path) -> None:
 def test_a_negative_frame_is_refused(tmp_path: Path) -> None:
     with (
         open_video(make_clip(tmp_path / "clip.mp4", 3)) as reader,
-        pytest.raises(ValueError, match="counted from 0 on, got -1"),
+        pytest.raises(ValueError, match="index is -1; frames are counted from 0"),
     ):
         reader.frames_from(-1)

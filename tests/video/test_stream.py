@@ -65,7 +65,7 @@ def test_a_pipe_brings_the_frames_of_the_file(tmp_path: Path, name: str) -> None
 def test_a_stream_can_be_read_once(tmp_path: Path) -> None:
     with StreamReader(piped(clip(tmp_path, "clip.mkv").read_bytes())) as reader:
         next(iter(reader))
-        with pytest.raises(VideoError, match="standard input cannot be read a second time"):
+        with pytest.raises(VideoError, match="standard input is a stream and can be read only once"):
             iter(reader)
 
 
@@ -106,7 +106,7 @@ def test_undecodable_frames_are_told(tmp_path: Path) -> None:
 
 
 def test_failures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "_MOST_FAILURES", 2)
+    monkeypatch.setattr(stream, "_MAX_FAILURES", 2)
     path = make_clip(tmp_path / "clip.mov", 20, codec="mjpeg", pixels="yuvj420p")
     for which in (5, 7, 9, 11):
         damage_packet(path, which)
@@ -119,8 +119,11 @@ def test_failures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", r"nothing came through standard input \(0 bytes\)"),
-        (b"hello\n" * 900, "standard input is not a video that can be read as it comes; expected MPEG-TS"),
+        (b"", r"no data came through standard input \(0 bytes\)"),
+        (
+            b"hello\n" * 900,
+            "standard input is not a video that can be read while it arrives; expected MPEG-TS",
+        ),
     ],
 )
 def test_no_video_comes(data: bytes, words: str) -> None:
@@ -130,7 +133,7 @@ def test_no_video_comes(data: bytes, words: str) -> None:
 
 def test_an_mp4_that_cannot_be_piped_is_explained(tmp_path: Path) -> None:
     path = moving(tmp_path / "clip.mp4", "mjpeg", {"qmin": "1", "qmax": "1"})
-    with pytest.raises(VideoError, match="standard input brings an MP4 whose index comes last"):
+    with pytest.raises(VideoError, match="standard input carries an MP4 whose index comes last"):
         StreamReader(piped(path.read_bytes()))
 
 
@@ -194,13 +197,13 @@ def test_a_connection_that_is_lost(tmp_path: Path) -> None:
 
 
 def test_an_address_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "PATIENCE", 0.4)
+    monkeypatch.setattr(sources, "TIMEOUT", 0.4)
     done = threading.Event()
 
     def say_nothing(to: socket.socket) -> None:
         done.wait(20)
 
-    with served(say_nothing) as host, pytest.raises(VideoError, match=f"nothing came from tcp://{host} for"):
+    with served(say_nothing) as host, pytest.raises(VideoError, match=f"no data came from tcp://{host} for"):
         try:
             read_address(f"tcp://{host}")
         finally:
@@ -211,8 +214,8 @@ def test_an_address_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     ("named", "words"),
     [
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be opened: connection refused; check the address"),
-        ("foo://x", "foo:// is no kind of address that can be read; expected one of http, https, rtmp"),
-        ("file:///etc/passwd", "file:// is no kind of address"),
+        ("foo://x", "addresses with foo:// cannot be read; expected one of http, https, rtmp"),
+        ("file:///etc/passwd", "addresses with file:// cannot be read"),
     ],
 )
 def test_addresses_that_cannot_be_read(named: str, words: str) -> None:
@@ -257,11 +260,11 @@ def test_a_terminal_sends_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     with pytest.raises(
-        VideoError, match=r"nothing is sent there; for instance: cat clip\.mkv \| limpet track -"
+        VideoError, match=r"nothing is piped into it; for instance: cat clip\.mkv \| limpet track -"
     ):
         find_source("-")
 
 
 def test_a_mode_that_is_none() -> None:
-    with pytest.raises(VideoError, match="read with one of drop, block, not skip"):
+    with pytest.raises(VideoError, match="mode is 'skip'; expected one of drop, block"):
         StreamReader(FakeCamera(), "skip")
