@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import score
 from PIL import Image
 from score import (
     CLIPS_OF_SEVERAL,
@@ -76,8 +78,8 @@ def test_every_counts_frames_of_the_video(tmp_path: Path) -> None:
     for name in ("bus", "penguins"):
         make_sequence(tmp_path, name, 15)
     for name, every, frames in (("bus", 1, 13), ("bus", 5, 1), ("penguins", 5, 13), ("penguins", 10, 6)):
-        score = score_sequence(ScoreConfig(**{**vars(TINY), "every": every}), tmp_path, name)
-        assert (score.name, score.frames, score.objects) == (name, frames, 1) and 0 <= score.j_and_f <= 100
+        found = score_sequence(ScoreConfig(**{**vars(TINY), "every": every}), tmp_path, name)
+        assert (found.name, found.frames, found.objects) == (name, frames, 1) and 0 <= found.j_and_f <= 100
 
 
 def test_a_result_names_what_it_depends_on() -> None:
@@ -91,6 +93,45 @@ def test_a_result_names_what_it_depends_on() -> None:
 
 def test_the_sequences_are_those_of_the_data(shared: Path) -> None:
     data = shared / "data"
-    dev, hard, score = (names_in(data, part) for part in ("dev", "hard", "score"))
-    assert sorted(score) == sorted([*dev, *hard]) and len(score) == 13
+    dev, hard, everything = (names_in(data, part) for part in ("dev", "hard", "score"))
+    assert sorted(everything) == sorted([*dev, *hard]) and len(everything) == 13
     assert all((data / "multi_object/Annotations/480p" / name).is_dir() for name in CLIPS_OF_SEVERAL)
+
+
+def test_each_result_is_a_line_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "davis2016/ImageSets").mkdir(parents=True)
+    for part, names in (("dev", "bus"), ("hard", "libby"), ("score", "bus\nlibby")):
+        (tmp_path / f"davis2016/ImageSets/{part}.txt").write_text(f"{names}\n")
+    values = {"bus": 80.0, "libby": 60.0, "schoolgirls": 40.0, "penguins": 90.0}
+    monkeypatch.setattr(score, "score_all", lambda _, __, names, ___: (scored(n, values[n]) for n in names))
+    command = [
+        "score.py",
+        "--data",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "found.jsonl"),
+        "--device",
+        "cpu",
+    ]
+    monkeypatch.setattr("sys.argv", [*command, "--memory", "first", "bounded:3:2"])
+    score.main()
+    first, second = map(json.loads, (tmp_path / "found.jsonl").read_text().splitlines())
+    assert (
+        first["j_and_f"] == {"dev": 80.0, "hard": 60.0, "score": 70.0, "several": 65.0} == second["j_and_f"]
+    )
+    assert [line["memory"]["policy"] for line in (first, second)] == ["first", "bounded"]
+    assert [each["name"] for each in first["sequences"]] == list(values) and len(
+        first["weights_sha256"]
+    ) == 64
+    assert "several" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*command, "--only", "dev", "penguins"])
+    score.main()
+    third = json.loads((tmp_path / "found.jsonl").read_text().splitlines()[-1])
+    assert [each["name"] for each in third["sequences"]] == ["bus", "penguins"] and third["j_and_f"][
+        "dev"
+    ] == 80.0
+    monkeypatch.setattr("sys.argv", [*command, "--only", "camel"])
+    with pytest.raises(SystemExit, match="there is no camel; use dev, hard, score, several, bus, libby"):
+        score.main()
