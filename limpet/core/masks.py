@@ -153,7 +153,7 @@ def _values(path: Path, *, equal_channels: bool) -> NDArray[np.uint8]:
     if equal_channels and mode in ("RGB", "RGBA") and (pixels[..., :1] == pixels[..., 1:3]).all():
         pixels, mode = pixels[..., 0], "L"
     if mode in ("P", "L", "1"):
-        return pixels.astype(np.uint8)
+        return pixels.astype(np.uint8, copy=False)
     raise MaskError(_wrong_mode(path, mode, pixels))
 
 

@@ -145,10 +145,15 @@ def training_videos(root: Path | str, split: str | None = None) -> VideoSet:
     skipped: list[str] = []
     empty: list[str] = []
     for video in dataset.videos(split):
-        if reason := video.unusable or _why_no_frames(video):
-            skipped.append(f"{video.name}: {reason}")
+        if video.unusable:
+            skipped.append(f"{video.name}: {video.unusable}")
             continue
-        pairs, objects = _labelled_frames(video, dataset.checks_files, skipped)
+        try:
+            images = frame_files(video)
+        except DataError as error:
+            skipped.append(f"{video.name}: {error}")
+            continue
+        pairs, objects = _labelled_frames(video, images, dataset.checks_files, skipped)
         if len(pairs) < 2:
             skipped.append(f"{video.name}: {len(pairs)} usable frames with a mask, at least 2 are needed")
         elif not objects:
@@ -222,14 +227,28 @@ def require_files(paths: tuple[Path, ...], complaint: str) -> None:
         raise DataError(f"{complaint} {len(missing)} of {len(paths)} frames in {paths[0].parent}: {shown}")
 
 
+def frame_files(video: VideoFolders) -> list[Path]:
+    """The frames of a video in natural order.
+
+    Raises:
+        DataError: there are none, or they come twice in two formats.
+    """
+    if not video.frames.is_dir():
+        raise DataError(f"the split names it, but there is no folder {video.frames}")
+    try:
+        return folder_images(video.frames)
+    except VideoError as error:
+        raise DataError(str(error)) from error
+
+
 def _labelled_frames(
-    video: VideoFolders, checks_files: bool, skipped: list[str]
+    video: VideoFolders, images: list[Path], checks_files: bool, skipped: list[str]
 ) -> tuple[list[tuple[Path, Path]], bool]:
     """The frames of a video that have a usable mask, and whether any mask shows an object (True if unchecked)."""
     pairs: list[tuple[Path, Path]] = []
     unlabelled, objects = 0, not checks_files
     masks = {path.name for path in video.masks.iterdir()} if video.masks.is_dir() else set()
-    for image in folder_images(video.frames):
+    for image in images:
         mask = video.masks / f"{image.stem}.png"
         if mask.name not in masks:
             unlabelled += 1
@@ -243,16 +262,6 @@ def _labelled_frames(
     if unlabelled:
         skipped.append(f"{video.name}: {unlabelled} frames without a mask")
     return pairs, objects
-
-
-def _why_no_frames(video: VideoFolders) -> str:
-    if not video.frames.is_dir():
-        return f"the split names it, but there is no folder {video.frames}"
-    try:
-        folder_images(video.frames)
-    except VideoError as error:
-        return str(error)
-    return ""
 
 
 def _complete_sequence(video: VideoFolders) -> VideoSequence:

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.core.errors import DataError, VideoError
-from limpet.data.datasets import find_layout, open_dataset
+from limpet.core.errors import DataError
+from limpet.data.datasets import find_layout, frame_files, open_dataset
 from limpet.data.layouts import VideoDataset
 from limpet.video.image_reader import IMAGE_SUFFIXES, folder_images
 
@@ -117,12 +117,9 @@ def _from_dataset(dataset: VideoDataset, split: str | None) -> Footage:
     clips, skipped = [], []
     for video in dataset.videos(split):
         try:
-            first = folder_images(video.frames)[0] if video.frames.is_dir() else None
-        except VideoError as error:
+            first = frame_files(video)[0]
+        except DataError as error:
             skipped.append(f"{video.name}: {error}")
-            continue
-        if first is None:
-            skipped.append(f"{video.name}: the split names it, but there is no folder {video.frames}")
             continue
         mask = video.masks / f"{first.stem}.png"
         clips.append(FootageClip(video.name, video.frames, mask if mask.is_file() else None))
