@@ -186,7 +186,7 @@ class ModelTester:
     def test_graphs_of_fixed_size_do_what_the_tracker_does(self, model: Model, ring: int) -> None:
         """From the start on; a ring of two frames is empty at first, then half full, full, and written over."""
         gap, size = 2, self.size
-        tracker = Tracker(model, precision="fp32", memory=Ring(gap=gap, most=ring) if ring else "first")
+        tracker = Tracker(model, precision="fp32", memory=Ring(gap=gap, max_frames=ring) if ring else "first")
         config = FixedConfig(size, size, objects=OBJECTS + 1, references=2, ring=ring, gap=gap)
         start, step = self.graphs(model, config)
         first, *others = frames(8, *size)
