@@ -93,7 +93,9 @@ def test_it_exports(trained: Path, tmp_path: Path) -> None:
     )
     export(plan, tmp_path / "bundle")
     exported = load_exported(tmp_path / "bundle")
-    tracker = load("matching", weights=trained, device="cpu", precision="fp32", memory=Ring(gap=1, max_frames=2))
+    tracker = load(
+        "matching", weights=trained, device="cpu", precision="fp32", memory=Ring(gap=1, max_frames=2)
+    )
     first, *others = frames(5, *size)
     mask = mask_of(4, 9, height=size[0], width=size[1])
     state, expected = exported.start(first, mask), tracker.start(first, mask)
