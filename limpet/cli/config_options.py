@@ -1,7 +1,7 @@
 """Options of commands made from dataclasses, so that each option is written once.
 
-A field of the library's configurations carries its help, bounds and group (``limpet.core.options``). The fields of the
-command line's own groups of options (``limpet.cli.options``) are annotated as parameters of commands are.
+A field of the library's configurations carries its help, bounds and group (``limpet.core.config_fields``). The fields
+of the command line's own groups of options (``limpet.cli.options``) are annotated as parameters of commands are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from rich.markup import escape
 
-from limpet.core.options import Setting, settings_of
+from limpet.core.config_fields import Setting, settings_of
 
 Command = Callable[..., None]
 _METAVARS = {int: "N", float: "X"}

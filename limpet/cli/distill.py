@@ -21,7 +21,7 @@ from limpet.cli.options import (
 )
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.cli.train import notes_when_stopped
-from limpet.core.options import build
+from limpet.core.config_fields import build
 from limpet.distillation.config import DistillationConfig
 from limpet.training.config import TrainConfig
 

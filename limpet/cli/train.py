@@ -22,7 +22,7 @@ from limpet.cli.options import (
     TrainDevice,
 )
 from limpet.cli.terminal import notes, say
-from limpet.core.options import build
+from limpet.core.config_fields import build
 from limpet.training.config import TrainConfig
 
 

@@ -1,1 +1,4 @@
-"""What every part needs and nothing else brings: errors, files, masks, sizes, groups. Nothing here imports torch."""
+"""What every part of limpet builds on: errors, files, masks, sizes, groups of objects, configuration fields.
+
+Nothing here imports torch: exported trackers and the command line's help need this package alone.
+"""

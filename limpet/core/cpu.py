@@ -1,4 +1,4 @@
-"""Settings of the process that make torch faster on a CPU and change no result."""
+"""Process settings that make torch faster on a CPU without changing results."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ONE_GIB = 1 << 30
 def keep_freed_memory(pad: int = 64 << 20) -> bool:
     """Tell glibc to keep large freed buffers for the next request instead of giving them back to the kernel.
 
-    Torch frees and asks for the same buffers at every frame; mapping and zeroing their pages anew is up to half of
-    the time of a step. Peak memory stays what it was, but less of it is returned in between.
+    Torch frees and requests the same buffers at every frame; mapping and zeroing their pages again takes up to half of
+    the time of a step. Peak memory is unchanged, but less of it is returned in between.
 
     Returns:
         True where it took effect; False on systems without glibc, where nothing happens.

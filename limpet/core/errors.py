@@ -1,4 +1,4 @@
-"""What goes wrong for a user, as exceptions whose message says what was expected, what came, and what to do.
+"""Errors that a user can cause; their messages say what was expected, what came, and what to do.
 
 The command line prints the message of any ``LimpetError`` and exits with code 2; nothing else is caught.
 """
@@ -27,16 +27,16 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """As it is given on the command line."""
+        """As it is written on the command line."""
         flag = "--" + (self.command_line_name or self.name).replace("_", "-")
         return flag if self.value is True else f"{flag} {self.value}"
 
 
 class LimpetError(Exception):
-    """Base of every error that a user can cause and mend.
+    """Base of every error that a user can cause and fix.
 
     Args:
-        parts: the message, in one piece, or in several with the options that it names between them.
+        parts: the message as one string, or as several strings with the options that it names between them.
     """
 
     def __init__(self, *parts: str | Option) -> None:
@@ -45,7 +45,7 @@ class LimpetError(Exception):
 
     @property
     def command_line_message(self) -> str:
-        """The message with every option as the command line has it."""
+        """The message with every option as a flag of the command line."""
         return "".join(part.flag if isinstance(part, Option) else part for part in self.parts)
 
 
@@ -66,7 +66,7 @@ class ModelError(LimpetError):
 
 
 class DataError(LimpetError):
-    """A data set that is empty, incomplete or laid out in another way."""
+    """A data set that is empty, incomplete or has an unexpected layout."""
 
 
 class OutputError(LimpetError):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic files: they appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 
 _ADVICE = {
     errno.ENOSPC: "no space left on the disk; free some, or choose another folder",
@@ -26,13 +26,13 @@ _ADVICE = {
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``target``; what was written there becomes ``target`` on success.
+    """Yield a temporary name beside ``target``; the file written there becomes ``target`` on success.
 
     The temporary name keeps the suffix, because encoders guess the format from it. When the body raises
     (Ctrl-C too), the temporary file is removed and an earlier ``target`` stays as it was.
 
     Raises:
-        OutputError: for any ``OSError`` on the way (no space, no permission ...): says what and where.
+        OutputError: any ``OSError`` on the way (no space, no permission ...); the message says what and where.
     """
     target = Path(target)
     temporary = temporary_name(target)
@@ -52,12 +52,12 @@ def temporary_name(target: Path) -> Path:
 
 
 def output_error(error: OSError, target: Path) -> OutputError:
-    """The ``OutputError`` that tells a person what went wrong at ``target`` and what to do."""
+    """The ``OutputError`` that says what went wrong at ``target`` and what to do."""
     advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
     return OutputError(f"cannot write {target}: {advice}")
 
 
 def check_free(path: Path, overwrite: bool) -> None:
-    """Raises OutputError where a file is already there that may not be replaced."""
+    """Raises OutputError if ``path`` exists and may not be replaced."""
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; choose another --out or add --overwrite")
+        raise OutputError(f"{path} exists already; choose another output, or pass ", Option("overwrite"))

@@ -1,4 +1,7 @@
-"""More objects than the network has slots: groups of ten that share one pass of the encoder."""
+"""Groups of objects: a network has ten id slots, so more objects are split into groups that share one encoder pass.
+
+Legend: H W pixels; N objects; S id slots.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ def object_ids(mask: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def into_slots(mask: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]:
-    """Masks (..., H, W) of ids -> the same with slots: 1 for the first of ``ids``, and so on, 0 for all others."""
+    """Masks (..., H, W) of ids -> masks of slots: 1 for the first of ``ids``, and so on; 0 for all other ids."""
     table = np.zeros(256, np.uint8)
     table[list(ids)] = np.arange(1, len(ids) + 1)
     slots: NDArray[np.uint8] = table[mask]
@@ -24,17 +27,17 @@ def into_slots(mask: NDArray[np.uint8], ids: Sequence[int]) -> NDArray[np.uint8]
 
 
 def split_into_groups(ids: Sequence[int], slots: int) -> list[tuple[int, ...]]:
-    """Ids in order, ``slots`` a group."""
+    """Ids in order, ``slots`` per group."""
     return [tuple(ids[i : i + slots]) for i in range(0, len(ids), slots)]
 
 
 def extend_groups(
     groups: Sequence[tuple[int, ...]], new_ids: Iterable[int], slots: int, independent: bool = False
 ) -> list[tuple[int, ...]]:
-    """Give new ids the free slots of the last group, then new groups; no id changes its slot.
+    """Put new ids into the free slots of the last group, then into new groups; no id changes its slot.
 
     Args:
-        independent: memories hold as many objects as they were made for, so that new ids always make new groups.
+        independent: memories hold exactly the objects they were made for, so that new ids always make new groups.
     """
     *full, last = groups
     new = list(new_ids)
@@ -44,11 +47,11 @@ def extend_groups(
     return [*full, (*last, *new[:room]), *split_into_groups(new[room:], slots)]
 
 
-def objects_per_pass(most: int, wished: int | None) -> int:
-    """How many objects share a pass of a network that holds ``most``. Raises ModelError for less than one."""
-    if wished is not None and wished < 1:
-        raise ModelError(f"{wished} objects at once are asked for; use 1 to {most}")
-    return most if wished is None else min(most, wished)
+def objects_per_pass(slots: int, wanted: int | None) -> int:
+    """How many objects share a pass of a network with ``slots`` id slots; at most ``wanted``. Raises ModelError."""
+    if wanted is not None and wanted < 1:
+        raise ModelError(f"objects_at_once is {wanted}; expected 1 to {slots}")
+    return slots if wanted is None else min(slots, wanted)
 
 
 def check_mask(mask: NDArray[np.uint8], size: tuple[int, int], allow_empty: bool = False) -> None:

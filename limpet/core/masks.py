@@ -15,7 +15,7 @@ from limpet.core.files import atomic_path
 
 MAX_ID = 255
 VOID = 255
-"""In masks of data sets, beside other ids: pixels that belong to no object and are not judged."""
+"""In masks of data sets, beside other ids: pixels that belong to no object and are not evaluated."""
 _LOSSY = {"JPEG", "MPO", "JPEG2000", "AVIF"}
 _UNREADABLE = (OSError, Image.DecompressionBombError, SyntaxError, ValueError)
 _AS_8_BIT = (
@@ -44,7 +44,7 @@ def read_mask(
         uint8 (H, W), ids as in the file.
 
     Raises:
-        MaskError: when it cannot be read, has colours, more than 8 bits, another size, or no object.
+        MaskError: it cannot be read, has colours, more than 8 bits, another size, or no object.
     """
     path = Path(path)
     mask = _values(path, equal_channels=False)
@@ -67,7 +67,7 @@ def read_ids(path: str | Path) -> NDArray[np.uint8]:
         uint8 (H, W); a mask without an object is allowed, since objects leave the frame.
 
     Raises:
-        MaskError: when it cannot be read, has colours or more than 8 bits.
+        MaskError: it cannot be read, has colours or more than 8 bits.
     """
     return _values(Path(path), equal_channels=True)
 
@@ -94,7 +94,7 @@ def write_mask(path: str | Path, mask: NDArray[np.uint8]) -> None:
     """Write ``mask`` uint8 (H, W) as an indexed PNG in the DAVIS palette; ids stay as they are. Atomic.
 
     Raises:
-        OutputError: when it cannot be written.
+        OutputError: it cannot be written.
     """
     data = encode_mask(mask)
     with atomic_path(path) as temporary:
@@ -114,7 +114,7 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
 
 
 def decode_mask(data: bytes) -> NDArray[np.uint8]:
-    """The ids uint8 (H, W) in what ``encode_mask`` wrote; an empty mask is as good as any."""
+    """The ids uint8 (H, W) of what ``encode_mask`` wrote; the mask may be empty."""
     with Image.open(io.BytesIO(data)) as image:
         return np.array(image, dtype=np.uint8)
 
@@ -144,7 +144,7 @@ def _values(path: Path, *, equal_channels: bool) -> NDArray[np.uint8]:
             pixels, mode = np.array(image), image.mode
     except FileNotFoundError as error:
         raise MaskError(
-            f"there is no mask {path}; expected an indexed PNG of the objects in one frame"
+            f"mask {path} does not exist; expected an indexed PNG of the objects in one frame"
         ) from error
     except _UNREADABLE as error:
         raise MaskError(
@@ -164,7 +164,7 @@ def _wrong_mode(path: Path, mode: str, pixels: NDArray[np.generic]) -> str:
         hint = _colour_hint(pixels)
         return f"mask {path} has colours (mode {mode}) where ids were expected; {hint}{_AS_8_BIT}"
     if pixels.dtype.kind == "f":
-        return f"mask {path} holds floating-point values; {_AS_8_BIT}"
+        return f"mask {path} contains floating-point values; {_AS_8_BIT}"
     count = len(np.setdiff1d(pixels, [0]))
     if count > MAX_ID:
         return f"mask {path} has {count} ids, but {MAX_ID} is the limit; keep fewer objects, then {_AS_8_BIT}"
@@ -177,19 +177,19 @@ def _wrong_mode(path: Path, mode: str, pixels: NDArray[np.generic]) -> str:
 
 
 def _colour_hint(pixels: NDArray[np.generic]) -> str:
-    """What the colours look like: ids shown in the DAVIS palette, or grey."""
+    """What kind of colours they are: ids in the DAVIS palette, or grey."""
     colours = np.unique(pixels[..., :3].reshape(-1, 3), axis=0)
     ids = {tuple(colour): number for number, colour in enumerate(davis_palette().tolist())}
     found = [ids.get(tuple(colour)) for colour in colours.tolist()]
     if None not in found:
         names = ", ".join(str(number) for number in sorted(number for number in found if number))
         return (
-            f"its colours are the DAVIS palette's (ids {names}), so a program expanded an indexed mask "
+            f"its colours are the DAVIS palette's (ids {names}), so a program converted an indexed mask to colours "
             "(OpenCV does, Pillow does not): "
         )
     if (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all():
         return "its three channels are equal, so greyscale loses nothing: "
-    return f"it holds {len(colours)} colours: "
+    return f"it has {len(colours)} colours: "
 
 
 def _fit(mask: NDArray[np.uint8], size: tuple[int, int], resize_mask: bool, path: Path) -> NDArray[np.uint8]:

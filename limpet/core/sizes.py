@@ -1,4 +1,4 @@
-"""From a frame as the user has it to what the network sees: its size and its resized pixels. Needs no torch."""
+"""Network input: the size for a frame, the resized pixels, and the statistics of normalisation. Needs no torch."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from limpet.core.errors import ModelError, VideoError
 
 STRIDE = 16
-LARGEST = 4.0  # times that a frame may be enlarged
+MAX_ENLARGE = 4.0
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for values in 0..1
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class SizeRule:
-    """How large the network's image may be.
+    """The network input size for frames of any size.
 
-    max_short, max_long: limits on the shorter and the longer side in pixels; None sets none.
+    max_short, max_long: limits on the shorter and the longer side in pixels; None means no limit.
     align_corners: sizes are 16k + 1 instead of 16k.
-    scale: multiplies the sides after the limits (for testing at several scales).
-    enlarge: frames below ``max_short`` are made larger by this factor at most, and not beyond it.
+    scale: multiplies the sides after the limits (for multi-scale testing).
+    enlarge: frames whose shorter side is below ``max_short`` are enlarged up to it, but at most by this factor.
 
     Raises:
-        ModelError: ``enlarge`` is below 1, or very large.
+        ModelError: ``enlarge`` is not within 1 and MAX_ENLARGE.
     """
 
     max_short: int | None = 480
@@ -38,13 +38,11 @@ class SizeRule:
     enlarge: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.enlarge <= LARGEST:
-            raise ModelError(
-                f"frames are to be enlarged {self.enlarge} times; use 1 (as they are) to {LARGEST:g}"
-            )
+        if not 1.0 <= self.enlarge <= MAX_ENLARGE:
+            raise ModelError(f"enlarge is {self.enlarge}; expected 1 (no enlargement) to {MAX_ENLARGE:g}")
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:
-        """Size in pixels of the network's image for a frame of this size; at least one cell each way.
+        """(height, width) in pixels of the network input for a frame; at least one cell in each direction.
 
         The steps and their rounding are those of the official test transform.
         """

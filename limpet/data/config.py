@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from limpet.core.config_fields import check_options, option
 from limpet.core.errors import DataError
-from limpet.core.options import check_options, option
 
 CLIPS = "Training clips"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from limpet.core.config_fields import build, check_options, option, resume_config
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
-from limpet.core.options import build, check_options, option, resume_config
 from limpet.core.saved_config import from_json, to_json
 
 LabelSource = Literal["online", "cached"]
@@ -171,7 +171,7 @@ def record(
     """Write the settings into a new run's folder, or check that they fit the run that is resumed.
 
     Args:
-        given: names of the settings that were given on purpose, see ``limpet.core.options.resume_config``.
+        given: names of the settings that were given on purpose, see ``limpet.core.config_fields.resume_config``.
 
     Returns:
         The settings to go on with: where a run is resumed, its own.

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from limpet.core.config_fields import resume_config
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
-from limpet.core.options import resume_config
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together

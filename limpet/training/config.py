@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from limpet.core.config_fields import check_options, option
 from limpet.core.errors import DataError
-from limpet.core.options import check_options, option
 from limpet.core.saved_config import from_json, to_json
 from limpet.data.config import ClipConfig
 

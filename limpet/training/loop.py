@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from limpet.core.config_fields import resume_config
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, MissingExtraError
-from limpet.core.options import resume_config
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze

@@ -1,1 +1,1 @@
-"""Reading frames, and writing masks and videos."""
+"""Reading videos, folders of images and streams; encoding H.264 videos."""

@@ -1,1 +1,1 @@
-"""Overlays, pictures and the report of a run."""
+"""Drawing: overlays of masks, and pictures of attention."""

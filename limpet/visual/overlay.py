@@ -1,4 +1,4 @@
-"""Masks drawn over a frame: a translucent fill and a crisp outline in each object's colour."""
+"""Draws masks over a frame: a translucent fill and a sharp outline in each object's colour."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from limpet.core.masks import davis_palette
 
 FILL = 0.45
-"""Share of the object's colour in its fill."""
+"""Opacity of the fill."""
 _DARKEST = 90
-"""Least luma (0..255) of a colour: pure blue would vanish on dark footage."""
+"""Minimum luma (0..255) of a colour: pure blue would not be visible on dark footage."""
 _SIDE_PER_LINE = 300
-"""The outline is one pixel wide for each so many pixels of the frame's shorter side."""
+"""The outline is one pixel wide per this many pixels of the frame's shorter side."""
 
 
 def draw_overlay(
@@ -27,14 +27,14 @@ def draw_overlay(
         image: uint8 (H, W, 3) RGB; not changed.
         mask: uint8 (H, W), 0 is background.
         fill: opacity of the fill, 0 (none) to 1.
-        outline: draw a light line along each object's inside and a dark one around it; its width grows with
+        outline: draw a light line along the inside of each object and a dark one around it; the width grows with
             the picture.
 
     Returns:
         uint8 (H, W, 3) RGB.
 
     Raises:
-        ValueError: when image and mask have different sizes.
+        ValueError: image and mask have different sizes.
     """
     if image.shape[:2] != mask.shape:
         raise ValueError(
@@ -52,7 +52,7 @@ def draw_overlay(
 
 
 def object_colour(number: int) -> tuple[int, int, int]:
-    """The (R, G, B) that stands for an object id in drawings: the palette's, lightened to be seen on dark."""
+    """(R, G, B) of an object id in drawings: the palette's colour, lightened to be visible on dark footage."""
     red, green, blue = _bright_palette()[number].tolist()
     return red, green, blue
 
@@ -89,7 +89,7 @@ def _objects_box(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 @cache
 def _bright_palette() -> NDArray[np.uint8]:
-    """The DAVIS palette made visible on dark footage and on dark pages; uint8 (256, 3)."""
+    """The DAVIS palette, lightened to be visible on dark footage and dark pages; uint8 (256, 3)."""
     palette = davis_palette().astype(np.float32)
     # Half-way to full strength only: ids that differ in brightness alone (1: 128,0,0, 9: 192,0,0) stay apart.
     strongest = np.maximum(palette.max(axis=1, keepdims=True), 1)

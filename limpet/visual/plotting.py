@@ -1,4 +1,4 @@
-"""Matplotlib where it is installed: it belongs to an extra, and draws to files only."""
+"""Access to matplotlib, which is an optional dependency; it draws only to files."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def bad_mask(folder: Path, kind: str) -> str:
     if kind == "no image":
         path.write_text("mask")
         return "bad.png cannot be read as an image"
-    return "there is no mask bad.png"
+    return "mask bad.png does not exist"
 
 
 @pytest.mark.parametrize(

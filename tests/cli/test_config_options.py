@@ -12,7 +12,7 @@ import typer
 import limpet as package
 from limpet.cli.config_options import with_options
 from limpet.cli.main import app
-from limpet.core.options import Setting, build, option, settings_of, value_at
+from limpet.core.config_fields import Setting, build, option, settings_of, value_at
 from limpet.distillation.config import DistillationConfig
 from limpet.training.config import TrainConfig
 from limpet.training.train_model import TrainResult

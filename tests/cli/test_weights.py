@@ -121,7 +121,7 @@ def test_existing_files_are_kept(limpet: Limpet, tmp_path: Path) -> None:
     torch.save({"id_norm.weight": torch.ones(2)}, tmp_path / "official.pth")
     (tmp_path / "deaot-t.safetensors").write_text("mine")
     limpet("weights", "convert", "official.pth", "--model", "deaot-t").refused(
-        "deaot-t.safetensors exists already; choose another --out or add --overwrite"
+        "deaot-t.safetensors exists already; choose another output, or pass --overwrite"
     )
     outcome = limpet("weights", "convert", "official.pth", "--model", "deaot-t", "--overwrite")
     assert outcome.code == 2 and "official.pth does not fit deaot-t" in outcome.err

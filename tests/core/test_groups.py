@@ -41,7 +41,7 @@ def test_a_group_that_is_larger_than_it_would_be_made_stays() -> None:
 
 def test_objects_at_once_are_no_more_than_the_network_holds() -> None:
     assert [objects_per_pass(10, wished) for wished in (None, 1, 10, 50)] == [10, 1, 10, 10]
-    with pytest.raises(ModelError, match="0 objects at once are asked for; use 1 to 10"):
+    with pytest.raises(ModelError, match="objects_at_once is 0; expected 1 to 10"):
         objects_per_pass(10, 0)
 
 

@@ -74,7 +74,7 @@ def test_small_frames_are_enlarged(frame: tuple[int, int], enlarge: float, netwo
 
 @pytest.mark.parametrize("enlarge", [0.5, 10.0])
 def test_frames_cannot_be_enlarged_so(enlarge: float) -> None:
-    with pytest.raises(ModelError, match=f"enlarged {enlarge} times; use 1"):
+    with pytest.raises(ModelError, match=f"enlarge is {enlarge}; expected 1"):
         SizeRule(enlarge=enlarge)
 
 

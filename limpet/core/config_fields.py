@@ -24,7 +24,7 @@ Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
-class Option:
+class FieldInfo:
     """What is known of a setting besides its name, type and default.
 
     help: one or two sentences for ``--help`` and the reference.
@@ -81,13 +81,13 @@ class Option:
 
 
 class Setting(NamedTuple):
-    """A field with an Option. ``path``: the fields that lead to it, ("clips", "frames"); type: resolved."""
+    """A field with a FieldInfo. ``path``: the fields that lead to it, ("clips", "frames"); type: resolved."""
 
     name: str
     path: tuple[str, ...]
     type: Any
     default: Any
-    option: Option
+    option: FieldInfo
 
     @property
     def flag(self) -> str:
@@ -110,8 +110,8 @@ def option(
     parse: Callable[[str], Any] | None = None,
     may_change: bool = False,
 ) -> Any:
-    """A dataclass field with a default and an Option; see there."""
-    about = Option(help, group, min, max, above, tuple(choices), metavar, primary, flag, parse, may_change)
+    """A dataclass field with a default and a FieldInfo; see there."""
+    about = FieldInfo(help, group, min, max, above, tuple(choices), metavar, primary, flag, parse, may_change)
     return field(default=default, metadata={_KEY: about})
 
 
@@ -131,7 +131,7 @@ def settings_of(config: type) -> list[Setting]:
 def check_options(config: Any) -> None:
     """Raises DataError for the first field whose value is out of its bounds."""
     for each in fields(config):
-        about: Option | None = each.metadata.get(_KEY)
+        about: FieldInfo | None = each.metadata.get(_KEY)
         value = getattr(config, each.name)
         if about is not None and not about.allows(value):
             raise DataError(f"{each.name} is {value!r}, expected {about.expected(value)}")

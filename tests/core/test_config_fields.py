@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from limpet.core.config_fields import build, check_options, option, resume_config, settings_of
 from limpet.core.errors import DataError
-from limpet.core.options import build, check_options, option, resume_config, settings_of
 from limpet.data.config import ClipConfig
 from limpet.distillation.config import DistillationConfig
 from limpet.training.config import TrainConfig
