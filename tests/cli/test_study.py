@@ -67,7 +67,7 @@ def test_the_papers_recipe_in_the_official_layouts(limpet: Limpet, files: Path, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), ("which study?", "limpet study --list")),
+        ((), ("no study is named", "limpet study --list")),
         (("table-3",), ("there is no study 'table-3'; did you mean table-",)),
         (("table-4", "--arms", "mse"), ("table-4 has no row 'mse'; its rows are kl, cka",)),
         (("table-4", "--stills", "x"), ("there is nothing to score students on; give --score ROOT:SPLIT",)),
