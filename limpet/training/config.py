@@ -10,6 +10,8 @@ from limpet.core.errors import DataError
 from limpet.core.saved_config import from_json, to_json
 from limpet.data.config import ClipConfig
 
+MASK_LOSSES = {"ce_jaccard": "limpet.training.losses:ce_jaccard_loss"}
+"""The losses on masks by name, each as module:function; docs/adding_a_loss.md adds one."""
 PRECISIONS = ("bf16-mixed", "32-true")
 MODEL, SCHEDULE, MEMORY, IDENTITY, RUN = (
     "Model and data",
@@ -151,6 +153,13 @@ class TrainConfig:
         help="Compute the activations of each frame again in the backward pass: less memory, more time.",
         group=RUN,
         may_change=True,
+    )
+    mask_loss: str = option(
+        "ce_jaccard",
+        help="Loss on the masks: ce_jaccard is half bootstrapped cross-entropy, half soft Jaccard.",
+        group=SCHEDULE,
+        choices=MASK_LOSSES,
+        metavar="NAME",
     )
     workers: int | None = option(
         None,

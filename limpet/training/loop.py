@@ -20,8 +20,8 @@ from limpet.models.frozen_norm import freeze
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.clip_loader import clip_batches, default_workers
 from limpet.training.config import TrainConfig
-from limpet.training.monitor import Monitor, progress_bar
-from limpet.training.rollout import ClipLoss, Objective, save_batch
+from limpet.training.monitor import Monitor, progress_bar, save_batch
+from limpet.training.rollout import ClipLoss, Objective
 from limpet.training.schedule import (
     build_optimizer,
     ema_update,
@@ -146,10 +146,9 @@ class Run:
         gap = config.long_term_gap
         if gap is None and self.model.config.long_term_gap is not None:
             gap = 2  # training clips are short
-        elsewhere = (
-            config.reference_augment_prob > 0 and float(torch.rand(())) < config.reference_augment_prob
-        )
-        settings = rollout_config(config, step, gap, elsewhere)
+        probability = config.reference_augment_prob
+        augmented = probability > 0 and float(torch.rand(())) < probability
+        settings = rollout_config(config, step, gap, augmented)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(result.loss)

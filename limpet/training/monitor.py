@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,9 +19,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from safetensors.torch import save
 
 from limpet.core.errors import MissingExtraError
 from limpet.core.files import atomic_path
+from limpet.data import ClipBatch
 
 
 class Monitor:
@@ -106,6 +109,19 @@ def draw_curves(log: Path, picture: Path, smoothing: int = 15) -> None:
     with atomic_path(picture) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
     pyplot.close(figure)
+
+
+def save_batch(folder: Path, step: int, batch: ClipBatch) -> Path:
+    """Write the clips of a step that went wrong to ``folder``, to be looked at; returns the file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = folder / f"clips-of-step-{step}.safetensors"
+    tensors = {"images": batch.images.to(torch.float16), "masks": batch.masks.to(torch.uint8)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save({name: value.cpu().contiguous() for name, value in tensors.items()}))
+    return path
 
 
 def _running_mean(values: tuple[float, ...], length: int) -> list[float]:

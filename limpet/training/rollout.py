@@ -1,27 +1,28 @@
-"""Runs a model along training clips and scores each frame: the tracker's loop, with gradients (AOT, section 4).
+"""Runs a model along training clips as the tracker does, with gradients (AOT, section 4), and scores its masks.
 
 The first frame is the reference. Memories of later frames are made from the true masks (teacher forcing) or, in the
-second half of a stage, from the network's own predictions; identity embeddings then carry no gradient, unless told to.
+second half of a stage, from the network's own predictions; identity embeddings then carry no gradient by default.
+
+``ClipRun`` is the one such loop: supervised training, the teacher's targets and distillation take their frames from it.
+
+Shapes: T frames, B clips, S = N + 1 slots by id, background first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from limpet.core.files import atomic_path
-from limpet.data import ClipBatch
 from limpet.memory import Memory, join_memories
+from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.models.base import Features, Model, joint_logits, keep_slots
 from limpet.models.identity import one_hot
-from limpet.training.losses import mask_loss
+from limpet.training.losses import MaskLoss, ce_jaccard_loss
 from limpet.training.memory_augmentation import augment_reference, corrupt_masks
 
 
@@ -30,12 +31,13 @@ class RolloutConfig(NamedTuple):
 
     own_predictions: memories from predicted instead of true masks.
     train_id_bank_throughout: the identity bank has a gradient with own predictions, too.
-    mask_corruption_prob: share of the remembered masks that get a mistake, see limpet.training.memory_augmentation.
+    mask_corruption_prob: share of the remembered masks that are corrupted, see limpet.training.memory_augmentation.
     reference_augmented: long-term memory has the reference frame moved, see limpet.training.memory_augmentation.
     reference_weight: weight of the loss on the reference frame's own prediction (the auxiliary loss).
     top_k_fraction: share of the pixels that count in the cross-entropy.
     long_term_gap: frames between long-term memories; None keeps the reference alone.
     gradient_checkpointing: trade time for memory by computing each frame's activations again in the backward pass.
+    mask_loss: the loss on masks, see ``limpet.training.losses``.
     """
 
     own_predictions: bool = False
@@ -46,6 +48,27 @@ class RolloutConfig(NamedTuple):
     top_k_fraction: float = 1.0
     long_term_gap: int | None = None
     gradient_checkpointing: bool = False
+    mask_loss: MaskLoss = ce_jaccard_loss
+
+
+class ClipFrame(NamedTuple):
+    """One frame of the clips, as the model saw it.
+
+    index: 0 is the reference frame.
+    logits: (B, S, H/4, W/4). full_logits: (B, S, H, W), up-sampled; their softmax are the probabilities.
+    masks: int64 (B, H, W), the ids predicted.
+    truth: int64 (B, H, W), the known ids of the frame, where there are any: of the reference frame as it was shown.
+    tokens: (B, D, h, w), what the decoder read.
+    maps: the attention maps that were asked for; none of the reference frame.
+    """
+
+    index: int
+    logits: Tensor
+    full_logits: Tensor
+    masks: Tensor
+    truth: Tensor | None
+    tokens: Tensor
+    maps: tuple[AttentionMap, ...] = ()
 
 
 class RolloutResult(NamedTuple):
@@ -56,6 +79,36 @@ class RolloutResult(NamedTuple):
     frame_losses: Tensor
     masks: Tensor
     terms: dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """A module that holds the model and scores clips; see ``rollout`` for the arguments.
+
+    helpers: what is trained beside the model, such as projections of its features, and thrown away in the end: it is in
+    checkpoints, not in weights. ``nn.Identity()`` where there is nothing.
+    """
+
+    @property
+    def helpers(self) -> nn.Module: ...
+
+    def __call__(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult: ...
+
+
+class ClipLoss(nn.Module):
+    """The supervised objective: compares the model's masks with those of the clips."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.helpers = nn.Identity()
+
+    def forward(
+        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
+    ) -> RolloutResult:
+        """See ``rollout``."""
+        return rollout(self.model, images, masks, object_counts, config, slots)
 
 
 def rollout(
@@ -74,46 +127,133 @@ def rollout(
         masks: (T, B, H, W) int64, ids 0..N without holes, the ids of each clip all in frame 0.
         object_counts: B numbers of objects, each at most the model's.
         config: see RolloutConfig.
-        slots: (B, S) int64, the slot of the identity bank that holds each id (0 stays 0); None is the identity.
+        slots: (B, slots) int64, the slot of the identity bank that holds each id (0 stays 0); None is the identity.
 
     Raises:
         ValueError: a clip has fewer than two frames, or more objects than the model has slots.
     """
-    check_clips(model, images, object_counts)
-    frames = images.shape[0]
-    run = ClipRun(model, object_counts, slots, config)
-    features = encode_clip(model, images)
-
-    scores, loss, long_term, short_term = run.begin(images[0], features[0], masks[0])
-    kept, last_kept, losses, predicted = [long_term], 0, [loss], [scores.argmax(dim=1)]
-    for step in range(1, frames):
-        scores, short_term = run.step(features[step], masks[step], join(kept), short_term)
-        if config.long_term_gap is not None and step - last_kept >= config.long_term_gap:
-            kept, last_kept = [short_term, *kept], step
-        losses.append(mask_loss(scores, masks[step], config.top_k_fraction))
-        predicted.append(scores.argmax(dim=1))
+    run = ClipRun(model, images, object_counts, config, slots)
+    losses, predicted = [], []
+    for frame in run.frames(masks[0], masks):
+        losses.append(run.mask_loss(frame))
+        predicted.append(frame.masks)
     each = torch.stack(losses)  # T B
     loss = (config.reference_weight * each[0] + each[1:].mean(dim=0)).mean()
     return RolloutResult(loss, each.detach(), torch.stack(predicted), {})
 
 
-def encode_clip(model: Model, images: Tensor) -> list[Features]:
-    """All frames of the clips (T, B, 3, H, W) in one pass; a list of T Features."""
-    return model.encode(images.flatten(0, 1)).split(images.shape[1])
-
-
 class ClipRun:
-    """What stays the same along one rollout: the model, and which object sits in which slot."""
+    """One run of a model along clips.
+
+    Args:
+        model: in training mode or not.
+        images: (T, B, 3, H, W) normalised.
+        object_counts: B numbers of objects, each at most the model's.
+        config: see RolloutConfig.
+        slots: (B, slots) int64, as in ``rollout``.
+        maps: the attention maps that are wanted of each frame: the layer, and the kind.
+
+    Raises:
+        ValueError: a clip has fewer than two frames, or more objects than the model has slots.
+    """
 
     def __init__(
-        self, model: Model, object_counts: Sequence[int], slots: Tensor | None, config: RolloutConfig
+        self,
+        model: Model,
+        images: Tensor,
+        object_counts: Sequence[int],
+        config: RolloutConfig,
+        slots: Tensor | None = None,
+        maps: Sequence[tuple[int, MapKind]] = (),
     ) -> None:
-        self.model, self.object_counts, self.config = model, object_counts, config
+        _check_clips(model, images, object_counts)
+        self.model, self.images, self.object_counts = model, images, object_counts
+        self.config, self.maps = config, maps
         independent = model.config.independent_objects  # without id slots that could be shuffled
         self.slots = None if independent else slots
         self.planes = 1 + (max(object_counts) if independent else model.config.max_objects)
 
-    def identify(self, masks: Tensor) -> Tensor:
+    def frames(
+        self,
+        first_mask: Tensor,
+        known: Sequence[Tensor] | Tensor | None = None,
+        with_reference: bool = True,
+    ) -> Iterator[ClipFrame]:
+        """Run along the clips, frame by frame.
+
+        Args:
+            first_mask: int64 (B, H, W), ids 0..N.
+            known: T masks (B, H, W), of which memories are made unless the config says own predictions; None: there
+                are none.
+            with_reference: yield the reference frame too; its prediction costs a pass of the decoder.
+
+        Raises:
+            ModelError: the model has no such attention map.
+        """
+        images = self.images
+        features = self.model.encode(images.flatten(0, 1)).split(images.shape[1])  # all frames in one pass
+        shown, tokens, mask, long_term, short_term = self._refer(images[0], features[0], first_mask)
+        if with_reference:
+            logits = self._decode(tokens, shown)
+            full_logits = self._upsample(logits)
+            yield ClipFrame(0, logits, full_logits, full_logits.argmax(dim=1), mask, tokens)
+        kept, last_kept, gap = [long_term], 0, self.config.long_term_gap
+        for index in range(1, images.shape[0]):
+            truth = None if known is None else known[index]
+            frame, short_term = self._propagate(index, features[index], truth, kept, short_term)
+            if gap is not None and index - last_kept >= gap:
+                kept, last_kept = [short_term, *kept], index
+            yield frame
+
+    def mask_loss(self, frame: ClipFrame) -> Tensor:
+        """(B,) how far a frame is from its known masks."""
+        assert frame.truth is not None
+        return self.config.mask_loss(frame.full_logits, frame.truth, self.config.top_k_fraction)
+
+    def _refer(
+        self, images: Tensor, features: Features, masks: Tensor
+    ) -> tuple[Features, Tensor, Tensor, Memory, Memory]:
+        """The reference frame (B, 3, H, W): features, tokens and mask as shown, long-term and short-term memory.
+
+        Corrupted masks are in the short-term memory alone, and the augmented frame in the long-term one.
+        """
+        tokens, pending, long_term = self.model.refer(features, self._identify(masks))
+        short_term = long_term
+        if self.config.mask_corruption_prob > 0:
+            short_term = self.model.remember(pending, self._identify_corrupted(masks))
+        if self.config.reference_augmented:
+            images, masks = augment_reference(images, masks)
+            features = self.model.encode(images)
+            tokens, _, long_term = self.model.refer(features, self._identify(masks))
+        return features, tokens, masks, long_term, short_term
+
+    def _propagate(
+        self, index: int, features: Features, truth: Tensor | None, kept: Sequence[Memory], short_term: Memory
+    ) -> tuple[ClipFrame, Memory]:
+        """One propagated frame, and the memory of it; ``kept``: the newest long-term memory comes first."""
+        long_term = join_memories(kept, along="frames")
+
+        def run() -> tuple[ClipFrame, Memory]:
+            tokens, pending = self.model.propagate(features, long_term, short_term)
+            logits = self._decode(tokens, features)
+            full_logits = self._upsample(logits)
+            maps = tuple(
+                self.model.attention_map(pending, long_term, features.size, *map_) for map_ in self.maps
+            )
+            masks = full_logits.argmax(dim=1)
+            if self.config.own_predictions or truth is None:
+                identity = self._identify_predicted(full_logits, masks)
+            else:
+                identity = self._identify_corrupted(truth)
+            frame = ClipFrame(index, logits, full_logits, masks, truth, tokens, maps)
+            return frame, self.model.remember(pending, identity)
+
+        if not self.config.gradient_checkpointing:
+            return run()
+        again = cast(Callable[..., Any], checkpoint)(run, use_reentrant=False)
+        return cast(tuple[ClipFrame, Memory], again)
+
+    def _identify(self, masks: Tensor) -> Tensor:
         """Masks (B, H, W) by id -> identity embedding, each id in its slot."""
         in_slots = masks if self.slots is None else self.slots.gather(1, masks.flatten(1)).view_as(masks)
         planes = one_hot(in_slots, self.planes, self.model.dtype)
@@ -121,18 +261,18 @@ class ClipRun:
         frozen = self.config.own_predictions and not self.config.train_id_bank_throughout
         return embedding.detach() if frozen else embedding
 
-    def remembered(self, masks: Tensor) -> Tensor:
-        """As ``identify``, of masks that may have mistakes in them."""
-        return self.identify(corrupt_masks(masks, self.config.mask_corruption_prob))
+    def _identify_corrupted(self, masks: Tensor) -> Tensor:
+        """As ``_identify``, of masks that may be corrupted."""
+        return self._identify(corrupt_masks(masks, self.config.mask_corruption_prob))
 
-    def predicted(self, scores: Tensor) -> Tensor:
-        """As ``remembered``, of the masks that scores (B, N+1, H, W) of every pixel stand for.
+    def _identify_predicted(self, full_logits: Tensor, masks: Tensor) -> Tensor:
+        """As ``_identify_corrupted``, of predicted logits (B, S, H, W) and the masks (B, H, W) that they stand for.
 
         A model with ``soft_memory`` gets their probabilities, through which the gradient flows.
         """
         if not self.model.config.soft_memory:
-            return self.remembered(scores.argmax(dim=1))
-        planes = scores.softmax(dim=1).to(self.model.dtype)
+            return self._identify_corrupted(masks)
+        planes = full_logits.softmax(dim=1).to(self.model.dtype)
         if not self.model.config.independent_objects:
             planes = F.pad(planes, (0, 0, 0, 0, 0, self.planes - planes.shape[1]))
         if self.slots is not None:
@@ -140,66 +280,22 @@ class ClipRun:
             planes = planes.gather(1, index)  # slot -> the plane of the id in it
         return self.model.identify(planes)
 
-    def begin(
-        self, images: Tensor, features: Features, masks: Tensor
-    ) -> tuple[Tensor, Tensor, Memory, Memory]:
-        """The reference frame (B, 3, H, W): its scores, their loss (B,), its long-term and its short-term memory.
-
-        Mistakes are in the short-term memory alone; the long-term one may show the frame elsewhere.
-        """
-        tokens, pending, long_term = self.model.refer(features, self.identify(masks))
-        short_term = long_term
-        if self.config.mask_corruption_prob > 0:
-            short_term = self.model.remember(pending, self.remembered(masks))
-        if self.config.reference_augmented:
-            images, masks = augment_reference(images, masks)
-            features = self.model.encode(images)
-            tokens, _, long_term = self.model.refer(features, self.identify(masks))
-        scores = self.decode(tokens, features, masks.shape[-2:])
-        return scores, mask_loss(scores, masks, self.config.top_k_fraction), long_term, short_term
-
-    def decode(self, tokens: Tensor, features: Features, size: Sequence[int]) -> Tensor:
-        """Scores (B, N+1, H, W) by id."""
-        return self.enlarge(self.scores(tokens, features), size)
-
-    def scores(self, tokens: Tensor, features: Features) -> Tensor:
-        """Scores (B, N+1, H/4, W/4) by id."""
-        scores = self.model.decode(tokens, features)
+    def _decode(self, tokens: Tensor, features: Features) -> Tensor:
+        """Logits (B, S, H/4, W/4) by id."""
+        logits = self.model.decode(tokens, features)
         if self.slots is not None:
-            index = self.slots[:, :, None, None].expand(-1, -1, *scores.shape[-2:])
-            scores = scores.gather(1, index)
-        return keep_slots(scores, self.object_counts)
+            index = self.slots[:, :, None, None].expand(-1, -1, *logits.shape[-2:])
+            logits = logits.gather(1, index)
+        return keep_slots(logits, self.object_counts)
 
-    def enlarge(self, scores: Tensor, size: Sequence[int]) -> Tensor:
-        """Scores at stride 4 -> scores of every pixel, by which the objects compete."""
+    def _upsample(self, logits: Tensor) -> Tensor:
+        """Logits at stride 4 -> logits (B, S, H, W) of every pixel, by which the objects compete."""
         corners = self.model.config.align_corners
-        large = F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=corners)
+        large = F.interpolate(logits, size=self.images.shape[-2:], mode="bilinear", align_corners=corners)
         return joint_logits(large, self.model.config)
 
-    def step(
-        self, features: Features, truth: Tensor, long_term: Memory, short_term: Memory
-    ) -> tuple[Tensor, Memory]:
-        """One propagated frame: its scores, and the memory of it."""
 
-        def run() -> tuple[Tensor, Memory]:
-            tokens, pending = self.model.propagate(features, long_term, short_term)
-            scores = self.decode(tokens, features, truth.shape[-2:])
-            identity = self.predicted(scores) if self.config.own_predictions else self.remembered(truth)
-            return scores, self.model.remember(pending, identity)
-
-        if not self.config.gradient_checkpointing:
-            return run()
-        again = cast(Callable[..., Any], checkpoint)(run, use_reentrant=False)
-        return cast(tuple[Tensor, Memory], again)
-
-
-def join(kept: Sequence[Memory]) -> Memory:
-    """Several frames' memories as one; the newest comes first."""
-    return join_memories(kept, along="frames")
-
-
-def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:
-    """Raises ValueError for clips of one frame, or with more objects than the model has slots."""
+def _check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> None:
     if images.shape[0] < 2:
         raise ValueError(
             f"a clip has {images.shape[0]} frame, expected at least 2: one to learn from, one to predict"
@@ -209,46 +305,3 @@ def check_clips(model: Model, images: Tensor, object_counts: Sequence[int]) -> N
             f"a clip has {max(object_counts)} objects but the model holds {model.config.max_objects} at once; "
             f"sample fewer objects or raise max_objects"
         )
-
-
-class Objective(Protocol):
-    """A module that holds the model and scores clips; see ClipLoss for the arguments.
-
-    helpers: what is trained beside the model, such as projections of its features, and thrown away in the end: it is in
-    checkpoints, not in weights. ``nn.Identity()`` where there is nothing.
-    """
-
-    @property
-    def helpers(self) -> nn.Module: ...
-
-    def __call__(
-        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
-    ) -> RolloutResult: ...
-
-
-class ClipLoss(nn.Module):
-    """Compares the model's masks with those of the clips."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-        self.helpers = nn.Identity()
-
-    def forward(
-        self, images: Tensor, masks: Tensor, object_counts: list[int], slots: Tensor, config: RolloutConfig
-    ) -> RolloutResult:
-        """See ``rollout``."""
-        return rollout(self.model, images, masks, object_counts, config, slots)
-
-
-def save_batch(folder: Path, step: int, batch: ClipBatch) -> Path:
-    """Write the clips of a step that went wrong to ``folder``, to be looked at; returns the file.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    path = folder / f"clips-of-step-{step}.safetensors"
-    tensors = {"images": batch.images.to(torch.float16), "masks": batch.masks.to(torch.uint8)}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save({name: value.cpu().contiguous() for name, value in tensors.items()}))
-    return path

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from limpet.training.config import TrainConfig
-from limpet.training.losses import top_k_schedule
+from limpet.training.losses import find_mask_loss, top_k_schedule
 from limpet.training.rollout import RolloutConfig
 
 DECAY_POWER = 0.9
@@ -37,20 +37,21 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, ste
 
 
 def rollout_config(
-    config: TrainConfig, step: int, long_term_gap: int | None, elsewhere: bool = False
+    config: TrainConfig, step: int, long_term_gap: int | None, reference_augmented: bool = False
 ) -> RolloutConfig:
-    """How the clips of ``step`` are run: what feeds the memory, whether it is ``elsewhere``, and which pixels count."""
+    """How the clips of ``step`` are run: what memories are made of, and how the losses are weighed."""
     progress = step / config.steps
     faded = 1.0 if config.aux_loss_until == 0 else min(1.0, progress / config.aux_loss_until)
     return RolloutConfig(
         own_predictions=progress >= config.teacher_forcing_until,
         train_id_bank_throughout=config.train_id_bank_throughout,
         mask_corruption_prob=config.mask_corruption_prob,
-        reference_augmented=elsewhere,
+        reference_augmented=reference_augmented,
         reference_weight=1.0 - faded,
         top_k_fraction=top_k_schedule(progress),
         long_term_gap=long_term_gap,
         gradient_checkpointing=config.gradient_checkpointing,
+        mask_loss=find_mask_loss(config.mask_loss),
     )
 
 

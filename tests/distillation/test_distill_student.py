@@ -83,7 +83,7 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path: Path, stills: Stil
 def test_cached_labels_need_no_teacher_pass(
     tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("limpet.distillation.objective.teach", None)
+    monkeypatch.setattr("limpet.distillation.objective.teacher_targets", None)
     settings = replace(SETTINGS, settings=replace(WITHOUT_ATTENTION, labels="cached"))
     start(tmp_path / "run", stills, settings)
     assert {"loss", "inter", "intra", "labels"} <= set(log_of(tmp_path / "run")[0])

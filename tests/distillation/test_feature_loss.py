@@ -22,7 +22,7 @@ from limpet.distillation.config import (
 from limpet.distillation.distill_student import distill
 from limpet.distillation.feature_loss import FeatureLoss, token_width
 from limpet.distillation.objective import OnlineDistillation
-from limpet.distillation.teacher_targets import teach
+from limpet.distillation.teacher_targets import teacher_targets
 from limpet.models import AOTConfig, Model, build_model
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.loop import CHECKPOINT
@@ -50,9 +50,9 @@ def test_the_width_is_that_of_the_tokens(clips: tuple[Tensor, Tensor]) -> None:
     images, masks = clips
     aot = lively_model(AOTConfig(layers=2), seed=1).eval()
     for model in (wide_teacher(), aot):
-        frame = teach(model, images, masks[0], [1, 1], with_tokens=True)[0]
+        frame = teacher_targets(model, images, masks[0], [1, 1], with_tokens=True)[0]
         assert frame.tokens is not None and frame.tokens.shape == (2, token_width(model), 5, 5)
-        assert teach(model, images, masks[0], [1, 1])[0].tokens is None
+        assert teacher_targets(model, images, masks[0], [1, 1])[0].tokens is None
     with pytest.raises(ModelError, match="no feature-pyramid decoder"):
         token_width(torch.nn.Identity())  # type: ignore[arg-type]
 

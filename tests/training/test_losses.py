@@ -10,7 +10,7 @@ from torch import Tensor
 
 from limpet.training.losses import (
     bootstrapped_cross_entropy,
-    mask_loss,
+    ce_jaccard_loss,
     soft_jaccard,
     top_k_schedule,
 )
@@ -73,13 +73,13 @@ def test_soft_jaccard() -> None:
 def test_the_mask_loss_is_half_of_each() -> None:
     scores, masks = example()
     half = [(slow_cross_entropy(scores, masks, b, 21) + slow_jaccard(scores, masks, b)) / 2 for b in range(B)]
-    assert mask_loss(scores, masks, 0.5).tolist() == pytest.approx(half, rel=1e-12)
+    assert ce_jaccard_loss(scores, masks, 0.5).tolist() == pytest.approx(half, rel=1e-12)
 
 
 def test_a_perfect_and_a_wholly_wrong_answer() -> None:
     masks = torch.randint(0, S, (B, H, W))
     right = 50.0 * torch.nn.functional.one_hot(masks, S).permute(0, 3, 1, 2).float()
-    assert mask_loss(right, masks, 1.0).abs().max() < 1e-6
+    assert ce_jaccard_loss(right, masks, 1.0).abs().max() < 1e-6
     wrong = soft_jaccard(right, (masks + 1) % S)
     assert wrong.min() > 0.999
 
@@ -89,7 +89,7 @@ def test_slots_that_can_never_win_do_not_disturb() -> None:
     scores, masks = example(slots_in_second=2)
     scores[1, 2:] = -1e10
     scores = scores.float().requires_grad_()
-    loss = mask_loss(scores, masks, 0.5)
+    loss = ce_jaccard_loss(scores, masks, 0.5)
     loss.sum().backward()
     assert loss.isfinite().all()
     assert scores.grad is not None and scores.grad.isfinite().all()
@@ -100,7 +100,7 @@ def test_slots_that_can_never_win_do_not_disturb() -> None:
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.01])
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     scores, masks = example()
-    with pytest.raises(ValueError, match=rf"share of hard pixels is {share}, expected a number in \(0, 1\]"):
+    with pytest.raises(ValueError, match=rf"top_k_fraction is {share}, expected a number in \(0, 1\]"):
         bootstrapped_cross_entropy(scores, masks, share)
 
 
@@ -108,4 +108,4 @@ def test_the_share_of_hard_pixels_falls_until_half_way() -> None:
     assert top_k_schedule(0.0) == 1.0
     assert top_k_schedule(0.25) == pytest.approx(0.575)
     assert top_k_schedule(0.5) == top_k_schedule(0.7) == top_k_schedule(1.0) == pytest.approx(0.15)
-    assert top_k_schedule(0.25, smallest=0.5) == pytest.approx(0.75)
+    assert top_k_schedule(0.25, final=0.5) == pytest.approx(0.75)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from limpet.models import DeAOT
 from limpet.tracking.tracker import Tracker
-from limpet.training.losses import mask_loss
+from limpet.training.losses import ce_jaccard_loss
 from limpet.training.rollout import RolloutConfig, rollout
 from limpet.training.schedule import id_permutation
 
@@ -75,7 +75,7 @@ def test_the_loss_is_that_of_the_scores_by_id(model: DeAOT) -> None:
         tokens, _, _ = model.refer(features, model.identify(planes))
         scores = model.decode(tokens, features)[:, : count + 1]
         large = F.interpolate(scores, size=(65, 97), mode="bilinear", align_corners=True)
-        expected = mask_loss(large, masks[0, b : b + 1], 0.3).item()
+        expected = ce_jaccard_loss(large, masks[0, b : b + 1], 0.3).item()
         assert result.frame_losses[0, b].item() == pytest.approx(expected, rel=1e-4)
 
 

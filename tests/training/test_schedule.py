@@ -108,7 +108,8 @@ def test_a_stage_moves_from_given_to_own_masks_and_the_auxiliary_loss_fades() ->
 
 
 def test_settings_are_passed_on() -> None:
-    assert rollout_config(TrainConfig(gradient_checkpointing=True), 0, 2)[-2:] == (2, True)
+    passed_on = rollout_config(TrainConfig(gradient_checkpointing=True), 0, 2)
+    assert (passed_on.long_term_gap, passed_on.gradient_checkpointing) == (2, True)
     assert rollout_config(TrainConfig(aux_loss_until=0.0), 0, None).reference_weight == 0.0
     never = TrainConfig(steps=10, teacher_forcing_until=1.0)
     assert not any(rollout_config(never, step, None).own_predictions for step in range(10))
