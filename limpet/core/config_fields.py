@@ -44,7 +44,7 @@ class FieldInfo:
     min: float | None = None
     max: float | None = None
     above: float | None = None
-    choices: tuple[Any, ...] = ()
+    choices: Collection[Any] = ()
     metavar: str | None = None
     primary: bool = False
     flag: str | None = None
@@ -111,7 +111,7 @@ def option(
     may_change: bool = False,
 ) -> Any:
     """A dataclass field with a default and a FieldInfo; see there."""
-    about = FieldInfo(help, group, min, max, above, tuple(choices), metavar, primary, flag, parse, may_change)
+    about = FieldInfo(help, group, min, max, above, choices, metavar, primary, flag, parse, may_change)
     return field(default=default, metadata={_KEY: about})
 
 
