@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from limpet.data import VideoSequence
     from limpet.evaluation.reliability import Reliability
     from limpet.tracking.tracker import Tracker
-    from limpet.training.confidence_calibration import Clip, Seen
+    from limpet.training.confidence_calibration import CalibrationClip, ObservedMask
 
 MAX_FRAMES = 200
 """Frames of a video that are scored; of a longer one every n-th is."""
@@ -113,16 +113,18 @@ def _write(source: Path, target: Path, text: str) -> str:
     return write_facts(source, {FACT: text, f"{FACT}_command": command}, target)
 
 
-def _whole(videos: Sequence[VideoSequence]) -> list[Callable[[], Clip]]:
+def _whole(videos: Sequence[VideoSequence]) -> list[Callable[[], CalibrationClip]]:
     from limpet.training.confidence_calibration import plain_clip
 
     return [partial(plain_clip, video, MAX_FRAMES) for video in videos]
 
 
-def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) -> list[Seen]:
+def _observe(
+    tracker: Tracker, makers: Sequence[Callable[[], CalibrationClip]], what: str
+) -> list[ObservedMask]:
     from limpet.training.confidence_calibration import observe
 
-    seen: list[Seen] = []
+    seen: list[ObservedMask] = []
     with FrameProgress(what) as progress:
         for done, make in enumerate(makers, start=1):
             seen += observe(tracker, make())
@@ -130,7 +132,7 @@ def _observe(tracker: Tracker, makers: Sequence[Callable[[], Clip]], what: str) 
     return seen
 
 
-def _show(title: str, seen: Sequence[Seen], calibration: Calibration | None) -> None:
+def _show(title: str, seen: Sequence[ObservedMask], calibration: Calibration | None) -> None:
     """A reliability table of the confidence, and what it was before."""
     from limpet.evaluation.reliability import reliability
 

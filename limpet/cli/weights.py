@@ -74,11 +74,11 @@ def average(
     The runs should have begun with the same weights. Of a run's folder, the averaged weights (EMA) of the last
     checkpoint are used; those of a single folder are just written to FILE.
     """
-    from limpet.training.model_soup import average as mean_of
+    from limpet.training.model_soup import average_weights
     from limpet.weights.weights_file import write_weights
 
     check_free(out, overwrite)
-    weights = mean_of(places)
+    weights = average_weights(places)
     weights.facts["command"] = shlex.join(["limpet", *sys.argv[1:]])
     say(f"{out} (sha256 {write_weights(out, weights)})")
 

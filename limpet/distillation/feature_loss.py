@@ -1,4 +1,4 @@
-"""Features as a lesson: the tokens that the two decoders read, compared as other methods do (Table 2)."""
+"""Feature distillation: the tokens that the two decoders read, compared as other methods do it (Table 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that a teacher's labels are kept in: DAVIS layout, and labels.json, which tells how each came about."""
+"""The folder of a teacher's labels: DAVIS layout, and labels.json, which says how each clip was labelled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WAYS_OUT = "use --relabel to make those labels anew, or choose another folder"
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """What was done with one clip.
+    """How one clip was labelled.
 
     name: of the clip. nbytes, sha256_head: its length and a hash of its first bytes, by which it is known again.
     first_mask: "given" or "proposal". mask_sha256: of the file of a given one, else "".

@@ -1,4 +1,4 @@
-"""One clip: the teacher follows it from its first mask, until the clip ends or an object is lost."""
+"""Labels of one clip: the teacher tracks it from its first mask, until the clip ends or an object is lost."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class LabelConfig:
             )
         if self.least_frames < 2 or (self.max_frames is not None and self.max_frames < self.least_frames):
             raise DataError(
-                f"least_frames={self.least_frames}, max_frames={self.max_frames}; a clip teaches from 2 frames on, "
-                f"and max_frames must allow least_frames"
+                f"least_frames={self.least_frames}, max_frames={self.max_frames}; expected at least 2 frames, and "
+                f"max_frames of at least least_frames"
             )
 
 
@@ -73,7 +73,7 @@ class LabelPlan(NamedTuple):
     mask_sha256: str
 
     def identity(self) -> tuple[object, ...]:
-        """As of ``LabelledClip.identity``."""
+        """See ``LabelledClip.identity``."""
         return self.nbytes, self.sha256_head, PROPOSAL if self.mask is None else GIVEN, self.mask_sha256
 
 
@@ -114,7 +114,7 @@ def label_clip(
 
 
 def _opening(reader: VideoReader, plan: LabelPlan, config: LabelConfig) -> tuple[int, Mask]:
-    """The frame that labels begin with, and its mask (H, W) of ids 1..N at the size of the video."""
+    """The index of the first labelled frame, and its mask (H, W) of ids 1..N at the size of the video."""
     if plan.mask is None:
         return propose_opening(reader, config.proposals)
     mask = read_mask(plan.mask)

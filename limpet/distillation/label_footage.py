@@ -1,6 +1,6 @@
-"""From footage to labels: a teacher follows each clip from its first mask, and what it says is kept on disk.
+"""From footage to labels: a teacher tracks each clip from its first mask, and its masks are kept on disk.
 
-Of a labelled clip nothing but the mask of its first frame is read: what the labels teach is the teacher's.
+Of a labelled clip only the mask of its first frame is read; all labels are the teacher's.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def label_footage(
     on_frame: OnFrame | None = None,
     relabel: bool = False,
 ) -> LabelResult:
-    """Let the teacher follow each clip from its first mask, and keep frames and masks in DAVIS layout.
+    """Let the teacher track each clip from its first mask, and keep frames and masks in DAVIS layout.
 
-    Clips that an earlier run finished are not followed again. What goes wrong with one clip is told, and the others
-    go on.
+    Clips that an earlier run finished are not tracked again. What goes wrong with one clip is reported, and the others
+    are labelled nevertheless.
 
     Args:
         tracker: the teacher.

@@ -1,4 +1,4 @@
-"""Which objects a clip shows, guessed from its first frames without a network: what moves and looks unlike the border.
+"""Object proposals for a clip without a first mask, made without a network: what moves and differs from the border.
 
 The frame's border is taken for background. A pixel stands out as far as every way to it from the border crosses a
 change, in motion (optical flow, what the camera does taken out) and in colour; GrabCut then finds the outline. How good
@@ -26,7 +26,7 @@ _STILL = 0.05  # pixels; optical flow of a scene at rest
 
 @dataclass(frozen=True)
 class ProposalConfig:
-    """How objects are looked for.
+    """How objects are found.
 
     side: shorter side of the pictures that are looked at, in pixels.
     gap: seconds from the frame to the one that shows its motion.

@@ -1,7 +1,7 @@
-"""Checkpoints from which a run continues exactly: safetensors for the numbers, JSON for the rest.
+"""Checkpoints from which a run continues exactly: tensors as safetensors, settings as JSON.
 
-A checkpoint is one file that appears whole: the JSON travels in its header. Chance needs no saving, since every step
-draws from generators seeded by the run's seed and the step.
+A checkpoint is one file, written completely or not at all; the JSON is in its header. No state of a random generator
+is saved, since every step draws from generators that are seeded by the run's seed and the step.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def restore(
     optimizer: torch.optim.Optimizer,
     helpers: nn.Module | None = None,
 ) -> None:
-    """Put a checkpoint's numbers into freshly made objects of the same configuration."""
+    """Load a checkpoint into newly made objects of the same configuration."""
     helpers = helpers or nn.Identity()
     model.load_state_dict(checkpoint.model)
     average.load_state_dict(checkpoint.average)

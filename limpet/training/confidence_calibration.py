@@ -1,8 +1,8 @@
-"""Calibrating a tracker's confidence: what its masks look like on labelled clips, and what they are worth there.
+"""Calibration of a tracker's confidence: its soft IoU on labelled clips, against the true IoU there.
 
-A tracker that never fails teaches nothing about failure. So each video is also followed through a cut: the scene
-changes to another video and comes back, as it does when the object leaves and others come. Clips made of photos add
-violent motion and objects that cross. Each kind of clip counts the same.
+A tracker that never fails shows nothing about failure. So each video is also tracked through a cut: the scene changes
+to another video and back, as it does when the object leaves and others appear. Clips made of photos add fast motion
+and objects that cross. Each kind of clip has the same weight.
 
 Frames are uint8 (H, W, 3) RGB, masks uint8 (H, W) of ids.
 """
@@ -29,12 +29,12 @@ from limpet.tracking.tracker import Tracker
 
 Image8 = NDArray[np.uint8]
 SEED = 7_100_003
-"""Of the clips made of photos: no training uses it unless it is asked to."""
+"""Seed of the clips made of photos; no training uses it by default."""
 PLAIN, CUT, PHOTOS = "video", "video with a cut", "clips of photos"
 
 
 @dataclass(frozen=True)
-class Clip:
+class CalibrationClip:
     """A few frames with their true masks, and what kind of clip it is."""
 
     kind: str
@@ -44,7 +44,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedMask:
     """One mask of the tracker: its soft IoU, its true IoU, and the kind of clip that it comes from."""
 
     kind: str
@@ -54,7 +54,7 @@ class Seen:
 
 def calibration_clips(
     videos: Sequence[VideoSequence], stills: StillsFolder | None, *, count: int = 40, frames: int = 15
-) -> list[Callable[[], Clip]]:
+) -> list[Callable[[], CalibrationClip]]:
     """Clips to calibrate on, each made when it is called.
 
     Args:
@@ -64,7 +64,7 @@ def calibration_clips(
         frames: of each clip; a long video is thinned evenly.
     """
     chosen = list(videos)[:count]
-    makers: list[Callable[[], Clip]] = [partial(plain_clip, video, frames) for video in chosen]
+    makers: list[Callable[[], CalibrationClip]] = [partial(plain_clip, video, frames) for video in chosen]
     if len(chosen) > 1:
         makers += [partial(cut_clip, one, other, frames) for one, other in pairwise([*chosen, chosen[0]])]
     if stills is not None:
@@ -73,12 +73,12 @@ def calibration_clips(
     return makers
 
 
-def plain_clip(video: VideoSequence, frames: int) -> Clip:
+def plain_clip(video: VideoSequence, frames: int) -> CalibrationClip:
     """The whole video in at most ``frames`` frames, evenly spread."""
-    return Clip(PLAIN, video.name, *_load(video, _spread(len(video), frames)))
+    return CalibrationClip(PLAIN, video.name, *_load(video, _spread(len(video), frames)))
 
 
-def cut_clip(video: VideoSequence, other: VideoSequence, frames: int) -> Clip:
+def cut_clip(video: VideoSequence, other: VideoSequence, frames: int) -> CalibrationClip:
     """A third of the frames of ``video``, a third of ``other``, where no object is, and a third of ``video``."""
     third = max(1, frames // 3)
     images, masks = _load(video, _spread(len(video), 2 * third))
@@ -87,7 +87,7 @@ def cut_clip(video: VideoSequence, other: VideoSequence, frames: int) -> Clip:
     fitted = [np.asarray(cv2.resize(image, (width, height)), np.uint8) for image in between]
     middle = min(third, len(images))
     empty = [np.zeros_like(masks[0])] * len(fitted)
-    return Clip(
+    return CalibrationClip(
         CUT,
         f"{video.name}, {other.name}",
         [*images[:middle], *fitted, *images[middle:]],
@@ -95,22 +95,26 @@ def cut_clip(video: VideoSequence, other: VideoSequence, frames: int) -> Clip:
     )
 
 
-def photo_clip(clips: TrainingClips, number: int) -> Clip:
-    """Clip ``number`` made of photos, with the strongest motion of the training."""
+def photo_clip(clips: TrainingClips, number: int) -> CalibrationClip:
+    """CalibrationClip ``number`` made of photos, with the strongest motion of the training."""
     batch = clips.batch(number, progress=1.0)
     images = denormalise(batch.images[:, 0]).mul(255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
     frames = [np.ascontiguousarray(image.cpu().numpy()) for image in images]
-    return Clip(PHOTOS, f"{number}", frames, [mask.byte().cpu().numpy() for mask in batch.masks[:, 0]])
+    return CalibrationClip(
+        PHOTOS, f"{number}", frames, [mask.byte().cpu().numpy() for mask in batch.masks[:, 0]]
+    )
 
 
-def observe(tracker: Tracker, clip: Clip) -> Iterator[Seen]:
-    """Follow a clip; every mask that is not empty is seen.
+def observe(tracker: Tracker, clip: CalibrationClip) -> Iterator[ObservedMask]:
+    """Track a clip and yield every mask that is not empty.
 
     Raises:
-        ValueError: the tracker has a calibration, so that its confidence is no soft IoU.
+        ValueError: the tracker has a calibration, so that its confidence is not a soft IoU.
     """
     if tracker.calibration is not None:
-        raise ValueError("soft IoUs are what a tracker without calibration gives; this one has one")
+        raise ValueError(
+            "the tracker has a calibration already, so that its confidence is not a soft IoU; load it without"
+        )
     if not clip.masks[0].any():
         return
     state = tracker.start(clip.frames[0], clip.masks[0])
@@ -118,10 +122,10 @@ def observe(tracker: Tracker, clip: Clip) -> Iterator[Seen]:
         mask, state = tracker.step(frame, state)
         for number, soft_iou in state.confidence.items():
             if (found := mask == number).any():
-                yield Seen(clip.kind, soft_iou, region_similarity(truth == number, found))
+                yield ObservedMask(clip.kind, soft_iou, region_similarity(truth == number, found))
 
 
-def calibrate(seen: Sequence[Seen]) -> Calibration:
+def calibrate(seen: Sequence[ObservedMask]) -> Calibration:
     """The calibration that fits what was seen, every kind of clip counting the same.
 
     Raises:

@@ -48,19 +48,19 @@ def train(
     objective: Callable[[Model], Objective] = ClipLoss,
     quiet: bool = False,
 ) -> Model:
-    """Train ``model`` for one stage and return its averaged weights in a model of their own.
+    """Train ``model`` for one stage and return a second model with its averaged weights (EMA).
 
     Args:
         model: with the weights to start from; its parameters are changed.
         config: see TrainConfig. When resuming, it must equal the checkpoint's but for what may change (the length,
             the rates, what is logged); ``resumed_config`` makes one that does.
-        folder: of the run: checkpoint, log, curves.
+        folder: where the checkpoint, the log and the curves of the run are written.
         stills, videos: the data; at least one of them.
         device: "auto", "cpu" or "cuda".
         processes: devices to train on; each makes its own clips.
-        resume: go on from the folder's checkpoint.
-        score: scores the averaged model every ``config.score_every`` steps, higher is better.
-        objective: makes the loss around the model; the default compares it with the clips' masks.
+        resume: continue from the folder's checkpoint.
+        score: returns the score of the averaged model, higher is better; called every ``config.score_every`` steps.
+        objective: wraps the model in its loss; the default compares its masks with those of the clips.
         quiet: show no progress.
 
     Raises:
@@ -115,7 +115,7 @@ class Run:
         return cast(Model, self.ema.module)
 
     def loop(self, clips: TrainingClips, score: Score | None, quiet: bool, workers: int = 0) -> None:
-        """All steps that are left; ``workers``: processes that make the clips."""
+        """Take all steps that are left; ``workers``: processes that make the clips."""
         config, is_main = self.config, self.fabric.is_global_zero
         monitor = Monitor(self.folder, self.first_step) if is_main else None
         try:
@@ -174,9 +174,9 @@ class Run:
         """(B, slots + 1): the identity slot of each object of each clip."""
         config, slots = self.config, self.model.config.max_objects
         generator = torch.Generator().manual_seed(_seed(config, step, self.fabric.global_rank))
-        fixed, every = config.id_shuffle_start, config.id_shuffle_full
+        start, full = config.id_shuffle_start, config.id_shuffle_full
         used = [
-            id_shuffle_count(step / config.steps, fixed, every, objects, slots) for objects in object_counts
+            id_shuffle_count(step / config.steps, start, full, objects, slots) for objects in object_counts
         ]
         return torch.stack([id_permutation(slots, count, generator) for count in used])
 

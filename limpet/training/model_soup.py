@@ -16,8 +16,8 @@ from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
 from limpet.weights.weights_file import Weights, compare, read_weights
 
 
-def average(places: Sequence[Path]) -> Weights:
-    """The mean of weights of one model; what is no floating-point number is the first's.
+def average_weights(places: Sequence[Path]) -> Weights:
+    """The mean of several weights of one model; tensors that are not floating-point are those of the first.
 
     Its fact ``parts`` holds the commands that made them, a line each, as far as they are known.
 

@@ -1,4 +1,4 @@
-"""What changes along a stage, as functions of its progress, and the optimizer's groups of parameters."""
+"""What changes in the course of a stage, as functions of its progress, and the optimizer's parameter groups."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from limpet.training.rollout import RolloutConfig
 
 DECAY_POWER = 0.9
 WITHOUT_DECAY = ("decoder.conv_out.", "short_term.relative.value", "relative_position_bias_table")
-"""Parts of the names of matrices that do not decay, as in the official recipe: the output layer, the relative position
-of values in AOT's local attention, and Swin's tables of biases. That of keys is a weight like any other and decays."""
+"""Parts of the names of matrices without weight decay, as in the official recipe: the output layer, the relative
+position of values in AOT's local attention, and Swin's tables of biases. The relative position of keys does decay."""
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up from the smallest rate to the peak, then polynomial decay of power 0.9 back to it."""
+    """Linear warm-up from the minimum to the peak, then polynomial decay of power 0.9 back to the minimum."""
     warmup_steps = max(1, round(config.warmup_ratio * config.steps))
     span = config.learning_rate - config.min_learning_rate
     if step < warmup_steps:
@@ -29,7 +29,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int) -> float:
-    """Give each group its rate for ``step``; returns the rate of the groups outside the encoder."""
+    """Set the learning rate of each group for ``step``; returns that of the groups outside the encoder."""
     rate = learning_rate(config, step)
     for group in optimizer.param_groups:
         group["lr"] = config.min_learning_rate + (rate - config.min_learning_rate) * group["lr_ratio"]
@@ -104,24 +104,29 @@ def build_optimizer(
     )
 
 
-def id_shuffle_count(progress: float, fixed_until: float, all_from: float, objects: int, slots: int) -> int:
-    """How many of the slots 1..``slots`` objects are shuffled among; 0 leaves every object in the slot of its id.
+def id_shuffle_count(progress: float, start: float, full: float, objects: int, slots: int) -> int:
+    """How many of the identity slots 1..``slots`` objects are shuffled among; 0: each is in the slot of its id.
+
+    The official training draws a random slot out of ten for every object from the first step on. A network that starts
+    from random weights then finds the objects but confuses their identities for thousands of steps: ten slots that look
+    alike on average give no direction in which to tell them apart. So objects may first sit in slots 1..N, and the
+    number of slots in use grows later, when telling objects apart is known and only has to be carried over.
 
     Args:
         progress: share of the stage that is done, 0..1.
-        fixed_until: up to here nothing is shuffled.
-        all_from: from here on objects are shuffled among all slots; in between the number grows evenly.
+        start: the progress up to which nothing is shuffled.
+        full: the progress from which objects are shuffled among all slots; in between their number grows linearly.
         objects: N of the clip.
     """
-    if progress >= all_from:
+    if progress >= full:
         return slots
-    if progress < fixed_until:
+    if progress < start:
         return 0
-    ratio = (progress - fixed_until) / (all_from - fixed_until)
+    ratio = (progress - start) / (full - start)
     return round(objects + ratio * (slots - objects))
 
 
-def id_permutation(slots: int, in_use: int, generator: torch.Generator | None = None) -> Tensor:
-    """The slot of every id, (slots + 1,) int64: the first ``in_use`` objects' slots shuffled, background first."""
-    shuffled = 1 + torch.randperm(in_use, generator=generator)
-    return torch.cat([torch.zeros(1, dtype=torch.long), shuffled, torch.arange(in_use + 1, slots + 1)])
+def id_permutation(slots: int, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """The identity slot of every id, int64 (slots + 1,): 0 for the background, then slots 1..``count`` shuffled."""
+    shuffled = 1 + torch.randperm(count, generator=generator)
+    return torch.cat([torch.zeros(1, dtype=torch.long), shuffled, torch.arange(count + 1, slots + 1)])

@@ -23,7 +23,7 @@ from limpet.weights.weights_file import Weights, load_into, read_encoder, read_w
 def build_training_model(name: str, encoder: Path | None, start: Path | None, seed: int = 0) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
-    Those may be of a sibling with fewer layers, see ``init_from_shallower``. What is random follows from ``seed``
+    Those may be of a sibling with fewer layers, see ``init_from_shallower``. Random weights depend on ``seed``
     alone.
 
     Raises:
@@ -33,7 +33,7 @@ def build_training_model(name: str, encoder: Path | None, start: Path | None, se
         raise DataError(
             "give --encoder or --from, not both: the earlier stage's weights hold an encoder already"
         )
-    with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's own chance is left as it was
+    with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's random state is left as it was
         torch.manual_seed(seed)
         model = models.build_model(find(name).config())
     if encoder is not None:
@@ -76,7 +76,7 @@ _OUTPUTS = ("long_term.projection.", "short_term.projection.", "self_propagation
 
 
 def init_from_shallower(tensors: Mapping[str, Tensor], model: Model) -> dict[str, Tensor]:
-    """The weights of a DeAOT with fewer layers, or with deformable attention, made into those of ``model``.
+    """The weights of a DeAOT with fewer layers, or with deformable attention, as a start for ``model``.
 
     Args:
         tensors: a sibling's state: the same encoder and widths, fewer layers.

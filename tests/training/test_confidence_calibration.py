@@ -17,8 +17,8 @@ from limpet.training.confidence_calibration import (
     CUT,
     PHOTOS,
     PLAIN,
-    Clip,
-    Seen,
+    CalibrationClip,
+    ObservedMask,
     calibrate,
     calibration_clips,
     cut_clip,
@@ -96,17 +96,22 @@ def test_what_is_seen_is_soft_iou_and_true_iou(videos: VideoSet) -> None:
         mask, state = tracker.step(frame, state)
         if mask.any():
             both, either = ((mask > 0) & (truth > 0)).sum(), ((mask > 0) | (truth > 0)).sum()
-            expected.append(Seen(PLAIN, state.confidence[1], both / either))
+            expected.append(ObservedMask(PLAIN, state.confidence[1], both / either))
     assert seen == expected and seen
-    assert list(observe(tracker, Clip(PLAIN, "x", clip.frames, [np.zeros_like(m) for m in clip.masks]))) == []
+    assert (
+        list(
+            observe(tracker, CalibrationClip(PLAIN, "x", clip.frames, [np.zeros_like(m) for m in clip.masks]))
+        )
+        == []
+    )
     tracker.calibration = Calibration()
-    with pytest.raises(ValueError, match="this one has one"):
+    with pytest.raises(ValueError, match="has a calibration already"):
         list(observe(tracker, clip))
 
 
 def test_the_fit_gives_every_kind_the_same_weight() -> None:
-    easy = [Seen(PLAIN, 0.8, 0.9)] * 90 + [Seen(PLAIN, 0.4, 0.5)] * 10
-    hard = [Seen(CUT, 0.8, 0.3), Seen(CUT, 0.4, 0.1)]
+    easy = [ObservedMask(PLAIN, 0.8, 0.9)] * 90 + [ObservedMask(PLAIN, 0.4, 0.5)] * 10
+    hard = [ObservedMask(CUT, 0.8, 0.3), ObservedMask(CUT, 0.4, 0.1)]
     together, same_again = calibrate([*easy, *hard]), calibrate([*easy, *hard * 7])
     assert together == same_again
     assert calibrate(easy)(0.8) > together(0.8) > calibrate(hard)(0.8)

@@ -1,4 +1,4 @@
-"""The reference frame shown elsewhere: pixels keep their ids, objects stay in view, chance is repeatable."""
+"""Augmented reference frames and corrupted masks: pixels keep their ids, objects stay in view, chance is repeatable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from limpet.training.memory_augmentation import LEAST_PIXELS, augment_reference, corrupt_masks
+from limpet.training.memory_augmentation import MIN_PIXELS, augment_reference, corrupt_masks
 
 
 def frames(count: int) -> tuple[Tensor, Tensor]:
@@ -32,7 +32,7 @@ def test_every_object_stays_in_view_and_somewhere_else() -> None:
     _, before = frames(40)
     _, after = augment_reference(*frames(40))
     for number in (1, 2):
-        assert ((after == number).flatten(1).sum(1) >= LEAST_PIXELS).all()
+        assert ((after == number).flatten(1).sum(1) >= MIN_PIXELS).all()
     assert (after != before).flatten(1).any(1).float().mean() > 0.7
 
 
@@ -57,7 +57,7 @@ def test_a_frame_whose_objects_would_leave_stays_as_it_is() -> None:
     for _ in range(30):
         moved, ids = augment_reference(image, mask)
         counts = ids.flatten().bincount(minlength=5)
-        assert (counts[1:] >= LEAST_PIXELS).all()
+        assert (counts[1:] >= MIN_PIXELS).all()
         assert torch.equal(ids, mask) == torch.equal(moved, image)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from limpet.core.errors import DataError, WeightsError
-from limpet.training.model_soup import average
+from limpet.training.model_soup import average_weights
 from limpet.weights.weights_file import Weights, write_weights
 
 
@@ -21,7 +21,7 @@ def saved(path: Path, value: float, model: str = "deaot-t", **others: Tensor) ->
 
 def test_the_mean_of_three(tmp_path: Path) -> None:
     places = [saved(tmp_path / f"{value}.safetensors", value) for value in (1.0, 2.0, 6.0)]
-    mean = average(places)
+    mean = average_weights(places)
     assert mean.model == "deaot-t"
     assert mean.facts["parts"].splitlines() == [f"limpet train --seed {seed}" for seed in (1, 2, 6)]
     assert torch.equal(mean.tensors["a.weight"], torch.full((2, 3), 3.0))
@@ -31,7 +31,7 @@ def test_the_mean_of_three(tmp_path: Path) -> None:
 def test_many_small_shares_are_not_rounded_away(tmp_path: Path) -> None:
     """Sums in fp16 would lose the ones beside 2048."""
     places = [saved(tmp_path / f"{i}.safetensors", value) for i, value in enumerate([2048.0] + [1.0] * 7)]
-    assert average(places).tensors["a.weight"][0, 0].item() == pytest.approx(2055 / 8)
+    assert average_weights(places).tensors["a.weight"][0, 0].item() == pytest.approx(2055 / 8)
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,11 @@ def test_what_has_no_mean(tmp_path: Path, model: str, others: dict[str, Tensor],
         saved(tmp_path / "2.safetensors", 2.0, model, **others),
     )
     with pytest.raises(WeightsError, match=message):
-        average([one, two])
+        average_weights([one, two])
 
 
 def test_nothing_and_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="nothing to average; name weights files or folders of runs"):
-        average([])
+        average_weights([])
     with pytest.raises(DataError, match="there is no checkpoint at"):
-        average([tmp_path])
+        average_weights([tmp_path])
