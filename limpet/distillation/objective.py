@@ -128,8 +128,8 @@ def distillation_rollout(
     for frame in run.frames(first_mask, [first_mask, *(target.labels for target in targets)]):
         losses.append(run.mask_loss(frame))
         predicted.append(frame.masks)
-        if frame.index > 0:
-            parts.append(_compared(frame, targets[frame.index - 1], settings, feature_loss))
+        if frame.frame_index > 0:
+            parts.append(_compared(frame, targets[frame.frame_index - 1], settings, feature_loss))
     each = torch.stack(losses)  # T B
     labels = each[1:].mean()
     loss = torch.stack([part.loss for part in parts]).mean() + settings.label_weight * labels

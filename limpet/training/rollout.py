@@ -54,7 +54,7 @@ class RolloutConfig(NamedTuple):
 class ClipFrame(NamedTuple):
     """One frame of the clips, as the model saw it.
 
-    index: 0 is the reference frame.
+    frame_index: 0 is the reference frame.
     logits: (B, S, H/4, W/4). full_logits: (B, S, H, W), up-sampled; their softmax are the probabilities.
     masks: int64 (B, H, W), the ids predicted.
     truth: int64 (B, H, W), the known ids of the frame, where there are any: of the reference frame as it was shown.
@@ -62,7 +62,7 @@ class ClipFrame(NamedTuple):
     maps: the attention maps that were asked for; none of the reference frame.
     """
 
-    index: int
+    frame_index: int
     logits: Tensor
     full_logits: Tensor
     masks: Tensor
