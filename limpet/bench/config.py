@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.core.errors import ModelError
+from limpet.core.errors import ModelError, Option
 from limpet.video.encode import MAX_SIDE
 
 TORCH, COMPILED = "torch", "torch-compiled"
@@ -62,8 +62,7 @@ class BenchConfig:
             raise ModelError(f"precision is {self.precision!r}, expected auto, fp32 or bf16")
         for name, least in (("threads", 1), ("objects", 1), ("frames", 2), ("warm_up", 0), ("max_size", 16)):
             if getattr(self, name) < least:
-                option = name.replace("_", "-")
-                raise ModelError(f"--{option} is {getattr(self, name)}; expected {least} or more")
+                raise ModelError(f"{Option(name).flag} is {getattr(self, name)}; expected {least} or more")
         if self.objects > 255:
             raise ModelError(f"--objects is {self.objects}; a mask holds at most 255")
         if self.overlay and not self.end_to_end:
