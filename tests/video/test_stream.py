@@ -21,7 +21,7 @@ from limpet.video.stream import StreamReader
 
 from .clips import SIZE, damage_packet, make_clip
 from .streams import TEST_CAMERA, FakeCamera, served
-from .test_seeking import moving, told
+from .test_pyav_reader import moving, told
 
 COUNT = 12
 CODECS = {"clip.webm": "libvpx-vp9", "clip.y4m": "rawvideo", "clip.mjpeg": "mjpeg"}
