@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from limpet.cli.bundle import Bundle, RuntimeName, exported_tracker
+from limpet.cli.bundle_options import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import DeviceName, ModelName, WeightsFile
 from limpet.cli.terminal import notes, say
 from limpet.cli.track import frame_by_frame

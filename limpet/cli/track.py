@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limpet.cli.bundle import Bundle, RuntimeName, exported_tracker
+from limpet.cli.bundle_options import Bundle, RuntimeName, exported_tracker
 from limpet.cli.config_options import with_options
 from limpet.cli.options import (
     MODEL_PANEL,
