@@ -350,4 +350,4 @@ def test_a_full_disk_loses_no_earlier_result(
 
 def test_paths_are_told_in_one_piece(limpet: Limpet, command: Command) -> None:
     name = "_".join(["a_name_that_is_longer_than_any_terminal_is_wide"] * 3) + " of mine/clip.mp4"
-    limpet(*command(video=name)).refused(f"there is no {name};")
+    limpet(*command(video=name)).refused(f"{name} does not exist;")

@@ -30,7 +30,7 @@ def test_a_clip_through_standard_input(clip: Path, mask: Path, weights: Path, tm
 def test_bad_streams_are_one_sentence(limpet: Limpet, clip: Path, mask: Path) -> None:
     limpet("track", "gopher://x", "--mask", mask).refused("addresses with gopher:// cannot be read")
     limpet("track", "tcp://127.0.0.1:1", "--mask", mask).refused("cannot be opened: connection refused")
-    limpet("track", clip, "--mask", mask, "--live", "drop").refused("clip.mp4 is no stream")
+    limpet("track", clip, "--mask", mask, "--live", "drop").refused("clip.mp4 is not a stream")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="cameras have other names")
@@ -61,5 +61,7 @@ def test_a_frame_to_draw_on(limpet: Limpet, tmp_path: Path) -> None:
         assert np.abs(np.array(image).astype(int) - picture(1)).mean() < 12
     limpet("frame", clip, "--out", "second.png").refused("second.png exists", "--overwrite")
     limpet("frame", clip, "--out", "late.png", "--at", 4).refused("clip.mkv ends before frame 4")
-    limpet("frame", clip, "--out", "first.jpg").refused("first.jpg does not end in .png")
+    limpet("frame", clip, "--out", "first.jpg").refused(
+        "--out is first.jpg; expected a name that ends in .png"
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv", "second.png"}
