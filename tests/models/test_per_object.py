@@ -11,7 +11,6 @@ from networks import frames, mask_of
 from per_object import PerObject, PerObjectConfig, lively_per_object
 
 from limpet.models import Model
-from limpet.models.base import joint_logits
 from limpet.tracking.tracker import Tracker
 from limpet.training.rollout import RolloutConfig, rollout
 
@@ -93,27 +92,6 @@ def test_memory_is_made_of_probabilities(model: PerObject, monkeypatch: pytest.M
     assert set(hard.unique().tolist()) == {0.0, 1.0}
     assert len(soft.unique()) > 100
     torch.testing.assert_close(soft.sum(dim=1), torch.ones(1, 65, 97))
-
-
-def test_one_object_is_merged_like_several() -> None:
-    """Soft aggregation of one logit x: p / (1 - p) squared, so that its probability is sigmoid(2x)."""
-    logits = torch.tensor([0.0, 1.5]).view(1, 2, 1, 1)
-    merged = joint_logits(logits, PerObjectConfig()).softmax(dim=1)
-    assert merged[0, 1].item() == pytest.approx(torch.sigmoid(torch.tensor(3.0)).item(), rel=1e-5)
-
-
-def test_merging_against_a_loop() -> None:
-    """As STM and STCN do it: odds of the probabilities, that of the background being the product of all others'."""
-    logits = torch.randn(2, 4, 3, 5, dtype=torch.float64)
-    logits[:, 0] = 0
-    found = joint_logits(logits, PerObjectConfig()).softmax(dim=1)
-    for b in range(2):
-        for y in range(3):
-            for x in range(5):
-                own = [1 / (1 + np.exp(-logits[b, n, y, x].item())) for n in (1, 2, 3)]
-                all_ = [np.prod([1 - p for p in own]), *own]
-                odds = [p / (1 - p) for p in all_]
-                np.testing.assert_allclose(found[b, :, y, x], np.array(odds) / sum(odds), rtol=1e-9)
 
 
 def test_training_sends_gradients_through_its_own_soft_masks(model: PerObject) -> None:
