@@ -71,6 +71,7 @@ __all__ = [
 def list_models() -> list[str]:
     """Names of all models, in the order of ``limpet models``.
 
+    >>> import limpet
     >>> limpet.list_models()[:2]
     ['deaot-t', 'deaot-s']
     """

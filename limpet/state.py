@@ -69,6 +69,17 @@ class GroupState:
 class TrackerState:
     """The tracker after frame ``frame_index``.
 
+    >>> import limpet, numpy as np
+    >>> tracker, frame = limpet.load("deaot-nano", device="cpu"), np.zeros((64, 96, 3), np.uint8)
+    >>> mask = np.zeros((64, 96), np.uint8)
+    >>> mask[16:48, 24:56] = 7
+    >>> before = tracker.start(frame, mask)
+    >>> _, after = tracker.step(frame, before)
+    >>> before.frame_index, after.frame_index, after.object_ids    # the earlier state is unchanged: undo
+    (0, 1, (7,))
+    >>> after.nbytes > 0
+    True
+
     groups: the objects and their memories.
     frame_index: 0 for the frame that was given to ``start``.
     mask: (H, W) uint8, ids of the last frame at its own size.

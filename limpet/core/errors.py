@@ -37,6 +37,13 @@ class LimpetError(Exception):
 
     Args:
         parts: the message as one string, or as several strings with the options that it names between them.
+
+    >>> import limpet
+    >>> try:
+    ...     limpet.TrainConfig(steps=0)
+    ... except limpet.LimpetError as error:
+    ...     print(error)
+    steps is 0, expected a number of at least 1
     """
 
     def __init__(self, *parts: str | Option) -> None:

@@ -14,6 +14,12 @@ CLIPS = "Training clips"
 class ClipConfig:
     """How training clips are made. Pairs are (at the start, at the end) of the training and change linearly.
 
+    >>> ClipConfig(size=257, frames=3).batch
+    4
+    >>> ClipConfig(size=256)
+    Traceback (most recent call last):
+    limpet.core.errors.DataError: size is 256, expected 16k + 1 pixels, such as 257, 321 or 465
+
     The defaults are those of AOT and DeAOT: 5 frames of 465 x 465 pixels, 4 clips per GPU. They need a GPU; on a CPU
     3 frames of 257 pixels and 2 clips take a few seconds per step.
     """

@@ -82,6 +82,9 @@ class DistillationLossConfig:
 class DistillationConfig:
     """What the student is compared in, and where the teacher's answers come from.
 
+    >>> DistillationConfig(loss=DistillationLossConfig(attention="none")).pairs
+    ()
+
     ``maps`` are pairs of (student's, teacher's) attention map (eq. 9).
     """
 

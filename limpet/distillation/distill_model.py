@@ -67,6 +67,7 @@ def distill(
 
     The teacher tracks the objects of the first mask of each clip; the student learns to do the same.
 
+    >>> import limpet
     >>> training = limpet.TrainConfig(model="deaot-nano", steps=4000)
     >>> limpet.distill("runs/mine", ["footage/"], training=training)  # doctest: +SKIP
 

@@ -31,6 +31,9 @@ GIVEN, PROPOSAL = "given", "proposal"
 class LabelConfig:
     """How clips are labelled.
 
+    >>> LabelConfig(max_size=288, stride=2).least_frames
+    5
+
     max_size: limit on the shorter side of frames and labels in pixels; the teacher sees them at this size.
     stride: every so many frames are followed and kept.
     max_frames: labels end after so many frames of a clip; None sets no limit.
@@ -45,7 +48,7 @@ class LabelConfig:
     stride: int = 1
     max_frames: int | None = None
     least_frames: int = 5
-    max_gb: float = 20.0
+    max_gb: float = 10.0
     quality: int = 92
     lost: LostRule = field(default_factory=LostRule)
     proposals: ProposalConfig = field(default_factory=ProposalConfig)

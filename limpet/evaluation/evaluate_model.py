@@ -24,6 +24,7 @@ def evaluate(
 
     The mask of the first frame is given; the first and the last frame are not scored.
 
+    >>> import limpet
     >>> scores = limpet.evaluate(limpet.load(), "DAVIS", "2017/val")  # doctest: +SKIP
     >>> scores.j_and_f  # doctest: +SKIP
     0.71

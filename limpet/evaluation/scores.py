@@ -59,6 +59,11 @@ class Summary:
 class Scores:
     """The scores of a whole data set.
 
+    >>> one = ObjectScores("swing", 1, region=(0.9, 0.8), boundary=(0.7, 0.6))
+    >>> scores = Scores((one,), {"swing": ("00001", "00002")})
+    >>> round(scores.j_mean, 2), round(scores.f_mean, 2), round(scores.j_and_f, 2)
+    (0.85, 0.65, 0.75)
+
     Attributes:
         objects: of all sequences, in the order of the data set.
         frames: names of the scored frames by sequence (first and last frame left out).

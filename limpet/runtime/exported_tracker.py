@@ -232,6 +232,10 @@ def load_exported(
 ) -> ExportedTracker:
     """A tracker from the bundle that ``limpet export`` made.
 
+    >>> import limpet
+    >>> tracker = limpet.load_exported("bundle")  # doctest: +SKIP
+    >>> state = tracker.start(frame, mask)        # doctest: +SKIP
+
     Args:
         folder: of the bundle.
         runtime: the backend that it must have been made for; None takes any.

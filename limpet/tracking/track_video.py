@@ -29,6 +29,10 @@ from limpet.video.video_reader import VideoReader
 class TrackResult:
     """What ``track`` did.
 
+    >>> result = TrackResult(Path("out"), 88, 9.5, (1, 2, 3), failures=(), notices=())
+    >>> result.frames, result.object_ids, result.problems
+    (88, (1, 2, 3), ())
+
     folder: with the masks, the overlay and the report.
     frames: how many frames were written. frames_per_second: of reading, tracking and writing together.
     object_ids: all ids that were tracked.

@@ -42,6 +42,17 @@ from limpet.tracking.processing import (
 class Tracker:
     """Follows objects with one model. It holds no state: several videos can share one tracker.
 
+    >>> import limpet
+    >>> tracker = limpet.load("deaot-nano", device="cpu")
+    >>> frame, mask = np.zeros((64, 96, 3), np.uint8), np.zeros((64, 96), np.uint8)
+    >>> mask[16:48, 24:56] = 7
+    >>> state = tracker.start(frame, mask)
+    >>> mask, state = tracker.step(frame, state)
+    >>> mask[8:16, 64:88] = 9
+    >>> state = tracker.add(frame, mask, state)     # a new object, at any frame
+    >>> state.object_ids
+    (7, 9)
+
     Args:
         model: as trained; the tracker works on a copy of its own.
         device: where to compute.

@@ -34,6 +34,10 @@ OnFrame = Callable[[int, int | None, int], None]
 class VisualiseConfig:
     """What to draw.
 
+    >>> config = VisualiseConfig(what=("maps",), every=20)
+    >>> [index for index in range(1, 60) if config.is_still(index)]
+    [20, 40]
+
     what: kinds of pictures, keys of DRAW.
     layer: counted from 0; -1 is the last. kind: of the attention, "long-term" or "self".
     object_id: draw one object; None draws all objects of the mask (for a query, one of them).
@@ -84,6 +88,9 @@ class VisualiseConfig:
 class VisualiseResult:
     """What was made.
 
+    >>> VisualiseResult(Path("out"), ("maps",), pictures=8, frames=87, notices=(), problems=()).pictures
+    8
+
     folder: where. kinds: those that were drawn. pictures: PNG files. frames: of the clip that were drawn.
     notices: what else to know. problems: those that leave a part of the request undone.
     """
@@ -108,6 +115,9 @@ def visualise(
     on_frame: OnFrame | None = None,
 ) -> VisualiseResult:
     """Track a clip, and draw what the model attends to.
+
+    >>> import limpet
+    >>> limpet.visualise("clip.mp4", "first.png", "attention", tracker=limpet.load)  # doctest: +SKIP
 
     Args:
         video, mask, resize_mask: as for ``limpet.track``.

@@ -24,7 +24,12 @@ MODEL, SCHEDULE, MEMORY, IDENTITY, RUN = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One stage of training. Shares and ratios are numbers from 0 to 1; progress is the share of the steps done."""
+    """One stage of training. Shares and ratios are numbers from 0 to 1; progress is the share of the steps done.
+
+    >>> config = TrainConfig(model="deaot-nano", steps=2000, clips=ClipConfig(size=257, frames=3))
+    >>> TrainConfig.from_json(config.as_json()) == config
+    True
+    """
 
     model: str = option(
         "deaot-t", help="Name of the model; see: limpet models.", group=MODEL, metavar="NAME", primary=True

@@ -27,6 +27,9 @@ OnNotices = Callable[[Sequence[str]], None]
 class TrainResult:
     """What ``limpet.train`` and ``limpet.distill`` leave behind.
 
+    >>> result = TrainResult(Path("runs/first"), Path("runs/first/weights.safetensors"), sha256="7eab8b57")
+    >>> limpet.load(weights=result.weights)  # doctest: +SKIP
+
     folder: of the run: checkpoint, log, curves, weights.
     weights: the file of the averaged weights, which ``limpet.load`` takes.
     sha256: of that file; None in the further processes of a run on several devices, which write nothing.
@@ -55,6 +58,7 @@ def train(
 ) -> TrainResult:
     """Train a model on photos, videos, or both.
 
+    >>> import limpet
     >>> from limpet import ClipConfig, TrainConfig
     >>> config = TrainConfig(model="deaot-nano", steps=2000, clips=ClipConfig(size=257, frames=3))
     >>> limpet.train("runs/first", config, videos=["DAVIS:2017/train"])  # doctest: +SKIP

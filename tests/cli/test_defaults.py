@@ -1,0 +1,98 @@
+"""Every command with its defaults, as somebody new would try it: it works, or it says first what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from limpet.cli.main import app
+from limpet.cli.options import MODEL
+from limpet.core.config_fields import settings_of
+from limpet.distillation.label_clip import LabelConfig
+from limpet.training.config import TrainConfig
+from limpet.weights.weights_file import read_weights
+from limpet.weights.zoo import bundled_weights
+
+from .clips import picture, write_first_mask, write_video
+from .command import Limpet
+
+NEEDS = [
+    ("track", "Missing argument 'VIDEO': A video file"),
+    ("frame", "Missing argument 'VIDEO': A video"),
+    ("visualise", "Missing argument 'VIDEO': A video file"),
+    ("eval davis", "Missing argument 'ROOT': The folder of the data set"),
+    ("train", "Missing option '--out': Folder of the run"),
+    ("train --out run", "there is nothing to train on; give --stills DIR, --video ROOT:SPLIT, or both"),
+    ("distill", "Missing option '--out': Folder of the run"),
+    ("distill --out run", "there is nothing to learn from; give --videos DIR, --stills DIR, or both"),
+    ("study", "no study is named; expected one such as table-4 (limpet study --list shows them all)"),
+    ("study table-4", "there is nothing to score students on; give --score ROOT:SPLIT"),
+    ("calibrate", "there is nothing to calibrate on; give --video ROOT:SPLIT, --stills DIR, or both"),
+    ("calibrate --stills photos", "name a file to write with --out FILE"),
+    ("export", "Missing option '--to': Format: onnx, openvino, litert, coreml or torch"),
+    ("export --to onnx", "Missing option '--size': Size of the frames in pixels, such as 480x854; or any"),
+    ("parity", "Missing argument 'BUNDLE': A folder that limpet export made"),
+    ("weights convert", "Missing argument 'CHECKPOINT': An official AOT or DeAOT checkpoint (.pth)"),
+    ("weights average", "Missing argument 'PLACE...': Weights files, or folders of training runs"),
+    ("weights show", "Missing argument 'FILE': A weights file or checkpoint"),
+    ("demo --bundle none", "none is not an exported tracker"),
+]
+PROJECT = (
+    "new",
+    "add",
+    "remove",
+    "correct",
+    "propagate",
+    "lock",
+    "unlock",
+    "undo",
+    "redo",
+    "status",
+    "export",
+    "tidy",
+)
+
+
+@pytest.mark.parametrize(("words", "sentence"), NEEDS)
+def test_what_is_needed_is_told_before_any_work(
+    limpet: Limpet, words: str, sentence: str, tmp_path: Path
+) -> None:
+    limpet(*words.split()).refused(sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [*PROJECT, "video", "diff"])
+def test_projects_need_a_folder(limpet: Limpet, name: str) -> None:
+    limpet("project", name).refused("Missing argument 'FOLDER': The project's folder")
+
+
+def test_distilling_works_with_the_weights_in_the_package(limpet: Limpet, tmp_path: Path) -> None:
+    """One step on small clips; teacher, student and losses are the defaults."""
+    size = (130, 194)
+    (tmp_path / "footage").mkdir()
+    write_video(tmp_path / "footage/seen.mp4", [picture(0, size)] * 8)  # nothing moves: nothing is lost
+    write_first_mask(tmp_path / "footage/seen.png", size)
+    small = ("--label-size", 96, "--steps", 1, "--batch", 1, "--frames", 2, "--size", 65, "--device", "cpu")
+    outcome = limpet("distill", "--out", "run", "--videos", "footage", "--first-masks", "footage", *small)
+    outcome.succeeded()
+    assert read_weights(tmp_path / "run/weights.safetensors").model == "deaot-nano"
+    limpet("weights", "show", "run/weights.safetensors").succeeded()
+
+
+def test_default_models_have_their_weights_in_the_package() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    defaults = {each.name: each.default for each in commands["distill"].params}
+    assert bundled_weights(defaults["teacher"]) is not None and bundled_weights(MODEL) is not None
+    assert defaults["cache_gb"] == LabelConfig().max_gb
+    assert defaults["label_size"] == LabelConfig().max_size
+    train = {each.name: each.default for each in commands["train"].params}
+    for setting in settings_of(TrainConfig):
+        assert train[setting.name] == setting.default, "one default, that of the configuration"
+
+
+def test_export_writes_into_a_folder_of_its_own_name(limpet: Limpet, tmp_path: Path) -> None:
+    limpet("export", "--to", "torch", "--size", "64x96").succeeded()
+    assert (tmp_path / f"{MODEL}-torch/manifest.json").is_file()
+    limpet("parity", f"{MODEL}-torch").refused("288x512", "64x96")

@@ -1,0 +1,59 @@
+"""``limpet.train``: from data on disk to a folder with weights, and what it refuses before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import limpet
+from limpet.core.errors import DataError, OutputError
+from limpet.training.train_model import TrainResult, make_run_folder, root_and_split
+
+from .tiny import make_stills, tiny_run
+
+
+def test_a_run_leaves_weights_that_load(tmp_path: Path) -> None:
+    make_stills(tmp_path / "stills")
+    (tmp_path / "stills/images/torn.png").write_bytes(b"torn")
+    told: list[str] = []
+    config = tiny_run(steps=1, model="deaot-nano")
+    result = limpet.train(
+        tmp_path / "run", config, stills=tmp_path / "stills", device="cpu", on_notices=told.extend
+    )
+    assert isinstance(result, TrainResult) and result.folder == tmp_path / "run"
+    assert result.sha256 == limpet.load(weights=result.weights, device="cpu").weights_sha256
+    assert len(told) == 1 and told[0].startswith("skipped torn.png: ")
+    with pytest.raises(DataError, match=r"holds a run already; continue it with resume=True, or choose"):
+        limpet.train(tmp_path / "run", config, stills=tmp_path / "stills")
+    with pytest.raises(DataError, match=r"model was 'deaot-nano', is now 'deaot-t'"):
+        limpet.train(tmp_path / "run", tiny_run(steps=1), stills=tmp_path / "stills", resume=True)
+    again = limpet.train(
+        tmp_path / "run", tiny_run(steps=1), stills=tmp_path / "stills", resume=True, given=(), device="cpu"
+    )
+    assert again.sha256 == result.sha256, "what was not chosen on purpose is that of the run"
+
+
+def test_what_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"nothing to train on; give stills='DIR', videos='ROOT:SPLIT', or both"
+    ):
+        limpet.train(tmp_path / "run")
+    with pytest.raises(DataError, match=r"no checkpoint in .* to resume from; start without resume=True"):
+        limpet.train(tmp_path / "run", stills="x", resume=True)
+    with pytest.raises(DataError, match=r"'DAVIS' names no split; expected ROOT:SPLIT"):
+        limpet.train(tmp_path / "run", videos=["DAVIS"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_addresses_of_data_sets() -> None:
+    assert root_and_split("a:b/DAVIS:2017/train") == (Path("a:b/DAVIS"), "2017/train")
+    for text in ("DAVIS", ":train", "DAVIS:"):
+        with pytest.raises(DataError, match="names no split"):
+            root_and_split(text)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="a part of the path is a file"):
+        make_run_folder(tmp_path / "file/run")
