@@ -83,12 +83,27 @@ class TrackerState:
     groups: the objects and their memories.
     frame_index: 0 for the frame that was given to ``start``.
     mask: (H, W) uint8, ids of the last frame at its own size.
-    network_size: (height, width) in pixels of what the network sees.
+    network_size: (height, width) in pixels of the network input.
     confidence: expected IoU of each object's mask in the last frame, 0..1; 0 where an object is not seen.
-    views: of an augmented tracker (limpet/tracking/augmented_tracker.py), one state for each way in which it sees the
-        frames, each with groups and masks of its own; the whole then has no groups, and its mask and confidence are
-        the merged ones. Empty otherwise.
-    mirrored: whether this is such a view, of frames with left and right exchanged.
+    views: with test-time augmentation (limpet/tracking/augmented_tracker.py) one state per view, each with groups and
+        masks of its own; the whole then has no groups, and its mask and confidence are the merged ones. Empty
+        otherwise.
+    mirrored: whether this is the state of a view of mirrored frames.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import limpet
+    >>> tracker = limpet.load("deaot-t", device="cpu")
+    >>> frame, mask = np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8)
+    >>> mask[8:24, 8:24] = 7
+    >>> before = tracker.start(frame, mask)
+    >>> _, after = tracker.step(frame, before)
+    >>> before.frame_index, after.frame_index                 # the old state is still there: this is undo
+    (0, 1)
+    >>> path = f"{tempfile.mkdtemp()}/state.safetensors"
+    >>> after.save(path)                                      # and this is how to continue tomorrow
+    >>> limpet.TrackerState.load(path).object_ids
+    (7,)
     """
 
     groups: tuple[GroupState, ...]

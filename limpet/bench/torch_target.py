@@ -156,18 +156,18 @@ class TimedTracker(Tracker):
             return super()._encode(frame, size)
 
     def _label_map(
-        self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
+        self, logits: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
     ) -> Tensor:
         with self._timer.stage("labels"):
-            return super()._label_map(scores, ids, size)
+            return super()._label_map(logits, ids, size)
 
     def _identify(self, labels: Tensor, ids: Sequence[int], size: tuple[int, int]) -> Tensor:
         with self._timer.stage("id bank"):
             return super()._identify(labels, ids, size)
 
-    def _confidences(self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
+    def _confidences(self, logits: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
         with self._timer.stage("confidences"):
-            return super()._confidences(scores, ids)
+            return super()._confidences(logits, ids)
 
 
 def count_step(

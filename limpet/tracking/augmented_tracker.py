@@ -1,8 +1,8 @@
-"""Test-time augmentation: one tracker looks at every frame in several ways, mirrored and at other scales.
+"""Test-time augmentation: every frame is tracked in several views, mirrored and at other scales.
 
-Each view is followed by itself, as the official evaluator does it: it goes on from its own masks, in a state of its
-own. What the user gets is the id with the largest mean of the views' probabilities; that merged mask is not fed back.
-Only where a person gives masks do all views learn the same: the merged mask with what was given.
+As in the official evaluator, each view is tracked by itself, from its own masks and with a state of its own. The result
+is the id with the largest mean probability over the views; this merged mask is not fed back. Only when a person gives
+masks do all views get the same masks: the merged ones with those given.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states
 from limpet.tracking.processing import probabilities
 from limpet.tracking.tracker import Tracker
 
-LARGEST_SCALE = 4.0  # time and memory grow with its square and more
-MAX_SHORT = 624  # the official limit of the shorter side, before scaling, where there are several scales
+LARGEST_SCALE = 4.0  # time and memory grow at least with its square
+MAX_SHORT = 624  # limit of the shorter side before scaling in the official code, if there are several scales
 
 Frame = TypeVar("Frame", NDArray[np.uint8], Tensor)
 
 
 class View(NamedTuple):
-    """One way to look at the frames: at ``scale`` times the network's usual size, ``mirrored`` left to right."""
+    """One view of the frames: at ``scale`` times the usual network input size, ``mirrored`` left to right or not."""
 
     scale: float
     mirrored: bool
@@ -41,13 +41,13 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which views there are.
+    """The views of a tracker.
 
-    flip: each scale is also seen mirrored.
-    scales: factors of the network's image; 1 is what a plain tracker sees.
+    flip: each scale also has a mirrored view.
+    scales: factors of the network input size; 1 is that of a plain tracker.
 
     Raises:
-        ModelError: no scale, one given twice, or one outside 0 to ``LARGEST_SCALE``.
+        ModelError: there is no scale, a scale is given twice, or one is not in 0 to ``LARGEST_SCALE``.
     """
 
     flip: bool = False
@@ -55,22 +55,24 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if not self.scales:
-            raise ModelError("no scale is given; expected at least one, for instance 1.0")
+            raise ModelError("scales is empty; expected at least one, for instance 1.0")
         for scale in self.scales:
             if not 0 < scale <= LARGEST_SCALE:
-                raise ModelError(f"scale {scale:g} is not above 0 and at most {LARGEST_SCALE:g}")
+                raise ModelError(
+                    f"scale is {scale:g}; expected a number above 0 and at most {LARGEST_SCALE:g}"
+                )
             if self.scales.count(scale) > 1:
-                raise ModelError(f"scale {scale:g} is given twice; each makes a view of its own")
+                raise ModelError(f"scale {scale:g} is given twice; give each scale once")
 
     @property
     def views(self) -> tuple[View, ...]:
-        """Each scale in turn, as it is and then mirrored."""
+        """For each scale the plain view, and then the mirrored one."""
         sides = (False, True) if self.flip else (False,)
         return tuple(View(scale, mirrored) for scale in self.scales for mirrored in sides)
 
     @property
     def is_plain(self) -> bool:
-        """Whether a tracker without augmentation would do the same."""
+        """Whether a tracker without augmentation does the same."""
         return not self.flip and self.scales == (1.0,)
 
     def __str__(self) -> str:
@@ -80,16 +82,16 @@ class Augmentation:
 
 
 class AugmentedTracker(Tracker):
-    """A tracker with several views; everything that takes a ``Tracker`` takes it too.
+    """A tracker with several views, which can be used wherever a ``Tracker`` can.
 
-    Its states hold one state a view. ``confidence`` of an object is the mean over the views, so that an object
-    that a view has lost counts as less sure. A byte budget holds for all views together.
+    Its states hold one state per view. The confidence of an object is the mean over the views, so that it is lower if a
+    view has lost the object. A byte budget holds for all views together.
 
     Args:
-        model: as for ``Tracker``, like the options not named here.
-        augmentation: which views there are.
-        max_size: limit on the shorter side of the network's image before it is scaled, in pixels. With several
-            scales it is 624 at most, as in the official evaluator.
+        model: see ``Tracker``, also for options that are not listed here.
+        augmentation: the views.
+        max_size: limit on the shorter side of the network input before scaling, in pixels. With several scales it is
+            at most 624, as in the official evaluator.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class AugmentedTracker(Tracker):
 
     @torch.inference_mode()
     def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:
-        """As ``Tracker.start``. Raises ModelError too when a scale leaves less than 16 pixels of the frame."""
+        """See ``Tracker.start``. Also raises ModelError if a scale leaves less than 16 pixels of the frame."""
         check_frame(frame)
         check_mask(mask, frame.shape[:2])
         sizes = [self._view_size(view.scale, frame.shape[:2]) for view in self.augmentation.views]
@@ -126,22 +128,24 @@ class AugmentedTracker(Tracker):
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
-        """As ``Tracker.step``; the mask is merged from all views."""
+        """See ``Tracker.step``; the mask is merged from all views."""
         self._check(frame, state)
         followed, total = [], torch.zeros(())
         for view in state.views:
-            after, scores = self._follow(_turned(frame, view.mirrored), view)
+            after, logits = self._follow(_turned(frame, view.mirrored), view)
             config = self.config
-            planes = probabilities(scores, state.frame_size, config.align_corners, config.independent_objects)
+            planes = probabilities(logits, state.frame_size, config.align_corners, config.independent_objects)
             total = _turned(planes, view.mirrored) + total.to(planes.device)
             followed.append(after)
         ids = torch.tensor([0, *state.object_ids], dtype=torch.uint8, device=total.device)
-        merged = self._together(followed, ids[total.argmax(dim=0)])  # of the sum as of the mean
+        merged = self._together(
+            followed, ids[total.argmax(dim=0)]
+        )  # the sum and the mean have the same argmax
         return merged.mask_array(), merged
 
     @torch.inference_mode()
     def add(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState) -> TrackerState:
-        """As ``Tracker.add``; pixels of 0 leave the merged prediction as it is, in every view."""
+        """See ``Tracker.add``; pixels of 0 keep the merged prediction in every view."""
         self._check(frame, state)
         check_mask(mask, state.frame_size)
         extended = []
@@ -151,20 +155,20 @@ class AugmentedTracker(Tracker):
         first = extended[0].state
         return self._together(extended, _turned(first.mask, first.mirrored).clone())
 
-    def _together(self, unsettled: Sequence[PendingMemory], labels: Tensor) -> TrackerState:
+    def _together(self, pending: Sequence[PendingMemory], labels: Tensor) -> TrackerState:
         """The state of all views; ``labels`` (H, W) is the merged mask."""
-        views = apply_policy_to_states(unsettled, self.memory, more_bytes=labels.nbytes)
+        views = apply_policy_to_states(pending, self.memory, more_bytes=labels.nbytes)
         first = views[0]
-        sure = {i: sum(view.confidence[i] for view in views) / len(views) for i in first.object_ids}
-        return TrackerState((), first.frame_index, labels, first.network_size, sure, views=tuple(views))
+        confidence = {i: sum(view.confidence[i] for view in views) / len(views) for i in first.object_ids}
+        return TrackerState((), first.frame_index, labels, first.network_size, confidence, views=tuple(views))
 
     def _view_size(self, scale: float, frame_size: tuple[int, int]) -> tuple[int, int]:
-        """Of the network's image. Raises ModelError when the scale leaves too little."""
+        """The network input size of a view. Raises ModelError if the scale leaves too few pixels."""
         plain = self.sizes.network_size(*frame_size)
         if scale * min(plain) < STRIDE:
             raise ModelError(
-                f"scale {scale:g} leaves {scale * plain[0]:.0f}x{scale * plain[1]:.0f} pixels of the "
-                f"{plain[0]}x{plain[1]} that the network would see; it needs {STRIDE}: take a larger scale"
+                f"scale {scale:g} leaves {scale * plain[0]:.0f}x{scale * plain[1]:.0f} pixels of the network input of "
+                f"{plain[0]}x{plain[1]}, but the network needs {STRIDE}; use a larger scale"
             )
         return replace(self.sizes, scale=scale).network_size(*frame_size)
 
@@ -181,7 +185,7 @@ class AugmentedTracker(Tracker):
 
 
 def _turned(picture: Frame, mirrored: bool) -> Frame:
-    """A frame (H, W, 3), a mask (H, W) or planes (C, H, W), mirrored left to right if so."""
+    """A frame (H, W, 3), a mask (H, W) or planes (C, H, W), mirrored left to right if ``mirrored``."""
     if not mirrored:
         return picture
     if isinstance(picture, Tensor):

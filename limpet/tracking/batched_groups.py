@@ -1,6 +1,6 @@
 """Groups of objects that pass through the network as one batch, where their memories have equal shapes.
 
-On a GPU five groups then cost little more than one; on a CPU there is nothing to gain.
+On a GPU, five groups then cost little more than one; on a CPU nothing is gained.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class BatchedGroups:
 
     Args:
         features: of the frame, (1, …).
-        at_once: let groups with memories of equal shapes pass as one batch; else each by itself.
+        at_once: whether groups with memories of equal shapes pass as one batch; otherwise each passes by itself.
 
     Attributes:
-        scores: each group's (1, N+1, h, w), in the groups' order.
+        logits: of each group, (1, N+1, H/4, W/4), in the order of the groups.
     """
 
     def __init__(self, model: Model, features: Features, groups: Sequence[GroupState], at_once: bool) -> None:
@@ -40,7 +40,7 @@ class BatchedGroups:
             for position, group, part in zip(members, chosen, planes, strict=True):
                 found[position] = keep_slots(part, [len(group.object_ids)])
             self._pending.append((members, pending))
-        self.scores = [found[position] for position in range(len(groups))]
+        self.logits = [found[position] for position in range(len(groups))]
 
     def remember(self, embeddings: Sequence[Tensor]) -> list[Memory]:
         """Each group's memory of the frame, from what ``Model.identify`` made of its masks."""

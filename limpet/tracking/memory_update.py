@@ -1,8 +1,8 @@
-"""What happens to the long-term memory when a frame enters or leaves it. New frames are put in front.
+"""Applies a memory policy: lets frames enter and leave the long-term memory. New frames are put in front.
 
-States are values that never change, so that every change makes a new memory: one copy, and only at frames that are
-offered. Attention to the same memory takes a hundred times as long (docs/memory.md has figures), so that no buffer is
-shared between states to save it.
+States are values that never change, so that every change makes a new memory: one copy, at candidates only. Attention
+to the same memory takes a hundred times as long (docs/memory.md has figures), so that it is not worth saving this copy
+with a buffer that states share.
 """
 
 from __future__ import annotations
@@ -19,80 +19,85 @@ from limpet.tracking.memory_policies import MB, Frames, MemoryPolicy, tracked, w
 
 
 class PendingMemory(NamedTuple):
-    """A state after a frame whose long-term memories are still those of before, and for each group what ``settle``
-    takes as ``offered``."""
+    """A state after a frame, before that frame may enter the long-term memories.
+
+    candidates: for each group the facts of the frame if it may enter the long-term memory, else None.
+    """
 
     state: TrackerState
-    offered: Sequence[StoredFrame | None]
+    candidates: Sequence[StoredFrame | None]
 
 
 def stored_frame(
     index: int, given: Iterable[int], confidences: Iterable[float], memory: Memory
 ) -> StoredFrame:
-    """The facts of a frame that has just become ``memory``; confidences of the group's objects, 0..1."""
-    sure = list(confidences)
+    """The facts of a frame whose memory is ``memory``. confidences: of the objects of the group, 0..1."""
+    values = list(confidences)
     descriptor = memory[0].key.float().mean(dim=(0, 1)).tolist()
-    return StoredFrame(index, tuple(given), sum(sure) / len(sure), tuple(descriptor))
+    return StoredFrame(index, tuple(given), sum(values) / len(values), tuple(descriptor))
 
 
 def apply_policy_to_states(
-    unsettled: Sequence[PendingMemory], policy: MemoryPolicy, more_bytes: int = 0
+    pending: Sequence[PendingMemory], policy: MemoryPolicy, more_bytes: int = 0
 ) -> list[TrackerState]:
-    """Settle states that are held together, under one byte budget.
+    """Apply a policy to states that are held together, under one byte budget.
 
     Args:
-        more_bytes: what is held besides these states.
+        more_bytes: bytes that are held besides these states.
 
     Raises:
-        ModelError: as for ``settle``.
+        ModelError: see ``apply_policy``.
     """
-    groups = [group for state, _ in unsettled for group in state.groups]
-    offered = [offer for _, offers in unsettled for offer in offers]
-    masks = sum(state.mask.nbytes for state, _ in unsettled)
-    kept = iter(settle(groups, offered, policy, masks + more_bytes))
-    return [replace(state, groups=tuple(islice(kept, len(state.groups)))) for state, _ in unsettled]
+    groups = [group for state, _ in pending for group in state.groups]
+    candidates = [candidate for _, offers in pending for candidate in offers]
+    masks = sum(state.mask.nbytes for state, _ in pending)
+    kept = iter(apply_policy(groups, candidates, policy, masks + more_bytes))
+    return [replace(state, groups=tuple(islice(kept, len(state.groups)))) for state, _ in pending]
 
 
-def settle(
+def apply_policy(
     groups: Sequence[GroupState],
-    offered: Sequence[StoredFrame | None],
+    candidates: Sequence[StoredFrame | None],
     policy: MemoryPolicy,
     mask_bytes: int,
 ) -> tuple[GroupState, ...]:
-    """Let a policy and its byte budget decide what the groups go on remembering.
+    """Let a policy and its byte budget decide which frames stay in the long-term memories.
 
     Args:
-        groups: after a frame, their short-term memory being that frame.
-        offered: for each group the facts of that frame if it may enter the long-term memory, else None.
-        mask_bytes: what the state holds besides the groups.
+        groups: after a frame, which is their short-term memory.
+        candidates: for each group the facts of that frame if it may enter the long-term memory, else None.
+        mask_bytes: bytes that the state holds besides the groups.
 
     Returns:
-        The groups; one whose long-term memory stays as it was is returned itself.
+        The groups; a group whose long-term memory does not change is returned as it is.
 
     Raises:
         ModelError: the budget is too small for one frame in each group.
     """
     before = [
         group.frames if new is None else (new, *group.frames)
-        for group, new in zip(groups, offered, strict=True)
+        for group, new in zip(groups, candidates, strict=True)
     ]
     room = None if policy.max_bytes is None else _room(groups, policy.max_bytes, mask_bytes)
-    after = choose(policy, before, room, [group.short_term.nbytes for group in groups])
+    after = choose_frames(policy, before, room, [group.short_term.nbytes for group in groups])
     return tuple(
         group if kept == group.frames else _remember(group, kept)
         for group, kept in zip(groups, after, strict=True)
     )
 
 
-def choose(
+def choose_frames(
     policy: MemoryPolicy, groups: Sequence[Frames], room: int | None, sizes: Sequence[int] | None = None
 ) -> list[Frames]:
-    """The frames that stay in each group, those of all groups together within ``room`` (None: no limit).
+    """The frames that stay in each group, so that those of all groups together fit into ``room``.
 
-    ``sizes`` says what one frame of each group takes of the room, 1 unless told otherwise.
+    If there are too many, the group with the most frames drops one first, and all tracked frames are dropped before any
+    reference. The last frame of a group always stays.
 
-    Where room is short the largest group gives first, and all tracked frames go before any reference. The last
-    frame of a group stays.
+    Args:
+        groups: the frames of each group, the newest first.
+        room: in the unit of ``sizes``; None sets no limit.
+        sizes: of one frame in each group; None counts frames.
     """
     kept = [policy.keep(frames) for frames in groups]
     each = [1] * len(kept) if sizes is None else sizes
@@ -105,7 +110,7 @@ def choose(
 
 
 def least_useful_reference(frames: Frames) -> StoredFrame:
-    """Of references alone, but not the first: the oldest whose objects were all given in others too, or the oldest."""
+    """The reference to drop, never the first: the oldest whose objects all have other references, or the oldest."""
     later = frames[-2::-1]  # the oldest first
     for frame in later:
         elsewhere = {i for other in frames if other is not frame for i in other.given}
@@ -119,7 +124,7 @@ def _held(groups: Sequence[Frames], sizes: Sequence[int]) -> int:
 
 
 def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
-    """Bytes for all long-term memories together, beside one frame of each group as short-term memory."""
+    """Bytes for all long-term memories together, besides one frame per group as short-term memory."""
     short_bytes = sum(group.short_term.nbytes for group in groups)
     room = max_bytes - mask_bytes - short_bytes
     if room < short_bytes:
@@ -134,7 +139,7 @@ def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
 
 
 def _remember(group: GroupState, kept: Frames) -> GroupState:
-    """``group`` with the ``kept`` of its frames and of the one that is its short-term memory."""
+    """``group`` with the frames ``kept`` in its long-term memory; one of them may be its short-term memory."""
     stored = {frame.index: number for number, frame in enumerate(group.frames)}
     earlier = [stored[frame.index] for frame in kept if frame.index in stored]
     if len(earlier) == len(kept):

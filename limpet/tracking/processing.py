@@ -1,4 +1,10 @@
-"""From the network's scores to masks with the user's ids, and back to what the identity bank reads."""
+"""Between pixels and the network: frames and masks become its inputs, and its logits become masks and soft IoUs.
+
+A mask is the most probable object of every pixel. How good it is, is estimated from the same probabilities p: the
+expected intersection with the true mask is sum(p inside the mask), and the expected union is about its area +
+sum(p outside). Their ratio is the *soft IoU*. It would be the expected IoU itself if every p were right; networks are
+overconfident, and Platt scaling that was measured on labelled video corrects for it (limpet/core/calibration.py).
+"""
 
 from __future__ import annotations
 
@@ -16,32 +22,32 @@ from limpet.models.base import PROBABILITY_MARGIN as MARGIN
 
 
 def label_map(
-    scores: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int], align_corners: bool
+    logits: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int], align_corners: bool
 ) -> Tensor:
     """The most probable id of every pixel.
 
     Args:
-        scores: for each group of objects (1, N+1, h, w) float32, background first.
+        logits: for each group of objects (1, N+1, H/4, W/4) float32, background first.
         ids: for each group its N ids, 1..255.
         size: (H, W) of the result in pixels.
-        align_corners: how scores are enlarged.
+        align_corners: how logits are enlarged.
 
     Returns:
         (H, W) uint8.
     """
-    if len(scores) == 1:
-        return _best_plane(scores[0], ids[0], size, align_corners)
-    slots = _best_of_groups(scores, size, align_corners)
+    if len(logits) == 1:
+        return _best_plane(logits[0], ids[0], size, align_corners)
+    slots = _best_of_groups(logits, size, align_corners)
     table = torch.tensor([0, *(i for group in ids for i in group)], dtype=torch.uint8, device=slots.device)
     return table[slots]
 
 
-def _best_plane(scores: Tensor, ids: Sequence[int], size: tuple[int, int], align_corners: bool) -> Tensor:
-    """Id (H, W) of the largest plane after enlarging; one enlarged plane is in memory at a time.
+def _best_plane(logits: Tensor, ids: Sequence[int], size: tuple[int, int], align_corners: bool) -> Tensor:
+    """The id of the largest logit in every pixel, (H, W); only one enlarged plane is in memory at a time.
 
-    Softmax keeps the order, so that it can be left out.
+    Softmax keeps the order of logits, so that it can be left out.
     """
-    background, *objects = scores.split(1, dim=1)
+    background, *objects = logits.split(1, dim=1)
     best = _enlarge(background, size, align_corners)[0, 0]
     winner = torch.zeros(size, dtype=torch.uint8, device=best.device)
     for object_id, plane in zip(ids, objects, strict=True):
@@ -51,14 +57,14 @@ def _best_plane(scores: Tensor, ids: Sequence[int], size: tuple[int, int], align
     return winner
 
 
-def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
-    """Index (H, W) over background and then all groups' objects.
+def _best_of_groups(logits: Sequence[Tensor], size: tuple[int, int], align_corners: bool) -> Tensor:
+    """The index (H, W) of the most probable of the background and then the objects of all groups.
 
-    Each group has its own softmax; the background of all is the product of the groups' backgrounds.
+    Each group has a softmax of its own; the background of all is the product of the backgrounds of the groups.
     """
     background, best, index = None, None, None
     before = 0
-    for group in scores:
+    for group in logits:
         probability = _enlarge(group, size, align_corners)[0].softmax(dim=0)
         background = probability[0] if background is None else background * probability[0]
         strongest, slot = probability[1:].clamp(MARGIN, 1 - MARGIN).max(dim=0)
@@ -74,23 +80,23 @@ def _best_of_groups(scores: Sequence[Tensor], size: tuple[int, int], align_corne
 
 
 def probabilities(
-    scores: Sequence[Tensor], size: tuple[int, int], align_corners: bool, independent: bool = False
+    logits: Sequence[Tensor], size: tuple[int, int], align_corners: bool, independent: bool = False
 ) -> Tensor:
-    """How probable background and every object are in every pixel; their largest is what ``label_map`` finds.
+    """The probabilities of the background and every object in every pixel; ``label_map`` finds the largest one.
 
-    Groups are merged as the official code does it: a softmax a group, the backgrounds multiplied, everything kept
-    MARGIN from 0 and 1, and a softmax over the logits of all.
+    Groups are merged as in the official code: a softmax per group, the product of the backgrounds, everything clamped
+    to MARGIN from 0 and 1, and a softmax over the logits of all.
 
     Args:
-        scores: for each group of objects (1, N+1, h, w) float32, background first.
+        logits: for each group of objects (1, N+1, h, w) float32, background first.
         size: (H, W) of the result in pixels.
-        align_corners: how scores are enlarged.
-        independent: groups are objects with logits of their own; then a single one is merged like several.
+        align_corners: how logits are enlarged.
+        independent: the groups are single objects with logits of their own; then even one is merged as several are.
 
     Returns:
         (1 + all N, H, W) float32: background, then the objects, group after group.
     """
-    groups = [_enlarge(group, size, align_corners)[0].softmax(dim=0) for group in scores]
+    groups = [_enlarge(group, size, align_corners)[0].softmax(dim=0) for group in logits]
     if len(groups) == 1 and not independent:
         return groups[0]
     background = torch.stack([group[0] for group in groups]).prod(dim=0, keepdim=True)
@@ -99,18 +105,18 @@ def probabilities(
 
 
 def object_by_object(
-    scores: Sequence[Tensor], ids: Sequence[Sequence[int]]
+    logits: Sequence[Tensor], ids: Sequence[Sequence[int]]
 ) -> tuple[list[Tensor], list[tuple[int, ...]]]:
     """Groups of objects with independent logits as groups of one object each.
 
     Args:
-        scores: for each group of objects (1, N+1, h, w) float32, background first. ids: for each group its N ids.
+        logits: for each group of objects (1, N+1, h, w) float32, background first. ids: for each group its N ids.
 
     Returns:
-        For each object (1, 2, h, w), what it competes with first, and its id.
+        For each object (1, 2, H/4, W/4), its background first, and its id.
     """
     pairs = [
-        torch.cat([group[:, :1], plane], dim=1) for group in scores for plane in group[:, 1:].split(1, dim=1)
+        torch.cat([group[:, :1], plane], dim=1) for group in logits for plane in group[:, 1:].split(1, dim=1)
     ]
     return pairs, [(i,) for group in ids for i in group]
 
@@ -118,15 +124,15 @@ def object_by_object(
 def soft_planes(
     merged: Tensor, counts: Sequence[int], dtype: torch.dtype, independent: bool = False
 ) -> list[Tensor]:
-    """What the identity bank reads of probabilities, for each group.
+    """The input of the identity bank from probabilities, for each group.
 
     Args:
-        merged: (1 + all N, h, w) from ``probabilities`` at the size of the network's image.
+        merged: (1 + all N, H, W) from ``probabilities`` at the network input size.
         counts: for each group its number of objects N.
-        independent: the background is that of all groups; else what belongs to other groups counts as background.
+        independent: the background is that of all groups; otherwise objects of other groups count as background.
 
     Returns:
-        For each group (1, N+1, h, w) in 0..1, background first.
+        For each group (1, N+1, H, W) in 0..1, background first.
     """
     background, *groups = merged.to(dtype).split([1, *counts])
     return [
@@ -138,16 +144,16 @@ def soft_planes(
 def slot_planes(
     mask: Tensor, ids: Sequence[int], size: tuple[int, int], dtype: torch.dtype, independent: bool = False
 ) -> Tensor:
-    """What the identity bank reads of a mask.
+    """The input of the identity bank from a mask.
 
     Args:
         mask: (H, W) uint8 ids; those outside ``ids`` count as background.
         ids: the N ids of one group.
-        size: (h, w) of the network's image; the mask is resized to it by nearest neighbour.
-        independent: ids outside ``ids`` do not count as background but are in no plane.
+        size: (H, W) of the network input; the mask is resized to it by nearest neighbour.
+        independent: ids outside ``ids`` are in no plane, instead of counting as background.
 
     Returns:
-        (1, N+1, h, w) one-hot, background first.
+        (1, N+1, H, W) one-hot, background first.
     """
     if tuple(mask.shape) != size:
         mask = F.interpolate(mask[None, None], size=size, mode="nearest")[0, 0]
@@ -164,34 +170,34 @@ def _enlarge(planes: Tensor, size: tuple[int, int], align_corners: bool) -> Tens
 
 
 def prepare_image(frame: NDArray[np.uint8], size: tuple[int, int], device: torch.device) -> Tensor:
-    """Frame (H, W, 3) RGB 0..255 -> (1, 3, h, w) float32 of the network's size, normalised."""
+    """Frame uint8 (H, W, 3) RGB -> normalised float32 (1, 3, H, W) at the network input ``size``."""
     rows = torch.from_numpy(resize_frame(frame, size)).to(device).flatten(1)  # h w*3: long rows are fast
     mean = torch.tensor(IMAGENET_MEAN, device=device).mul_(255).repeat(size[1])
-    deviation = torch.tensor(IMAGENET_STD, device=device).mul_(255).repeat(size[1])
-    image = rows.sub_(mean).div_(deviation).view(*size, 3)  # channels last already
+    std = torch.tensor(IMAGENET_STD, device=device).mul_(255).repeat(size[1])
+    image = rows.sub_(mean).div_(std).view(*size, 3)  # channels last already
     return image.permute(2, 0, 1).unsqueeze(0)
 
 
-def soft_ious(scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
-    """The soft IoU of each object's mask, 0 where an object wins no place.
+def soft_ious(logits: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
+    """The soft IoU of each object's mask, 0 for an object that is not visible.
 
-    What an object loses to one of another group counts as outside of its mask.
+    Pixels that an object loses to an object of another group count as outside its mask.
 
     Args:
-        scores: for each group of objects (1, N+1, h, w) float32, background first.
+        logits: for each group of objects (1, N+1, H/4, W/4) float32, background first.
         ids: for each group its N ids.
 
     Returns:
-        id -> 0..1. The device is asked once, whatever the number of objects.
+        id -> 0..1. There is one transfer from the device, whatever the number of objects.
     """
-    ratios = fixed.soft_ious(_probabilities(scores)).tolist()
+    ratios = fixed.soft_ious(_probabilities(logits)).tolist()
     names = [object_id for group in ids for object_id in group]
     return dict(zip(names, ratios[1:], strict=True))
 
 
-def _probabilities(scores: Sequence[Tensor]) -> Tensor:
-    """(1+N, h*w) of background and all objects; of several groups the backgrounds are multiplied."""
-    groups = [group[0].flatten(1).softmax(dim=0) for group in scores]
+def _probabilities(logits: Sequence[Tensor]) -> Tensor:
+    """Probabilities (1 + all N, P) of the background and all objects; the backgrounds of groups are multiplied."""
+    groups = [group[0].flatten(1).softmax(dim=0) for group in logits]
     if len(groups) == 1:
         return groups[0]
     background = torch.stack([group[0] for group in groups]).prod(dim=0, keepdim=True)

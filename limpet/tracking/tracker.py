@@ -40,7 +40,9 @@ from limpet.tracking.processing import (
 
 
 class Tracker:
-    """Follows objects with one model. It holds no state: several videos can share one tracker.
+    """Tracks objects with one model. It holds no state, so that several videos can share one tracker.
+
+    ``limpet.load`` makes one with trained weights.
 
     >>> import limpet
     >>> tracker = limpet.load("deaot-nano", device="cpu")
@@ -56,20 +58,35 @@ class Tracker:
     Args:
         model: as trained; the tracker works on a copy of its own.
         device: where to compute.
-        max_size: limit on the shorter side of what the network sees, in pixels; masks come back at full size.
-        enlarge: how much smaller frames are enlarged for the network at most, but not beyond ``max_size``.
-        objects_at_once: how many objects share one pass of the network; None takes all that the model holds. Fewer are
-            told apart better where they are alike, and take more time.
+        max_size: network input size: limit on the shorter side in pixels; masks always have the size of the frame.
+        enlarge: smaller frames are enlarged for the network by at most this factor, never beyond ``max_size``.
+        objects_at_once: how many objects share one pass of the network; None takes as many as the model holds. With
+            fewer, similar objects are told apart better, at the cost of time.
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
-        memory: which frames to go on reading: a policy, or the name of one ("first", "official", "ring", "bounded");
-            None takes what the model was trained for. States may go from one policy to another.
-        calibration: makes confidences of soft IoUs, see limpet/tracking/processing.py; None leaves them as they are.
-        groups_at_once: more objects than that are several groups; let them pass the network as one batch. None does so
-            on a GPU.
-        name, weights_sha256: what reports say of the model.
+        memory: memory policy, which past frames are attended to: a policy, or the name of one ("first", "official",
+            "ring", "bounded"); None takes ``default_policy``. A state may be continued with another policy.
+        calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
+        groups_at_once: objects that do not fit into one pass make several groups; whether these pass the network as
+            one batch. None does so on a GPU.
+        name, weights_sha256: the model in reports.
 
     Raises:
         ModelError: a setting that no tracker can have.
+
+    >>> import numpy as np
+    >>> import limpet
+    >>> tracker = limpet.load("deaot-t", device="cpu")
+    >>> frame = np.zeros((48, 64, 3), np.uint8)               # H W 3, RGB
+    >>> mask = np.zeros((48, 64), np.uint8)                   # H W, object ids
+    >>> mask[8:24, 8:24] = 7
+    >>> state = tracker.start(frame, mask)
+    >>> mask, state = tracker.step(frame, state)
+    >>> mask.shape, state.frame_index, list(state.confidence)
+    ((48, 64), 1, [7])
+    >>> new = np.zeros((48, 64), np.uint8)
+    >>> new[30:40, 30:40] = 200
+    >>> tracker.add(frame, new, state).object_ids
+    (7, 200)
     """
 
     resumable = True
@@ -103,14 +120,14 @@ class Tracker:
 
     @torch.inference_mode()
     def start(self, frame: NDArray[np.uint8], mask: NDArray[np.uint8]) -> TrackerState:
-        """Begin with a frame whose masks are known.
+        """Start with a frame whose masks are known.
 
         Args:
             frame: uint8 (H, W, 3) RGB.
             mask: uint8 (H, W) of object ids 1..255, kept as given; 0 is background.
 
         Raises:
-            VideoError, MaskError: wrong shape or dtype, a mask of another size or without object.
+            VideoError, MaskError: wrong shape or dtype, or a mask of another size or without an object.
         """
         check_frame(frame)
         check_mask(mask, frame.shape[:2])
@@ -119,13 +136,13 @@ class Tracker:
 
     @torch.inference_mode()
     def step(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[NDArray[np.uint8], TrackerState]:
-        """Follow all objects into the next frame.
+        """Track all objects into the next frame.
 
         Returns:
-            uint8 (H, W) of ids at the frame's size, and the state after the frame.
+            The mask, uint8 (H, W) of ids at the size of the frame, and the state after the frame.
 
         Raises:
-            VideoError: wrong shape or dtype, or another size than the first frame.
+            VideoError: wrong shape or dtype, or a size other than that of the first frame.
             ModelError: the state is of another model, precision or device.
         """
         self._check(frame, state)
@@ -139,11 +156,11 @@ class Tracker:
 
         Args:
             frame: the frame of the last ``step`` (or ``start``), uint8 (H, W, 3).
-            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; one that is gets this mask
-                instead of the predicted one. Pixels of 0 leave the prediction as it is.
+            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; for a tracked id, this mask replaces
+                the predicted one. Pixels of 0 keep the prediction.
 
         Returns:
-            The state to go on from; its ``mask`` is the merged one.
+            The state to continue from; its ``mask`` is the merged one.
 
         Raises:
             VideoError, MaskError, ModelError: as for ``start`` and ``step``.
@@ -153,7 +170,7 @@ class Tracker:
         return apply_policy_to_states([self._extend(frame, mask, state)], self.memory)[0]
 
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
-        """Frames of any size and any number of objects will do."""
+        """Does nothing: the tracker takes frames of any size and any number of objects."""
 
     def facts(self, frame_size: tuple[int, int]) -> TrackerFacts:
         """What results on frames of (H, W) depend on besides the video and the masks; reports record it."""
@@ -176,7 +193,7 @@ class Tracker:
     def _begin(
         self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], size: tuple[int, int]
     ) -> PendingMemory:
-        """``start`` with the network's image at ``size``, before the memories are settled."""
+        """``start`` with a network input of ``size``, before the memory policy is applied."""
         groups = split_into_groups(object_ids(mask), self.slots)
         labels = self._on_device(mask)
         features = self._encode(frame, size)
@@ -184,33 +201,33 @@ class Tracker:
         offers = [
             stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
         ]
-        sure = {i: 1.0 for ids in groups for i in ids}
-        return PendingMemory(TrackerState(tuple(states), 0, labels, size, sure), offers)
+        confidence = {i: 1.0 for ids in groups for i in ids}
+        return PendingMemory(TrackerState(tuple(states), 0, labels, size, confidence), offers)
 
     def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[PendingMemory, list[Tensor]]:
-        """``step`` before the memories are settled, and each group's scores (1, N+1, h, w)."""
+        """``step`` before the memory policy is applied, and the logits of each group (1, N+1, H/4, W/4)."""
         features = self._encode(frame, state.network_size)
         seen = BatchedGroups(self.model, features, state.groups, self._groups_at_once)
-        scores = seen.scores
+        logits = seen.logits
         groups_of_ids = [group.object_ids for group in state.groups]
         ids = groups_of_ids
         if self.config.independent_objects:
-            scores, ids = object_by_object(scores, groups_of_ids)
-        labels = self._label_map(scores, ids, state.frame_size)
-        index, sure = state.frame_index + 1, self._confidences(scores, ids)
-        memories = seen.remember(self._identities(scores, labels, groups_of_ids, state.network_size))
+            logits, ids = object_by_object(logits, groups_of_ids)
+        labels = self._label_map(logits, ids, state.frame_size)
+        index, confidence = state.frame_index + 1, self._confidences(logits, ids)
+        memories = seen.remember(self._identities(logits, labels, groups_of_ids, state.network_size))
         groups, offers = [], []
         for group, memory in zip(state.groups, memories, strict=True):
-            renewed, offer = self._renew(group, memory, index, sure)
+            renewed, offer = self._renew(group, memory, index, confidence)
             groups.append(renewed)
             offers.append(offer)
-        after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=sure)
-        return PendingMemory(after, offers), scores
+        after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=confidence)
+        return PendingMemory(after, offers), logits
 
     def _extend(
         self, frame: NDArray[np.uint8], mask: NDArray[np.uint8], state: TrackerState
     ) -> PendingMemory:
-        """``add`` before the memories are settled."""
+        """``add`` before the memory policy is applied."""
         given, named = self._on_device(mask), object_ids(mask)
         labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
         labels = torch.where(given > 0, given, labels)
@@ -219,7 +236,7 @@ class Tracker:
             [group.object_ids for group in state.groups], new, self.slots, self.config.independent_objects
         )
         features = self._encode(frame, state.network_size)
-        sure = state.confidence | dict.fromkeys(named, 1.0)
+        confidence = state.confidence | dict.fromkeys(named, 1.0)
         states: list[GroupState] = []
         offers: list[StoredFrame | None] = []
         for position, ids in enumerate(groups):
@@ -232,18 +249,18 @@ class Tracker:
                 continue
             after = self._refer(features, labels, ids, state.network_size, state.frame_index, earlier)
             if earlier is not None and not is_named:
-                # it lost pixels to others: no reference, but the latest frame
+                # other objects took pixels of it: only the short-term memory changes
                 states.append(replace(earlier, short_term=after.short_term))
                 offers.append(None)
                 continue
             drawn = sorted(set(ids) & {*named, *_given(earlier, state.frame_index)})
-            values = [sure[i] for i in ids]
+            values = [confidence[i] for i in ids]
             states.append(after)
             offers.append(stored_frame(state.frame_index, drawn, values, after.short_term))
-        return PendingMemory(replace(state, groups=tuple(states), mask=labels, confidence=sure), offers)
+        return PendingMemory(replace(state, groups=tuple(states), mask=labels, confidence=confidence), offers)
 
     def _on_device(self, mask: NDArray[np.uint8]) -> Tensor:
-        """A copy, so that neither side sees the other's later changes; views and read-only arrays are fine."""
+        """A copy, so that later changes to the array or the tensor do not affect the other."""
         return torch.from_numpy(np.array(mask)).to(self.device)
 
     def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:
@@ -256,16 +273,16 @@ class Tracker:
 
     def _identities(
         self,
-        scores: Sequence[Tensor],
+        logits: Sequence[Tensor],
         labels: Tensor,
         groups: Sequence[tuple[int, ...]],
         size: tuple[int, int],
     ) -> list[Tensor]:
-        """What each group's memory of a propagated frame is made from."""
+        """The identities of each group's objects in a propagated frame, from which its memory is made."""
         if not self.config.soft_memory:
             return [self._identify(labels, ids, size) for ids in groups]
         independent = self.config.independent_objects
-        merged = probabilities(scores, size, self.config.align_corners, independent)
+        merged = probabilities(logits, size, self.config.align_corners, independent)
         planes = soft_planes(merged, [len(ids) for ids in groups], self._dtype, independent)
         return [self.model.identify(each) for each in planes]
 
@@ -278,32 +295,32 @@ class Tracker:
         index: int,
         earlier: GroupState | None,
     ) -> GroupState:
-        """A group whose masks in this frame are known; the frame is yet to enter its long-term memory."""
+        """A group whose masks in this frame are known, before the frame enters its long-term memory."""
         _, _, memory = self.model.refer(features, self._identify(labels, ids, size))
         if earlier is None:
             return GroupState(ids, memory, memory, index, frames=())
         known, kept = earlier.frames, earlier.long_term
-        if known and known[0].index == index:  # this very frame was stored, with the masks now replaced
+        if known and known[0].index == index:  # this frame was stored with the masks that are now replaced
             known, kept = known[1:], kept.drop(0)
         return GroupState(ids, kept, memory, index, known)
 
     def _renew(
-        self, group: GroupState, memory: Memory, index: int, sure: dict[int, float]
+        self, group: GroupState, memory: Memory, index: int, confidence: dict[int, float]
     ) -> tuple[GroupState, StoredFrame | None]:
-        """A group after a frame, and the frame's facts if it is to be offered to the long-term memory."""
+        """A group after a frame, and the facts of the frame if it is a candidate for the long-term memory."""
         gap = self.memory.gap
         if gap is None or index - group.last_stored < gap:
             return replace(group, short_term=memory), None
-        values = [sure[i] for i in group.object_ids]
+        values = [confidence[i] for i in group.object_ids]
         return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
 
     def _label_map(
-        self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
+        self, logits: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
     ) -> Tensor:
-        return label_map(scores, ids, size, self.config.align_corners)
+        return label_map(logits, ids, size, self.config.align_corners)
 
-    def _confidences(self, scores: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
-        found = soft_ious(scores, ids)
+    def _confidences(self, logits: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[int, float]:
+        found = soft_ious(logits, ids)
         return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
 
     @property
@@ -333,7 +350,7 @@ class Tracker:
 
 
 def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:
-    """(H, W) labels with every id outside ``ids`` taken out."""
+    """Labels (H, W) with every id that is not in ``ids`` set to 0."""
     values = torch.tensor(ids, dtype=labels.dtype, device=labels.device)
     return labels * torch.isin(labels, values)
 

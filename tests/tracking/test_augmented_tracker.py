@@ -195,12 +195,12 @@ def test_objects_beyond_ten_that_come_late() -> None:
 @pytest.mark.parametrize(
     ("scales", "message"),
     [
-        ((), "no scale is given; expected at least one, for instance 1.0"),
-        ((0.0,), "scale 0 is not above 0 and at most 4"),
-        ((1.0, -1.0), "scale -1 is not above 0"),
-        ((5.0,), "scale 5 is not"),
-        ((float("nan"),), "scale nan is not"),
-        ((1.0, 1.0), "scale 1 is given twice; each makes a view of its own"),
+        ((), "scales is empty; expected at least one, for instance 1.0"),
+        ((0.0,), "scale is 0; expected a number above 0 and at most 4"),
+        ((1.0, -1.0), "scale is -1; expected a number above 0"),
+        ((5.0,), "scale is 5; expected"),
+        ((float("nan"),), "scale is nan; expected"),
+        ((1.0, 1.0), "scale 1 is given twice; give each scale once"),
     ],
 )
 def test_bad_scales(scales: tuple[float, ...], message: str) -> None:
@@ -211,7 +211,8 @@ def test_bad_scales(scales: tuple[float, ...], message: str) -> None:
 def test_a_scale_that_leaves_nothing_of_the_frame() -> None:
     follower = augmented(Augmentation(scales=(1.0, 0.1)))
     with pytest.raises(
-        ModelError, match=r"scale 0.1 leaves 6x10 pixels of the 65x97 .*; it needs 16: take a larger scale"
+        ModelError,
+        match=r"scale 0.1 leaves 6x10 pixels of the network input of 65x97, but .* needs 16; use a larger scale",
     ):
         follower.start(frames(1)[0], mask_of(7))
     tiny = augmented(FLIP).start(frames(1, 1, 3)[0], mask_of(7, height=1, width=3))

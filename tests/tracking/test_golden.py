@@ -48,7 +48,7 @@ def test_reference_runs(
             state = follower.add(frame, label, state)
             seen.own = state.mask
         different += int((seen.own.numpy() != stored["mask"][index]).sum())
-        check_scores(seen.scores, stored, index)
+        check_scores(seen.logits, stored, index)
         assert state.groups[0].long_term[0].key.shape[1] == stored["mem_tokens"][index]
     assert different <= NEAR_TIES
 
@@ -58,14 +58,14 @@ class Feed:
 
     def __init__(self, mask: np.ndarray, forced: bool) -> None:
         self.mask, self.forced = torch.from_numpy(mask), forced
-        self.own, self.scores = torch.empty(0), list[Tensor]()
+        self.own, self.logits = torch.empty(0), list[Tensor]()
 
-    def __call__(self, scores: Sequence[Tensor], *others: object) -> Tensor:
-        self.scores, self.own = list(scores), label_map(scores, *others)  # type: ignore[arg-type]
+    def __call__(self, logits: Sequence[Tensor], *others: object) -> Tensor:
+        self.logits, self.own = list(logits), label_map(logits, *others)  # type: ignore[arg-type]
         return self.mask if self.forced else self.own
 
 
-def check_scores(scores: Sequence[Tensor], stored: dict[str, np.ndarray], index: int) -> None:
-    for group, found in enumerate(scores):
-        expected = stored["logits" if len(scores) == 1 else f"logits_{group}"][index - 1]
+def check_scores(logits: Sequence[Tensor], stored: dict[str, np.ndarray], index: int) -> None:
+    for group, found in enumerate(logits):
+        expected = stored["logits" if len(logits) == 1 else f"logits_{group}"][index - 1]
         np.testing.assert_allclose(found[0], expected[: found.shape[1]], atol=ATOL, rtol=0)

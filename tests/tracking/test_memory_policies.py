@@ -23,7 +23,7 @@ from limpet.tracking.memory_policies import (
     find_policy,
     novelty,
 )
-from limpet.tracking.memory_update import choose, least_useful_reference
+from limpet.tracking.memory_update import choose_frames, least_useful_reference
 from limpet.tracking.tracker import Tracker
 
 
@@ -36,7 +36,7 @@ def video(policy: MemoryPolicy, offers: list[StoredFrame], room: int | None = No
     kept: Frames = ()
     history = []
     for offer in offers:
-        (kept,) = choose(policy, [(offer, *kept)], room)
+        (kept,) = choose_frames(policy, [(offer, *kept)], room)
         history.append([f.index for f in kept])
     return history
 
@@ -130,25 +130,25 @@ def test_novelty_is_the_distance_to_the_nearest_other() -> None:
 def test_where_room_is_short_references_go_last(policy: MemoryPolicy) -> None:
     frames = (frame(30), frame(25, 8), frame(20), frame(15), frame(0, 7))
     for room, expected in ((5, 5), (4, 4), (3, 3), (2, 2)):
-        (kept,) = choose(policy, [frames], room)
+        (kept,) = choose_frames(policy, [frames], room)
         assert len(kept) == expected
         assert {f.index for f in kept} >= {25, 0}, f"both references are there with room for {room}"
-    (kept,) = choose(policy, [frames], 1)
+    (kept,) = choose_frames(policy, [frames], 1)
     assert [f.index for f in kept] == [0]
 
 
 def test_groups_share_the_room_and_the_largest_gives_first() -> None:
     groups = [(frame(30), frame(20), frame(10), frame(0, 7)), (frame(30), frame(25, 12))]
-    kept = choose(Official(), groups, 4)
+    kept = choose_frames(Official(), groups, 4)
     assert [[f.index for f in k] for k in kept] == [[30, 0], [30, 25]]
-    kept = choose(Official(), groups, 2)
+    kept = choose_frames(Official(), groups, 2)
     assert [[f.index for f in k] for k in kept] == [[0], [25]]
-    assert choose(Official(), groups, None) == groups
+    assert choose_frames(Official(), groups, None) == groups
 
 
 def test_a_group_with_references_only_keeps_them_while_another_has_tracked_frames() -> None:
     groups = [(frame(9, 7), frame(8, 7), frame(0, 7)), (frame(10), frame(0, 12))]
-    assert [[f.index for f in k] for k in choose(Official(), groups, 4)] == [[9, 8, 0], [0]]
+    assert [[f.index for f in k] for k in choose_frames(Official(), groups, 4)] == [[9, 8, 0], [0]]
 
 
 def test_of_references_those_go_first_whose_objects_were_given_elsewhere_too() -> None:
