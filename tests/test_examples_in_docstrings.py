@@ -16,7 +16,8 @@ INNER = ("limpet.core.errors",)
 
 def examples_of(target: object) -> list[doctest.DocTest]:
     module = target if inspect.ismodule(target) else inspect.getmodule(target)
-    found = doctest.DocTestFinder().find(target, getattr(target, "__name__", None), module)
+    name = getattr(target, "__name__", None)
+    found = doctest.DocTestFinder().find(target, name, module, extraglobs={"limpet": limpet})
     return [test for test in found if test.examples]
 
 

@@ -66,8 +66,10 @@ class Draft:
         seen = dict.fromkeys(
             (int(i) for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)) if i), 0.0
         )
-        objects = {i: (self.number, sure) for i, sure in seen.items() if i not in objects} | objects
-        objects |= {i: (self.number, float(sure)) for i, sure in written.items()}
+        objects = {
+            i: (self.number, confidence) for i, confidence in seen.items() if i not in objects
+        } | objects
+        objects |= {i: (self.number, float(confidence)) for i, confidence in written.items()}
         self._page(frame)[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
 
     def drop(self, frame: int, object_id: int) -> None:

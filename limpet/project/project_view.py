@@ -80,7 +80,9 @@ class ProjectView:
     def confidence(self, frame: int) -> dict[int, float]:
         """The confidence 0..1 of each object in the frame; 1 for those whose mask was given."""
         entry = self._folder.table.entry(frame)
-        return {} if entry is None else {i: sure for i, (_, sure) in sorted(entry.objects.items())}
+        return (
+            {} if entry is None else {i: confidence for i, (_, confidence) in sorted(entry.objects.items())}
+        )
 
     def status(self, frame: int) -> Status:
         """See ``limpet.project.key_frames.Keys.status``; "unreadable" if its page is damaged."""

@@ -125,8 +125,8 @@ def _one_way(job: Job, draft: Draft, keys: Keys, passes: Pass) -> Iterator[Done]
             for i in job.objects
             if i not in keys.at(frame) and (i not in limits or (limits[i] - frame) * onward > 0)
         ]
-        sure = {i: predicted.confidence_of(i) for i, _ in active}
-        yield _write(draft, keys, predicted, active, sure, predicted)
+        confidence = {i: predicted.confidence_of(i) for i, _ in active}
+        yield _write(draft, keys, predicted, active, confidence, predicted)
 
 
 def _between(job: Job, draft: Draft, keys: Keys, passes: Pass, scratch: Path) -> Iterator[Done]:
@@ -156,9 +156,9 @@ def _merge(job: Job, draft: Draft, keys: Keys, forwards: Predicted, backwards: P
     free = [i for i in job.objects if i not in keys.at(frame)]
     before = {i: _within(job, keys.before(frame, i)) for i in free}
     after = {i: _within(job, keys.after(frame, i)) for i in free}
-    chosen, sure = choose(forwards, backwards, before, after)
+    chosen, confidence = choose(forwards, backwards, before, after)
     nearer = forwards if 2 * frame <= job.start + (job.other or 0) else backwards
-    return _write(draft, keys, forwards, chosen, sure, nearer)
+    return _write(draft, keys, forwards, chosen, confidence, nearer)
 
 
 def _within(job: Job, key: int | None) -> int | None:
@@ -170,13 +170,13 @@ def _write(
     keys: Keys,
     seen: Predicted,
     chosen: list[tuple[int, Predicted]],
-    sure: dict[int, float],
+    confidence: dict[int, float],
     filler: Predicted,
 ) -> Done:
     if not chosen:
         return Done(seen.frame, seen.decoded, written=False)
     present = draft.mask_or_empty(seen.frame)
-    draft.put(seen.frame, compose(present, chosen, keys.at(seen.frame), filler.labels), sure)
+    draft.put(seen.frame, compose(present, chosen, keys.at(seen.frame), filler.labels), confidence)
     return Done(seen.frame, seen.decoded, written=True)
 
 

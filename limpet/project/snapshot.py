@@ -165,12 +165,14 @@ def read_snapshot(text: str) -> Snapshot:
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
-    objects = {str(i): [edit, round(sure, 4)] for i, (edit, sure) in sorted(entry.objects.items())}
+    objects = {
+        str(i): [edit, round(confidence, 4)] for i, (edit, confidence) in sorted(entry.objects.items())
+    }
     return {"mask": entry.mask, "objects": objects}
 
 
 def _entry(value: Any) -> Entry:
-    objects = {_id(i): (int(edit), float(sure)) for i, (edit, sure) in value["objects"].items()}
+    objects = {_id(i): (int(edit), float(confidence)) for i, (edit, confidence) in value["objects"].items()}
     return Entry(_digest(value["mask"]), objects)
 
 

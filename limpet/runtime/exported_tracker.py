@@ -31,16 +31,16 @@ MIN_SIDE = 2 * STRIDE
 
 
 class ExportedTracker:
-    """Follows objects with a bundle's graphs. It holds no state: several videos can share one tracker.
+    """Tracks objects with the graphs of a bundle. It holds no state, so that several videos can share one tracker.
 
     Args:
-        manifest: of the bundle. engine: that runs it.
+        manifest: of the bundle. engine: runs its graphs.
         folder: of the bundle, for messages.
 
     Attributes:
         name: of the model.
-        calibration: makes confidences of soft IoUs; None leaves them as they are.
-        resumable: False: states are not written to a disk.
+        calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
+        resumable: False, because states cannot be written to a disk.
     """
 
     resumable = False
@@ -55,7 +55,7 @@ class ExportedTracker:
 
     @property
     def weights_sha256(self) -> str:
-        """Of the weights that were exported."""
+        """Hash of the weights that were exported."""
         return self.manifest.weights_sha256
 
     def check_video(self, frame_size: tuple[int, int], object_ids: Collection[int]) -> None:
@@ -102,7 +102,7 @@ class ExportedTracker:
         return size
 
     def start(self, frame: Image, mask: Mask) -> ExportedState:
-        """Begin with a frame whose masks are known.
+        """Start with a frame whose masks are known.
 
         Args:
             frame: uint8 (H, W, 3) RGB.
@@ -110,7 +110,7 @@ class ExportedTracker:
 
         Raises:
             VideoError: wrong shape or dtype, or a size that the bundle was not made for.
-            MaskError: wrong shape or dtype, another size, no object, or more than the bundle has slots for.
+            MaskError: wrong shape or dtype, another size, no object, or more objects than the bundle has slots for.
         """
         check_frame(frame)
         check_mask(mask, frame.shape[:2])
@@ -123,14 +123,14 @@ class ExportedTracker:
         )
 
     def step(self, frame: Image, state: ExportedState) -> tuple[Mask, ExportedState]:
-        """Follow all objects into the next frame.
+        """Track all objects into the next frame.
 
         Returns:
-            uint8 (H, W) of ids at the frame's size, and the state after the frame.
+            The mask, uint8 (H, W) of ids at the size of the frame, and the state after the frame.
 
         Raises:
-            VideoError: wrong shape or dtype, or another size than the first frame.
-            ModelError: the state is of another bundle.
+            VideoError: wrong shape or dtype, or a size other than that of the first frame.
+            ModelError: the state was made by another bundle.
         """
         self._check(frame, state)
         found = self.engine.step({"image": self._image(frame), **state.values})
@@ -150,16 +150,16 @@ class ExportedTracker:
     def add(self, frame: Image, mask: Mask, state: ExportedState) -> ExportedState:
         """Add objects, or correct some, in the frame of the last step; the frame becomes a reference for all.
 
-        It takes the next free reference place. Where all are taken it takes the last one, and the reference there is
-        forgotten: with a single place that is the first frame.
+        It takes the next free place for references. If all are taken, it replaces the last reference; with a single
+        place, that is the first frame.
 
         Args:
             frame: the frame of the last ``step`` (or ``start``), uint8 (H, W, 3).
-            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; one that is gets this mask
-                instead of the predicted one. Pixels of 0 leave the prediction as it is.
+            mask: uint8 (H, W). An id that is not tracked yet becomes a new object; for a tracked id, this mask replaces
+                the predicted one. Pixels of 0 keep the prediction.
 
         Raises:
-            VideoError, MaskError, ModelError: as for ``start`` and ``step``.
+            VideoError, MaskError, ModelError: see ``start`` and ``step``.
         """
         self._check(frame, state)
         check_mask(mask, state.frame_size)

@@ -84,7 +84,7 @@ def test_without_its_video_results_can_be_read_and_corrected(
     assert np.array_equal(opened.mask(5), boxes((1, 4), (2, 9)))
     opened.correct(6, box(1, 5), objects=[1])
     with pytest.raises(
-        VideoError, match=r"video of the project cannot be read: there is no .*clip.*limpet project video"
+        VideoError, match=r"video of the project cannot be read: .*clip does not exist.*limpet project video"
     ):
         opened.propagate(Repeats())
     opened.set_video(tmp_path / "other")

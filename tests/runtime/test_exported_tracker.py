@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from limpet.core.errors import MaskError, MissingExtraError, ModelError, VideoError, WeightsError
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
+from limpet.project import Project
 from limpet.runtime.engine import EngineOptions
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported, normalised_image
 from limpet.runtime.manifest import EARLIER_FORMAT, RENAMED_FIELDS, RENAMED_TENSORS, Manifest
@@ -67,6 +69,25 @@ def test_later_masks_equal_the_trackers(exported: ExportedTracker, original: Tra
             assert agree(found.mask, expected.mask_array()) and found.confidence[9] == 1.0
     assert found.object_ids == expected.object_ids == (7, 200, 9)
     assert found.references == (0, 4)
+
+
+def test_a_project_is_propagated_by_an_exported_tracker(onnx: ExportedTracker, tmp_path: Path) -> None:
+    frames, first = noise(6), boxes(200, 7)
+    (tmp_path / "clip").mkdir()
+    for index, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / "clip" / f"{index}.png")
+    project = Project.create(tmp_path / "job", tmp_path / "clip")
+    project.add(0, first)
+    project.correct(3, boxes(200), objects=[200, 7])
+    project.propagate_forwards(onnx, 0)
+    project.propagate_forwards(onnx, 3)
+    state = onnx.start(frames[0], first)
+    for index in (1, 2):
+        expected, state = onnx.step(frames[index], state)
+        assert np.array_equal(project.mask(index), expected)
+    assert np.array_equal(project.mask(3), boxes(200)) and project.status(5) == "propagated"
+    erased = state.with_mask(boxes(200))
+    assert np.array_equal(erased.mask_array(), boxes(200)) and np.array_equal(state.mask_array(), expected)
 
 
 def test_a_state_never_changes(exported: ExportedTracker) -> None:
