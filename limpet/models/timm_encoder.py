@@ -15,7 +15,7 @@ from limpet.core.errors import MissingExtraError, ModelError
 from limpet.models.encoders import EncoderEntry
 
 STRIDES = (4, 8, 16)  # of the maps that a model reads
-# How timm's window and patch encoders are told to take images of any size; others know none of these words.
+# Options by which timm's window and patch encoders take images of any size; other encoders have none of them.
 ANY_SIZE: tuple[dict[str, bool], ...] = ({"strict_img_size": False}, {"dynamic_img_size": True}, {})
 
 
@@ -23,7 +23,7 @@ def timm_entry(name: str) -> EncoderEntry:
     """The entry of the backbone that timm calls ``name``; sizes are 16k, which every backbone divides evenly.
 
     Raises:
-        MissingExtraError: timm is not installed. ModelError: it cannot be loaded, or knows no such backbone.
+        MissingExtraError: timm is not installed. ModelError: it cannot be loaded, or has no such backbone.
     """
     timm = _timm()
     if not timm.is_model(name):
@@ -48,7 +48,7 @@ class TimmEncoder(nn.Module):
                 f"timm's {name} gives maps at strides {', '.join(map(str, strides))}, but a model reads those at "
                 f"{', '.join(map(str, STRIDES))}; choose a backbone with a pyramid of maps, for instance convnext_tiny"
             )
-        # Of several maps with one stride the last has seen most.
+        # Of several maps with the same stride the last is the deepest.
         deepest = {stride: index for index, stride in enumerate(strides) if stride <= STRIDES[-1]}
         self.strides = tuple(deepest)
         body = _create(name, out_indices=tuple(deepest.values()))
@@ -58,9 +58,9 @@ class TimmEncoder(nn.Module):
         self.body = _timm().layers.freeze_batch_norm_2d(body)
 
     def stages(self) -> Sequence[nn.Module]:
-        """The stem and what leads to strides 4, 8 and 16; one stage where timm does not lay its parts open.
+        """The stem and the parts that lead to strides 4, 8 and 16; one stage for backbones whose parts timm hides.
 
-        Where the first map has stride 4, its stage holds the stem, and the stem's own place is empty.
+        Where the first map has stride 4, the stem is part of its stage, and the stem's own stage is empty.
         """
         names = self.body.feature_info.module_name()
         found: list[nn.Module] = [] if min(self.strides) < STRIDES[0] else [nn.Sequential()]

@@ -10,7 +10,9 @@ from model_tester import ModelTester
 from networks import frames, mask_of
 from per_object import PerObject, PerObjectConfig, lively_per_object
 
+from limpet.export.program import make_programs
 from limpet.models import Model
+from limpet.models.fixed_size import FixedConfig
 from limpet.tracking.tracker import Tracker
 from limpet.training.rollout import RolloutConfig, rollout
 
@@ -107,3 +109,15 @@ def test_training_sends_gradients_through_its_own_soft_masks(model: PerObject) -
     slots = torch.cat([torch.zeros(1, dtype=torch.long), shuffled]).expand(2, -1)
     again = rollout(model, images, masks, [2, 2], RolloutConfig(own_predictions=True), slots)
     torch.testing.assert_close(again.loss, result.loss)  # nothing is shuffled where there are no id slots
+
+
+@pytest.mark.parametrize("any_size", [False, True])
+def test_its_graphs_are_captured_for_export(model: PerObject, any_size: bool) -> None:
+    size = (65, 97)
+    programs = make_programs(model, FixedConfig(size, size, objects=2, ring=1, gap=1), any_size=any_size)
+    state = programs.start.exported.module()(*programs.start.examples)
+    image = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    found = programs.step.exported.module()(image, *state)
+    expected = programs.step.module(image, *state)
+    for captured, plain in zip(found, expected, strict=True):
+        torch.testing.assert_close(captured, plain, atol=1e-4, rtol=1e-4)
