@@ -81,7 +81,7 @@ def calibrate_command(
     judges = [training_videos(*root_and_split(text)) for text in score or []]
     photos = StillsFolder(stills) if stills else None
     skipped = [line for each in (*folders, *judges, photos) if each for line in each.skipped]
-    notes([f"skipped {line}" for line in skipped], rest="not usable either", most=20)
+    notes([f"skipped {line}" for line in skipped], rest="that cannot be used", most=20)
     tracker = limpet.load(model, weights=source, device=device, max_size=max_size)
     calibration, tracker.calibration = tracker.calibration, None
     if fits:
@@ -97,7 +97,7 @@ def calibrate_command(
 
 
 def _target(source: Path, weights: Path | None, out: Path | None, overwrite: bool) -> Path:
-    """Where to write; known before the work. Raises OutputError."""
+    """The file to write, checked before the work. Raises OutputError."""
     if out is None and weights is None:
         raise OutputError("the weights in the package are not changed; name a file to write with --out FILE")
     if out is not None:
@@ -133,7 +133,7 @@ def _observe(
 
 
 def _show(title: str, seen: Sequence[ObservedMask], calibration: Calibration | None) -> None:
-    """A reliability table of the confidence, and what it was before."""
+    """Print a reliability table of the confidence, and the error before calibration."""
     from limpet.evaluation.reliability import reliability
 
     ious = [each.iou for each in seen]
@@ -144,7 +144,7 @@ def _show(title: str, seen: Sequence[ObservedMask], calibration: Calibration | N
     say(
         f"{len(seen)} masks, {now.bad:.0%} of them with an IoU below 0.5; calibration error {now.error:.3f}{before}"
     )
-    say(f"chance that such a mask has less confidence than a better one: {now.auroc:.3f}")
+    say(f"probability that such a mask has less confidence than a better one (AUROC): {now.auroc:.3f}")
 
 
 def _table(title: str, found: Reliability) -> Table:

@@ -118,7 +118,7 @@ def davis(
 
 
 def _prepare(out: Path, overwrite: bool) -> None:
-    """Make the folder before the work, so that a bad place is known at once."""
+    """Make the folder before the work, so that an unusable path is known at once."""
     try:
         if out.is_dir() and any(out.iterdir()) and not overwrite:
             raise OutputError(f"{out} has files already; choose another folder or add --overwrite")
@@ -144,7 +144,7 @@ def _progress(dataset: VideoSet) -> Iterator[OnFrame]:
 def _remarks(scores: Scores) -> None:
     if scores.frames_per_second:
         say(f"{scores.frames_per_second:.2f} frames/s in the tracker ({scores.steps} steps)")
-    notes(scores.notes, rest="see notes in scores.json", most=20)
+    notes(scores.notes, rest="see the notes in scores.json", most=20)
 
 
 def _write(scores: Scores, out: Path, receipt: Receipt, split: str) -> None:

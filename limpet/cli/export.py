@@ -103,7 +103,7 @@ def export_command(
 
 
 def _clip(video: str | None, mask: Path | None, int8: bool) -> SampleClip | None:
-    """What to calibrate on; None for the demo clip. Raises MaskError, VideoError."""
+    """The clip to calibrate on; None for the demo clip. Raises MaskError, VideoError."""
     from limpet.export.calibration_clip import read_clip
 
     if (video is None) != (mask is None):

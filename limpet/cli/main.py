@@ -1,4 +1,4 @@
-"""The ``limpet`` command. Errors that a user can mend are one sentence and exit code 2, never a traceback."""
+"""The ``limpet`` command. Errors that a user can fix are one sentence and exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import typer
 from typer.core import TyperGroup
 
 from limpet import __version__
-from limpet.cli import evaluate, project, weights
+from limpet.cli import evaluate, project_commands, weights
 from limpet.cli.bench import bench_command
 from limpet.cli.calibrate import calibrate_command
+from limpet.cli.compare_bundle import parity_command
 from limpet.cli.demo import demo_command
 from limpet.cli.distill import distill_command
 from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.options import RENAMED_OPTIONS
-from limpet.cli.parity import parity_command
 from limpet.cli.study import study_command
 from limpet.cli.terminal import error, note, stop_on_sigterm
 from limpet.cli.track import track_command
@@ -42,15 +42,15 @@ BAD_INPUT = 2
 STOPPED = 130
 """What shells call a command that Ctrl-C ended: 128 and the signal's number."""
 NOT_OUR_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-"""Errors of the disk that no part of limpet put into words of its own."""
+"""Errors of the disk that no part of limpet has described in its own words."""
 OUT_OF_MEMORY = (
-    "there is not enough memory; make less of it necessary (--max-size, or --size and --batch in training), "
-    "close other programs, or choose another --device"
+    "there is not enough memory; reduce --max-size (in training: --size and --batch), close other programs, or "
+    "choose another --device"
 )
 
 
 class Commands(TyperGroup):
-    """All commands; what they raise becomes a sentence and an exit code. Notes on an error are told after it."""
+    """All commands. What they raise becomes a sentence and an exit code; the notes of an error follow it."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with _exit_codes():
@@ -70,7 +70,7 @@ def _exit_codes() -> Iterator[None]:
         raise typer.Exit(STOPPED) from interrupt
     except Exception as problem:
         sentence = _sentence(problem)
-        if sentence is None:  # a mistake of ours: its traceback is what helps
+        if sentence is None:  # a defect of limpet: its traceback is needed
             raise
         error(sentence)
         _tell_notes(problem)
@@ -106,7 +106,7 @@ app.command("models")(models_command)
 app.command("export")(export_command)
 app.command("parity")(parity_command)
 app.add_typer(weights.app, name="weights")
-app.add_typer(project.app, name="project")
+app.add_typer(project_commands.app, name="project")
 
 
 def _unwrap_help(group: typer.Typer) -> None:
@@ -124,14 +124,16 @@ _unwrap_help(app)
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name that this terminal cannot show ends no run
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a file name that this terminal cannot show must not stop a run
         sys.stdout.reconfigure(errors="backslashreplace")
     stop_on_sigterm()
     app()
 
 
 def _sentence(problem: Exception) -> str | None:
-    """What to tell a person who can mend it; None for any other error."""
+    """The sentence for an error that a user can fix; None for any other."""
     if isinstance(problem, LimpetError):
         return problem.command_line_message
     if hasattr(problem, "format_message"):  # the command line itself was not understood

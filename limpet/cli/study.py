@@ -1,4 +1,4 @@
-"""``limpet study``: the distillation paper's tables and figures, repeated at a chosen scale."""
+"""``limpet study``: the tables and figures of the distillation paper, repeated at a chosen scale."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def study_command(
         torch.set_num_threads(threads)
     begin = Start.of(start, encoder)
     data = _data(scale == "paper", stills, videos or [], davis, youtube, score, dry_run is not None)
-    notes([f"skipped {line}" for line in data.skipped], rest="not usable either", most=20)
+    notes([f"skipped {line}" for line in data.skipped], rest="that cannot be used", most=20)
     tracker, why = load_teacher(teacher or size.teacher or study.teacher, teacher_weights, device)
     quiet_lightning()
     conditions = Conditions(

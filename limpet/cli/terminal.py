@@ -28,17 +28,17 @@ from rich.text import Text
 
 
 def say(text: str) -> None:
-    """A result, on stdout."""
+    """Print a result on stdout."""
     _print(Console(), text)
 
 
 def note(text: str) -> None:
-    """What else to know; the command goes on."""
+    """Print something else worth knowing on stderr; the command continues."""
     _print(Console(stderr=True), f"note: {text}", "yellow")
 
 
 def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
-    """The first lines as notes, and how many more there are; ``rest`` says where to find them."""
+    """Print the first lines as notes, and how many more there are; ``rest`` ends that sentence."""
     for line in lines[:most]:
         note(line)
     if len(lines) > most:
@@ -46,7 +46,7 @@ def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
 
 
 def error(text: str) -> None:
-    """Why the command failed, and what to do."""
+    """Print why the command failed, and what to do."""
     _print(Console(stderr=True), f"error: {text}", "red")
 
 
@@ -68,11 +68,11 @@ class SpeedColumn(ProgressColumn):
 class FrameProgress:
     """A bar on stderr, to be used in ``with`` and called after each frame.
 
-    It shows from the first frame on and is gone in the end, so that nothing half-drawn stands above an error.
-    Without a terminal nothing is drawn: a log is for sentences.
+    It appears with the first frame and is removed at the end, so that no half-drawn bar stands above an error. Without
+    a terminal nothing is drawn.
 
     Args:
-        what: what stands before the bar.
+        what: the text before the bar.
 
     Attributes:
         done: frames done so far.
@@ -123,15 +123,15 @@ class FrameProgress:
 
 
 def _short(name: str, length: int = 20) -> str:
-    """What fits beside the bar in 80 columns; a name's end tells it from its neighbours."""
+    """Shorten a name to fit beside the bar in 80 columns. Its end is kept, where file names differ."""
     return name if len(name) <= length else f"…{name[1 - length :]}"
 
 
 class StopBetweenFrames:
-    """While this is open, a first Ctrl-C or SIGTERM waits for the frame at hand; a second one does not.
+    """While this is open, a first Ctrl-C or SIGTERM waits for the current frame; a second one does not.
 
-    Before the first frame nothing is worth waiting for, and the first one stops at once. Either way it arrives
-    as a KeyboardInterrupt.
+    Before the first frame there is nothing to wait for, and the first one stops at once. Either way it arrives as a
+    KeyboardInterrupt.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class StopBetweenFrames:
         self._between_frames_only = True
 
     def waiting(self) -> None:
-        """To be called now and then while no frame is at hand. Raises KeyboardInterrupt when a signal came."""
+        """To be called from time to time while no frame comes. Raises KeyboardInterrupt when a signal came."""
         if self._asked:
             raise KeyboardInterrupt
 
@@ -175,7 +175,7 @@ def stop_on_sigterm() -> None:
 
 
 def _is_ours(number: signal.Signals) -> bool:
-    """Signals are the main thread's; what a parent process chose to ignore (nohup) stays ignored."""
+    """Only the main thread receives signals; those that a parent process chose to ignore (nohup) stay ignored."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     return in_main_thread and signal.getsignal(number) is not signal.SIG_IGN
 
@@ -200,6 +200,6 @@ class BetweenFrames:
 
 @contextmanager
 def between_frames(name: str) -> Iterator[BetweenFrames]:
-    """What commands that work frame by frame have around them: a bar, and stops between frames alone."""
+    """For commands that work frame by frame: a progress bar, and interrupts that wait for the end of a frame."""
     with StopBetweenFrames() as stop, FrameProgress(name) as progress:
         yield BetweenFrames(progress, stop)

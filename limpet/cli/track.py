@@ -1,4 +1,4 @@
-"""``limpet track VIDEO --mask FIRST.png``: the masks of every frame from the masks of the first."""
+"""``limpet track VIDEO --mask FIRST.png``: propagate the masks of the first frame through a video."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def track_command(
         **load_arguments(tracker_options),
     )
     if resume and not (source or overwrite) and is_blank(folder):
-        note(f"there is nothing to resume in {folder}; beginning at the first frame")
+        note(f"there is nothing to resume in {folder}; starting at the first frame")
     with frame_by_frame(name, folder) as on_frame:
         result = track(
             source or video, mask, folder, tracker=tracker, add=later, overwrite=overwrite,
@@ -133,7 +133,7 @@ def track_command(
 
 @contextmanager
 def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
-    """What tracking commands have around them: a bar, stops between frames, and words on what is kept."""
+    """A progress bar, interrupts between frames, and notes on what is kept after an error or an interrupt."""
     from limpet.results.run_folder import is_unfinished
 
     between = None
@@ -180,7 +180,7 @@ def later_masks(texts: list[str]) -> dict[int, Path]:
 
 
 def _tell(result: TrackResult) -> None:
-    """The outcome; raises VideoError when a part of what was asked for could not be done."""
+    """Print the outcome. Raises VideoError when a part of the task could not be done."""
     kept_up = result.stream.sentence() if result.stream else None
     told = {*result.problems, kept_up}
     lines = [line for line in (*result.failures, *result.notices) if line not in told]
@@ -191,7 +191,7 @@ def _tell(result: TrackResult) -> None:
         say(f"{result.folder} was complete already: {_frames(result.frames)}, {objects}")
         return
     if result.begun_at:
-        note(f"went on after {_frames(result.begun_at)} that were done")
+        note(f"continued after {_frames(result.begun_at)} that were done")
     speed = f"{result.frames_per_second:.1f} frames/s"
     streamed = f", {kept_up}" if kept_up else ""
     say(f"{_frames(result.frames)}, {objects}, {speed}{streamed} -> {result.folder}")

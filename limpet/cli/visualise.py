@@ -131,7 +131,7 @@ def parse_query(text: str | None) -> tuple[float, float] | None:
 
 @contextmanager
 def _frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | None, int], None]]:
-    """A bar, stops between frames, and words on what is kept."""
+    """A progress bar, interrupts between frames, and notes on what is kept."""
     drawn = 0
     try:
         with StopBetweenFrames() as stop, FrameProgress(name) as progress:
@@ -153,7 +153,7 @@ def _frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | No
 
 
 def _tell(result: VisualiseResult) -> None:
-    """The outcome; raises VideoError when a part of what was asked for could not be done."""
+    """Print the outcome. Raises VideoError when a part of the task could not be done."""
     notes(result.notices, rest="of the same kind")
     if result.frames:
         pictures = "1 picture" if result.pictures == 1 else f"{result.pictures} pictures"

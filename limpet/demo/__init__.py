@@ -1,1 +1,1 @@
-"""The demo: a clip with exact masks that ships with the package, and what tracks and scores it."""
+"""The demo: a clip with exact masks in the package, and the code that tracks and scores it."""

@@ -1,7 +1,7 @@
-"""The clip that ships with the package, and its exact masks.
+"""The clip in the package, and its exact masks.
 
-An astronaut (id 1), a cat (id 2) and a cup (id 3) move before a launch pad. They hide one another in turn;
-the cup leaves the frame by half and comes back. ``scripts/make_demo_clip.py`` made it from the photographs
+An astronaut (id 1), a cat (id 2) and a cup (id 3) move in front of a launch pad. They occlude one another
+in turn; the cup leaves the frame by half and comes back. ``scripts/make_demo_clip.py`` made it from the photographs
 that ``assets/LICENSES.md`` names.
 
 Shapes: T frames, H W pixels.
@@ -23,7 +23,7 @@ Masks = NDArray[np.uint8]
 
 OBJECT_NAMES = {1: "astronaut", 2: "cat", 3: "cup"}
 
-REPAIR = "the installation is damaged; mend it with: pip install --force-reinstall --no-deps limpet"
+REPAIR = "the installation is damaged; repair it with: pip install --force-reinstall --no-deps limpet"
 
 
 def demo_video() -> Path:
@@ -49,7 +49,7 @@ def demo_masks() -> Masks:
 
 
 def first_mask() -> Masks:
-    """The mask of the first frame, uint8 (H, W): what a tracker is given. Raises as `demo_masks` does."""
+    """The mask of the first frame, uint8 (H, W): the input of a tracker. Raises as `demo_masks` does."""
     mask: Masks = read_masks(_asset("masks.zip"), limit=1)[0]
     return mask
 
@@ -59,13 +59,13 @@ def read_masks(path: Path, limit: int | None = None) -> Masks:
 
     Args:
         path: the zip file.
-        limit: read only the first so many.
+        limit: read only the first ``limit`` masks; None reads all.
 
     Returns:
         uint8 (T, H, W).
 
     Raises:
-        DataError: when the file is no such zip, holds no PNG, or the masks differ in size.
+        DataError: when the file is not such a zip, holds no PNG, or the masks differ in size.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Tracks the demo clip, writes the results that any video gets, and scores them against the exact masks.
+"""Tracks the demo clip, writes the results that ``limpet track`` writes, and scores them against the exact masks.
 
 Shapes: T frames, H W pixels.
 """
@@ -26,7 +26,7 @@ from limpet.video.video_reader import Frame
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 NAME = "demo"
-"""What the clip is called among the scores."""
+"""Name of the clip among the scores."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class DemoResult:
 
 @dataclass
 class _Judge:
-    """J and F of every object, collected over the frames that DAVIS counts: not the first, not the last."""
+    """J and F of every object, over the frames that DAVIS scores: all but the first and the last."""
 
     truth: Masks  # (T, H, W)
     region: dict[int, list[float]] = field(default_factory=lambda: {number: [] for number in OBJECT_NAMES})
@@ -83,11 +83,11 @@ def run_demo(
     """Track the clip of the package from its first mask.
 
     Args:
-        out: folder for the results, made if need be.
+        out: folder for the results; made if it does not exist.
         tracker: a `limpet.Tracker`, or anything with its `start` and `step` whose state has `confidence`.
         overwrite: replace an earlier result in ``out``.
-        info: for the report: "model", "weights_sha256" and more.
-        on_frame: called after each frame with the number of frames done and of all frames.
+        info: facts for the report: "model", "weights_sha256" and others.
+        on_frame: called after each frame with the number of frames done and the number of all frames.
 
     Returns:
         The scores and where the results are.
@@ -135,7 +135,7 @@ def _track(
 
 
 def _checked(frames: Iterable[Frame], expected: int) -> Iterator[tuple[Frame, Image]]:
-    """The frames and their images, as long as they are whole and as many as there are masks.
+    """The frames with their images; there must be as many as masks.
 
     Raises:
         DataError: when a frame cannot be decoded, or there are more or fewer than expected.

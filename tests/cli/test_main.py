@@ -120,7 +120,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
 )
 def test_out_of_memory(limpet: Limpet, monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
     fail_with(monkeypatch, problem)
-    limpet("models").refused("there is not enough memory; make less of it necessary (--max-size")
+    limpet("models").refused("there is not enough memory; reduce --max-size (in training: --size")
 
 
 def test_the_disk_where_nobody_expected_it(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:

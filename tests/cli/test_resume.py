@@ -55,7 +55,7 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
     limpet(*command, "--out", "killed").refused("killed holds an unfinished run; pass --resume")
     outcome = limpet(*command, "--out", "killed", "--resume")
     outcome.succeeded()
-    assert outcome.err.startswith("note: went on after ")
+    assert outcome.err.startswith("note: continued after ")
     limpet(*command, "--out", "whole").succeeded()
     resumed, whole = content(tmp_path / "killed"), content(tmp_path / "whole")
     assert resumed.keys() == whole.keys() and len(whole) == COUNT + 3
@@ -66,7 +66,7 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
 def test_nothing_to_resume(limpet: Limpet, clip: Path, mask: Path, weights: Path) -> None:
     outcome = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
     outcome.succeeded()
-    assert outcome.err == "note: there is nothing to resume in out; beginning at the first frame\n"
+    assert outcome.err == "note: there is nothing to resume in out; starting at the first frame\n"
     again = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
     again.succeeded()
     assert again.out == f"out was complete already: {FRAMES} frames, objects 7, 200\n" and again.err == ""

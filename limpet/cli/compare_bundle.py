@@ -51,7 +51,7 @@ def parity_command(
 
 @contextmanager
 def _clip(video: str | None, mask: Path | None) -> Iterator[tuple[Iterator[Image], Mask, int | None]]:
-    """Frames, first mask, and how many steps there are if it is known. Raises VideoError, MaskError."""
+    """The frames, the first mask, and the number of steps if it is known. Raises VideoError, MaskError."""
     from limpet.core.masks import read_mask
     from limpet.demo.demo_clip import demo_video, first_mask
     from limpet.video.open import open_video
