@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from limpet.core.errors import LimpetError
+from limpet.core.errors import LimpetError, ModelError
 from limpet.core.files import atomic_path
 from limpet.memory import Memory
 from limpet.tensor_files import read_tensors
@@ -138,6 +138,17 @@ class TrackerState:
     def with_mask(self, mask: NDArray[np.uint8]) -> TrackerState:
         """The same state with other ids (H, W) in place of those predicted for the last frame; memories stay."""
         return replace(self, mask=torch.from_numpy(np.array(mask)).to(self.mask.device))
+
+    def check_fits(self, layers: int, dtype: torch.dtype, device: torch.device) -> None:
+        """Raises ModelError unless the state is of a model with as many layers, in this dtype and on this device."""
+        memory = self.groups[0].short_term
+        key = memory[0].key
+        if (len(memory), key.dtype, key.device.type) != (layers, dtype, device.type):
+            raise ModelError(
+                f"the state has {len(memory)} layers in {key.dtype} on {key.device.type}, but the tracker has "
+                f"{layers} in {dtype} on {device.type}; step it with the model and precision that made it, after "
+                f"state.to(device)"
+            )
 
     def to(self, device: torch.device | str) -> TrackerState:
         """The same state on another device."""

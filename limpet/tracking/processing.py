@@ -165,6 +165,18 @@ def slot_planes(
     return F.embedding(mask.int(), table).permute(2, 0, 1).unsqueeze(0)  # 1 N+1 h w, channels last in memory
 
 
+def draw_over(labels: Tensor, given: Tensor) -> Tensor:
+    """``labels`` (H, W) with the objects of ``given`` (H, W) exactly as given; where that is 0, other objects stay."""
+    others = torch.where(torch.isin(labels, given.unique()), torch.zeros_like(given), labels)
+    return torch.where(given > 0, given, others)
+
+
+def only_ids(labels: Tensor, ids: Sequence[int]) -> Tensor:
+    """``labels`` (H, W) with every id that is not in ``ids`` set to 0."""
+    values = torch.tensor(ids, dtype=labels.dtype, device=labels.device)
+    return labels * torch.isin(labels, values)
+
+
 def _enlarge(planes: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
     return F.interpolate(planes, size=size, mode="bilinear", align_corners=align_corners)
 

@@ -29,8 +29,10 @@ from limpet.tracking.batched_groups import BatchedGroups
 from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states, stored_frame
 from limpet.tracking.processing import (
+    draw_over,
     label_map,
     object_by_object,
+    only_ids,
     prepare_image,
     probabilities,
     slot_planes,
@@ -229,8 +231,7 @@ class Tracker:
     ) -> PendingMemory:
         """``add`` before the memory policy is applied."""
         given, named = self._on_device(mask), object_ids(mask)
-        labels = torch.where(torch.isin(state.mask, given.unique()), torch.zeros_like(given), state.mask)
-        labels = torch.where(given > 0, given, labels)
+        labels = draw_over(state.mask, given)
         new = [i for i in named if i not in state.object_ids]
         groups = extend_groups(
             [group.object_ids for group in state.groups], new, self.slots, self.config.independent_objects
@@ -242,7 +243,7 @@ class Tracker:
         for position, ids in enumerate(groups):
             earlier = state.groups[position] if position < len(state.groups) else None
             is_named = bool(set(ids) & set(named))
-            lost_none = earlier is not None and torch.equal(_only(labels, ids), _only(state.mask, ids))
+            lost_none = earlier is not None and torch.equal(only_ids(labels, ids), only_ids(state.mask, ids))
             if earlier is not None and not is_named and lost_none:
                 states.append(earlier)
                 offers.append(None)
@@ -339,20 +340,7 @@ class Tracker:
                 f"the state has {len(state.views)} views, but the tracker has no augmentation; step it with the "
                 f"flip and scales that made it"
             )
-        memory = state.groups[0].short_term
-        key = memory[0].key
-        if (len(memory), key.dtype, key.device.type) != (self.config.layers, self._dtype, self.device.type):
-            raise ModelError(
-                f"the state has {len(memory)} layers in {key.dtype} on {key.device.type}, but the tracker has "
-                f"{self.config.layers} in {self._dtype} on {self.device.type}; step it with the model and precision "
-                f"that made it, after state.to(device)"
-            )
-
-
-def _only(labels: Tensor, ids: Sequence[int]) -> Tensor:
-    """Labels (H, W) with every id that is not in ``ids`` set to 0."""
-    values = torch.tensor(ids, dtype=labels.dtype, device=labels.device)
-    return labels * torch.isin(labels, values)
+        state.check_fits(self.config.layers, self._dtype, self.device)
 
 
 def _given(group: GroupState | None, index: int) -> tuple[int, ...]:

@@ -13,7 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from limpet.tracking.processing import label_map, prepare_image, probabilities, slot_planes, soft_ious
+from limpet.tracking.processing import (
+    draw_over,
+    label_map,
+    only_ids,
+    prepare_image,
+    probabilities,
+    slot_planes,
+    soft_ious,
+)
 
 SIZE = (37, 50)
 
@@ -83,6 +91,17 @@ def test_scores_of_the_masks_own_size() -> None:
     kept = scores.clone()
     assert torch.equal(label_map([scores], [(1, 2)], SIZE, True), scores[0].argmax(0).byte())
     assert torch.equal(scores, kept)
+
+
+def test_given_masks_are_drawn_over_predicted_ones() -> None:
+    predicted = torch.tensor([[7, 7, 0], [9, 9, 7]], dtype=torch.uint8)
+    given = torch.tensor([[0, 7, 3], [0, 3, 0]], dtype=torch.uint8)
+    kept = predicted.clone()
+    assert draw_over(predicted, given).tolist() == [[0, 7, 3], [9, 3, 0]], (
+        "7 is as given, 9 where nothing is given"
+    )
+    assert torch.equal(predicted, kept)
+    assert only_ids(predicted, (9, 200)).tolist() == [[0, 0, 0], [9, 9, 0]]
 
 
 def test_planes_of_one_group() -> None:
