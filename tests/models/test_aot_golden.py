@@ -45,7 +45,9 @@ def test_tensors_inside_the_network(name: str) -> None:
     inside.check("ref/id_emb", embedding)
     features = run._encode(1)
     inside.check("ref/pos_emb", sine_position(features.size, embedding.shape[-1]).unsqueeze(0))
-    for index, (first, second) in enumerate(zip(run._encode(0), features, strict=True)):
+    reference = run._encode(0)
+    pairs = zip((*reference.maps, reference.tokens), (*features.maps, features.tokens), strict=True)
+    for index, (first, second) in enumerate(pairs):
         inside.check(f"ref/enc{index}", first)
         inside.check(f"f1/enc{index}", second)
 

@@ -91,7 +91,8 @@ def test_tensors_inside_the_network(name: str, case: str, source: str) -> None:
     run = ForcedRun(model, images, masks)
 
     reference, features = run._encode(0), run._encode(1)
-    for index, (first, second) in enumerate(zip(reference, features, strict=True)):
+    pairs = zip((*reference.maps, reference.tokens), (*features.maps, features.tokens), strict=True)
+    for index, (first, second) in enumerate(pairs):
         inside.check(f"ref/enc{index}", first)
         inside.check(f"f1/enc{index}", second)
     embedding = run._identify(0, run.groups[0])
