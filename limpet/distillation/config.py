@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 from limpet.core.config_fields import build, check_options, option, resume_config
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
 from limpet.core.saved_config import from_json, to_json
 
@@ -35,8 +35,8 @@ def map_pair(text: str) -> tuple[MapChoice, MapChoice]:
     match = re.fullmatch(r"(-?\d+):(-?\d+)(?::(long-term|self))?", text)
     if match is None:
         raise DataError(
-            f"--maps {text!r} is not understood; expected STUDENT_LAYER:TEACHER_LAYER[:KIND], for instance -1:-1 or "
-            f"0:2:self"
+            Option("maps", text),
+            " is not understood; expected STUDENT_LAYER:TEACHER_LAYER[:KIND], for instance -1:-1 or 0:2:self",
         )
     kind = cast("MapKind", match[3] or "long-term")
     return MapChoice(int(match[1]), kind), MapChoice(int(match[2]), kind)
@@ -127,10 +127,15 @@ class DistillationConfig:
             raise DataError("logits and attention are both 'none'; nothing would be learned from the teacher")
         if self.labels == "cached" and self.pairs:
             raise DataError(
-                "cached labels are masks, and there is no attention in them; use --attention none, or --labels online"
+                "cached labels are masks, and there is no attention in them; use ",
+                Option("attention", "none"),
+                ", or ",
+                Option("labels", "online"),
             )
         if self.labels == "cached" and self.features != "none":
-            raise DataError("cached labels are masks, and there are no features in them; use --labels online")
+            raise DataError(
+                "cached labels are masks, and there are no features in them; use ", Option("labels", "online")
+            )
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> DistillationConfig:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from limpet.core.errors import OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.masks import write_mask
 
@@ -24,7 +24,7 @@ SPLIT = "labels"
 KINDS = ("Annotations", "JPEGImages")
 PART = ".part"
 """Where a clip is written until it is done."""
-_WAYS_OUT = "use --relabel to make those labels anew, or choose another folder"
+_WAYS_OUT = ("; use ", Option("relabel"), " to label these clips again, or choose another folder")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LabelCache:
         if not changes:
             return
         if not relabel:
-            raise OutputError(f"{path} holds labels that were made otherwise: {changes}; {_WAYS_OUT}")
+            raise OutputError(f"{path} holds labels that were made otherwise: {changes}", *_WAYS_OUT)
         for name in list(self.clips):
             self._forget(name)
 
@@ -108,7 +108,7 @@ class LabelCache:
         if changed and not self._relabel:
             what = ", ".join(_what_changed(self.clips[name], now[name]) for name in changed[:5])
             more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-            raise OutputError(f"{self.path} holds labels of other footage: {what}{more}; {_WAYS_OUT}")
+            raise OutputError(f"{self.path} holds labels of other footage: {what}{more}", *_WAYS_OUT)
         for name in changed:
             self._forget(name)
 

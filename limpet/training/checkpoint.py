@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.core.config_fields import resume_config
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
@@ -77,7 +77,11 @@ def resumed_config(config: TrainConfig, folder: Path, given: Collection[str] | N
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises DataError when it is missing, damaged or something else."""
     if not path.is_file():
-        raise DataError(f"there is no checkpoint at {path}; start without --resume, or name the run's folder")
+        raise DataError(
+            f"there is no checkpoint at {path}; start without ",
+            Option("resume"),
+            ", or name the run's folder",
+        )
     try:
         header, tensors = read_tensors(path)
     except SafetensorError as error:

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from limpet.core.config_fields import resume_config
 from limpet.core.cpu import keep_freed_memory
-from limpet.core.errors import DataError, MissingExtraError
+from limpet.core.errors import DataError, MissingExtraError, Option
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
@@ -162,8 +162,12 @@ class Run:
             saved = save_batch(self.folder, step, batch)
             raise DataError(
                 f"the loss is {loss} and the gradient's norm {norm} at step {step}; the last checkpoint is kept, and "
-                f"the clips are in {saved}. Go on with --resume and a lower --learning-rate (it was {rate:.1e} "
-                f"here) or --precision 32-true"
+                f"the clips are in {saved}. Continue with ",
+                Option("resume"),
+                f", and with a learning rate below {rate:.1e}, that of this step (",
+                Option("learning_rate", f"{rate / 2:.1e}"),
+                "), or with ",
+                Option("precision", "32-true"),
             )
         self.optimizer.step()
         self.ema.update_parameters(self.model)

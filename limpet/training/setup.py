@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed
 
 from limpet import models
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, Option
 from limpet.models import Model
 from limpet.registry import find
 from limpet.training.config import TrainConfig
@@ -31,7 +31,11 @@ def build_training_model(name: str, encoder: Path | None, start: Path | None, se
     """
     if encoder is not None and start is not None:
         raise DataError(
-            "give --encoder or --from, not both: the earlier stage's weights hold an encoder already"
+            "give ",
+            Option("encoder", "FILE"),
+            " or ",
+            Option("start", "FILE", "from"),
+            ", not both: the earlier stage's weights hold an encoder already",
         )
     with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's random state is left as it was
         torch.manual_seed(seed)

@@ -72,7 +72,7 @@ def test_bad_input_is_told(limpet: Limpet, footage: Path, tmp_path: Path) -> Non
     )
     Image.new("P", (10, 12), 1).save(tmp_path / "firsts" / "seen.png")
     limpet(*begin, "--videos", footage, "--first-masks", "firsts").refused("12x10")
-    limpet(*begin, "--videos", footage, "--maps", "last").refused("--maps 'last' is not understood")
+    limpet(*begin, "--videos", footage, "--maps", "last").refused("--maps last is not understood")
     twice = ("--videos", footage, "--label-stride", 1, "--label-stride", 2)
     limpet(*begin, *twice).refused("there are 2 strides for 1 sources of footage")
     limpet(*begin, "--videos", footage, "--logits", "all").refused("logits is 'all', expected one of dist")

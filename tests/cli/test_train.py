@@ -126,7 +126,10 @@ def test_a_run_that_is_stopped_can_go_on(
             "there is no weights file at gone.safetensors",
         ),
         (("--stills", "good", "--from", "gone.safetensors"), "there is no weights file at gone.safetensors"),
-        (("--stills", "good", "--encoder", "a", "--from", "b"), "give --encoder or --from, not both"),
+        (
+            ("--stills", "good", "--encoder", "a", "--from", "b"),
+            "give --encoder FILE or --from FILE, not both",
+        ),
         (
             ("--stills", "good", "--resume"),
             "there is no checkpoint in run to resume from; start without --resume",

@@ -29,7 +29,7 @@ def made(**settings: Any) -> DistillationRecord:
 def test_maps_are_named_by_their_layers() -> None:
     assert map_pair("-1:-1") == (MapChoice(-1), MapChoice(-1))
     assert map_pair("0:2:self") == (MapChoice(0, "self"), MapChoice(2, "self"))
-    with pytest.raises(DataError, match=r"--maps 'last' is not understood; expected .* for instance -1:-1"):
+    with pytest.raises(DataError, match=r"maps='last' is not understood; expected .* for instance -1:-1"):
         map_pair("last")
 
 
@@ -41,10 +41,10 @@ def test_maps_are_needed_only_where_attention_is_compared() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"labels": "cached"}, "no attention in them; use --attention none, or --labels online"),
+        ({"labels": "cached"}, "no attention in them; use attention='none', or labels='online'"),
         (
             {"labels": "cached", "features": "pefd", "loss": DistillationLossConfig(attention="none")},
-            "no features in them; use --labels online",
+            "no features in them; use labels='online'",
         ),
         ({"loss": DistillationLossConfig("none", "none")}, "nothing would be learned from the teacher"),
         ({"label_weight": -1.0}, r"label_weight is -1\.0, expected a number of at least 0"),
@@ -60,7 +60,7 @@ def test_attention_has_another_default_with_cached_labels() -> None:
     assert DistillationConfig.from_options({}) == DistillationConfig()
     cached = DistillationConfig.from_options({"labels": "cached", "label_weight": 0.5})
     assert (cached.labels, cached.loss.attention, cached.label_weight) == ("cached", "none", 0.5)
-    with pytest.raises(DataError, match="use --attention none"):
+    with pytest.raises(DataError, match="use attention='none'"):
         DistillationConfig.from_options({"labels": "cached", "attention": "cka"})
 
 

@@ -90,7 +90,7 @@ def test_cached_labels_need_no_teacher_pass(
 
 
 def test_cached_labels_have_no_attention() -> None:
-    with pytest.raises(DataError, match="use --attention none, or --labels online"):
+    with pytest.raises(DataError, match="use attention='none', or labels='online'"):
         DistillationConfig(labels="cached")
     assert DistillationConfig.from_options({"labels": "cached"}).loss.attention == "none"
     with pytest.raises(DataError, match="labels is 'both', expected one of online, cached"):

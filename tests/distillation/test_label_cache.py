@@ -70,7 +70,7 @@ def test_what_changed_is_told_and_relabelled_only_when_asked(
         (place / "other" / "00000.png").replace(place / "footage" / "dog" / "00000.png")
         message = r"dog \(.*content changed\)"
     before = files_of(place / "cache")
-    with pytest.raises(OutputError, match=f"{message}.*use --relabel.*or choose another folder"):
+    with pytest.raises(OutputError, match=f"{message}.*use relabel=True.*or choose another folder"):
         label(place, teacher, config)
     assert files_of(place / "cache") == before
     teacher.steps = 0

@@ -84,7 +84,7 @@ def test_a_restored_run_takes_the_same_next_step(tmp_path: Path) -> None:
 
 def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    missing = r"there is no checkpoint at .*checkpoint\.safetensors; start without --resume, or name the run's folder"
+    missing = r"there is no checkpoint at .*checkpoint\.safetensors; start without resume=True, or name"
     with pytest.raises(DataError, match=missing):
         load_checkpoint(path)
     save_checkpoint(path, 3, CONFIG, *trained())

@@ -168,7 +168,7 @@ def test_settings_that_were_not_given_are_those_of_the_checkpoint(
 
 
 def test_what_cannot_be_resumed_is_refused(tmp_path: Path, stills: StillsFolder) -> None:
-    with pytest.raises(DataError, match=r"there is no checkpoint at .*; start without --resume"):
+    with pytest.raises(DataError, match=r"there is no checkpoint at .*; start without resume=True"):
         start(tmp_path / "none", stills, resume=True)
     start(tmp_path / "run", stills, tiny_run(steps=1))
     message = r"the run in .* was begun with other settings: model was 'deaot-t', is now 'deaot-s'"

@@ -42,7 +42,7 @@ def test_a_model_starts_from_an_earlier_stage(tmp_path: Path) -> None:
 
 
 def test_starts_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="give --encoder or --from, not both"):
+    with pytest.raises(DataError, match="give encoder='FILE' or start='FILE', not both"):
         build_training_model("deaot-t", tmp_path / "a", tmp_path / "b")
     with pytest.raises(ModelError, match="there is no model called 'deaot'; did you mean"):
         build_training_model("deaot", None, None)
