@@ -10,18 +10,18 @@ from limpet.models.deformable import (
 )
 
 
-def literal_sample(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Eqs. 3 and 4 as they are printed: every cell is weighed by I for every place; places are clamped to the map."""
+def literal_sample(tokens: Tensor, locations: Tensor, size: tuple[int, int]) -> Tensor:
+    """Eqs. 3 and 4 as printed: every cell is weighted by I for every location; locations are clamped to the map."""
     height, width = size
-    batch, groups, count, _ = places.shape
-    share = tokens.shape[-1] // groups
+    batch, groups, count, _ = locations.shape
+    width_of_group = tokens.shape[-1] // groups
     found = torch.zeros(batch, count, tokens.shape[-1], dtype=tokens.dtype)
     for b in range(batch):
-        for s in range(groups):
-            channels = slice(s * share, (s + 1) * share)
+        for g in range(groups):
+            channels = slice(g * width_of_group, (g + 1) * width_of_group)
             for n in range(count):
-                y = min(max(places[b, s, n, 0].item(), 0.0), height - 1.0)
-                x = min(max(places[b, s, n, 1].item(), 0.0), width - 1.0)
+                y = min(max(locations[b, g, n, 0].item(), 0.0), height - 1.0)
+                x = min(max(locations[b, g, n, 1].item(), 0.0), width - 1.0)
                 for i in range(height):
                     for j in range(width):
                         weight = max(0.0, 1 - abs(y - i)) * max(0.0, 1 - abs(x - j))
@@ -29,7 +29,7 @@ def literal_sample(tokens: Tensor, places: Tensor, size: tuple[int, int]) -> Ten
     return found
 
 
-def random_places(size: tuple[int, int], groups: int = 2, count: int = 5, batch: int = 2) -> Tensor:
+def random_locations(size: tuple[int, int], groups: int = 2, count: int = 5, batch: int = 2) -> Tensor:
     """Some on the map, some up to two cells off it."""
     span = torch.tensor([size[0] + 3.0, size[1] + 3.0], dtype=torch.float64)
     return torch.rand(batch, groups, count, 2, dtype=torch.float64) * span - 2

@@ -23,17 +23,17 @@ def one_by_one(query: Tensor, key: Tensor, value: Tensor, relative: Tensor, size
     """For each cell: softmax over the cells of its window that lie on the map."""
     height, width = size
     window = int(relative.shape[-1] ** 0.5)
-    reach = window // 2
+    radius = window // 2
     rows = []
     for i in range(height):
         for j in range(width):
             here = i * width + j
             scores, values = [], []
-            for di in range(-reach, reach + 1):
-                for dj in range(-reach, reach + 1):
+            for di in range(-radius, radius + 1):
+                for dj in range(-radius, radius + 1):
                     if 0 <= i + di < height and 0 <= j + dj < width:
                         there = (i + di) * width + j + dj
-                        offset = (di + reach) * window + dj + reach
+                        offset = (di + radius) * window + dj + radius
                         scores.append((query[:, here] * key[:, there]).sum(-1) + relative[:, here, offset])
                         values.append(value[:, there])
             shares = torch.softmax(torch.stack(scores), dim=0)

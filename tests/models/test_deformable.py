@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from deformable_reference import literal_sample, random_places, stir
+from deformable_reference import literal_sample, random_locations, stir
 from model_tester import ModelTester
 from networks import lively_model
 from torch import nn
@@ -29,34 +29,36 @@ SIZES = [(1, 1), (1, 4), (3, 1), (2, 2), (5, 4), (4, 7)]
 
 @pytest.mark.parametrize("size", SIZES)
 def test_sampling_equals_the_equations(size: tuple[int, int]) -> None:
-    tokens, places = torch.randn(2, size[0] * size[1], 6, dtype=torch.float64), random_places(size)
-    torch.testing.assert_close(sample_tokens(tokens, places, size), literal_sample(tokens, places, size))
+    tokens, locations = torch.randn(2, size[0] * size[1], 6, dtype=torch.float64), random_locations(size)
+    torch.testing.assert_close(
+        sample_tokens(tokens, locations, size), literal_sample(tokens, locations, size)
+    )
 
 
-def test_shares_add_up_and_cells_exist() -> None:
-    cells, shares = bilinear_corners(random_places((4, 7), count=200), (4, 7))
+def test_weights_add_up_and_cells_exist() -> None:
+    cells, shares = bilinear_corners(random_locations((4, 7), count=200), (4, 7))
     torch.testing.assert_close(shares.sum(-1), torch.ones_like(shares[..., 0]))
     assert shares.min() >= 0
     assert 0 <= cells.min() <= cells.max() < 28
 
 
-def test_gradients_reach_tokens_and_places() -> None:
+def test_gradients_reach_tokens_and_locations() -> None:
     tokens = torch.randn(1, 20, 4, dtype=torch.float64, requires_grad=True)
     # away from whole cells, where bilinear reading has a kink
-    places = (
+    locations = (
         torch.randint(0, 3, (1, 2, 6, 2)) + 0.2 + 0.6 * torch.rand(1, 2, 6, 2, dtype=torch.float64)
     ).requires_grad_()
-    assert torch.autograd.gradcheck(lambda t, p: sample_tokens(t, p, (5, 4)), (tokens, places))
+    assert torch.autograd.gradcheck(lambda t, p: sample_tokens(t, p, (5, 4)), (tokens, locations))
 
 
 def test_each_frame_and_part_of_a_memory_is_sampled_alike() -> None:
     size, parts = (4, 5), 2
-    memory, places = torch.randn(2, 3 * 20, 8, dtype=torch.float64), random_places(size)
-    found = sample_memory(memory, places, size, parts).view(2, 3, 5, 8)
+    memory, locations = torch.randn(2, 3 * 20, 8, dtype=torch.float64), random_locations(size)
+    found = sample_memory(memory, locations, size, parts).view(2, 3, 5, 8)
     for frame in range(3):
         for part in range(parts):
             channels = slice(4 * part, 4 * part + 4)
-            expected = literal_sample(memory[:, 20 * frame : 20 * frame + 20, channels], places, size)
+            expected = literal_sample(memory[:, 20 * frame : 20 * frame + 20, channels], locations, size)
             torch.testing.assert_close(found[:, frame, :, channels], expected)
 
 
@@ -72,7 +74,7 @@ def test_reference_points_are_the_middles_of_blocks(size: tuple[int, int], facto
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
-def test_one_offset_for_each_group_and_point_within_reach(factor: int) -> None:
+def test_one_offset_for_each_group_and_point_within_max_offset(factor: int) -> None:
     config = DeformableConfig(grid_factor=factor, groups=4, max_offset=1.5)
     network, size = OffsetNetwork(8, config), (5, 8)
     nn.init.normal_(network.offsets.weight, std=100.0)
@@ -120,7 +122,7 @@ class TestDeformable(ModelTester):
 
     @pytest.fixture
     def model(self) -> Model:
-        """With random offsets: at rest the network that makes them has no gradient."""
+        """With random offsets: while they are zero the network that makes them has no gradient."""
         model = lively_model(self.config).eval()
         stir(model)
         return model

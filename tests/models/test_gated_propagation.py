@@ -37,13 +37,13 @@ def test_long_term_equals_the_equations(factor: int) -> None:
     query, gate = torch.randn(1, 12, 8).double(), torch.randn(1, 12, 32).double()
     memory = LayerMemory(torch.randn(1, 24, 8).double(), torch.randn(1, 24, 32).double())
     assert module.sampling is not None
-    places = module.sampling.sampling_locations(query, size).double()
+    locations = module.sampling.sampling_locations(query, size).double()
     frames = [slice(0, 12), slice(12, 24)]
-    key = torch.cat([literal_sample(memory.key[:, f], places, size) for f in frames], dim=1)
+    key = torch.cat([literal_sample(memory.key[:, f], locations, size) for f in frames], dim=1)
     value = torch.cat(
         [
             torch.cat(
-                [literal_sample(half[:, f], places, size) for half in memory.value.chunk(2, -1)], dim=-1
+                [literal_sample(half[:, f], locations, size) for half in memory.value.chunk(2, -1)], dim=-1
             )
             for f in frames
         ],
@@ -65,8 +65,8 @@ def test_self_propagation_equals_the_equations() -> None:
     visual, identity = own.chunk(2, -1)
     query = module.query_key(own)
     assert module.sampling is not None
-    places = module.sampling.sampling_locations(query, size).double()
-    seen, known = literal_sample(visual, places, size), literal_sample(identity, places, size)
+    locations = module.sampling.sampling_locations(query, size).double()
+    seen, known = literal_sample(visual, locations, size), literal_sample(identity, locations, size)
     key = module.query_key(torch.cat([seen, known], dim=-1))
     silu = nn.functional.silu
     value = silu(torch.cat([module.visual_value(seen), module.id_value(known)], dim=-1))
@@ -77,7 +77,7 @@ def test_self_propagation_equals_the_equations() -> None:
 
 
 @pytest.mark.parametrize("kind", [LongTermPropagation, SelfPropagation])
-def test_at_rest_with_every_token_it_is_plain_attention(kind: type[nn.Module]) -> None:
+def test_without_offsets_and_with_every_token_it_is_plain_attention(kind: type[nn.Module]) -> None:
     torch.manual_seed(0)
     plain = kind(PropagationConfig(**NARROW)).eval()
     moved = kind(PropagationConfig(**NARROW, deformable=DeformableConfig(grid_factor=1))).eval()

@@ -130,9 +130,9 @@ def test_the_map_is_the_mean_of_the_heads() -> None:
         torch.testing.assert_close(found[q], (heads[0] + heads[1]) / 2)
 
 
-@pytest.mark.parametrize("reach", [1, 3, 7])
-def test_captured_windows_equal_strided_ones(reach: int) -> None:
-    side, window = TILE + 2 * reach, 2 * reach + 1
+@pytest.mark.parametrize("radius", [1, 3, 7])
+def test_captured_windows_equal_strided_ones(radius: int) -> None:
+    side, window = TILE + 2 * radius, 2 * radius + 1
     scores, weights = torch.randn(2, 3, 2, TILE**2, side**2), torch.randn(2, 3, 2, TILE**2, window**2)
-    assert torch.equal(multi_head._cut_windows(scores, reach), multi_head.windows_of(scores, reach))
-    assert torch.equal(multi_head._lay_windows(weights, reach), multi_head.windows_to_tiles(weights, reach))
+    assert torch.equal(multi_head._cut_windows(scores, radius), multi_head.windows_of(scores, radius))
+    assert torch.equal(multi_head._lay_windows(weights, radius), multi_head.windows_to_tiles(weights, radius))
