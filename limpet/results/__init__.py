@@ -1,1 +1,1 @@
-"""The result folder of a video: masks, overlay, report, and the journal from which a killed run goes on."""
+"""The result folder of a video: masks, overlay, report, and the journal with which a killed run is resumed."""

@@ -148,9 +148,8 @@ class SeekedDecoding(Decoding):
                 if place is not None and packet.size:
                     self._compare(packet, place)
                     place += 1
-                    if (
-                        index.packets[place - 1] < entry.pts
-                    ):  # leans on frames before the entry, and is shown before it
+                    # It depends on frames before the entry point, and is displayed before it.
+                    if index.packets[place - 1] < entry.pts:
                         self.packets_seen += 1
                         continue
                 yield packet

@@ -1,4 +1,4 @@
-"""Masks keep their ids; what is no mask is refused with a reason."""
+"""Masks keep their ids; what is not a mask is refused with a reason."""
 
 from __future__ import annotations
 

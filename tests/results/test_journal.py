@@ -34,7 +34,7 @@ def test_a_torn_last_line_is_left_out(journal: Journal, torn: int) -> None:
     assert [line.facts for line in journal.read()] == FACTS[:-1]
 
 
-def test_damage_before_the_last_line_is_told(journal: Journal) -> None:
+def test_damage_before_the_last_line_is_reported(journal: Journal) -> None:
     content = bytearray(journal.path.read_bytes())
     end = journal.read()[1].end
     content[end + 30] ^= 1

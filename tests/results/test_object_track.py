@@ -48,7 +48,7 @@ def test_between_the_two_thresholds_nothing_changes() -> None:
     assert track.lost_spans(LostRule(confidence=0.4, back=0.4, frames=2)) == [Span(4, 5)]
 
 
-def test_no_area_is_not_back_however_sure() -> None:
+def test_without_area_it_is_not_back_whatever_the_confidence() -> None:
     assert spans([9, 0, 0, 0, 0, 9, 9], [1.0, 0.0, 0.0, 0.0, 0.9, 0.45, 0.5]) == [Span(1, 5)]
 
 

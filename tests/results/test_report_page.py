@@ -36,7 +36,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_page_is_whole_and_needs_nothing_else() -> None:
+def test_page_is_complete_and_self_contained() -> None:
     report = example(source="clip.mp4", model="deaot-t")
     html = render_page(report.build(), report.strip.thumbnails())
     page = Page()
@@ -59,7 +59,7 @@ def test_names_are_escaped() -> None:
     Page().feed(html)
 
 
-def test_badge_tells_how_it_ended() -> None:
+def test_badge_shows_how_it_ended() -> None:
     report = example()
     assert "complete; 2 of 2 objects lost at times" in render_page(report.build(), [])
     report.complete, report.stopped_by = False, "interrupted"

@@ -1,4 +1,4 @@
-"""Only a video that lacks something at its end is told to be cut off."""
+"""Only a video whose end is missing is reported as cut off."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def trimmed(source: Path, target: Path, frames: int) -> Path:
     return target
 
 
-def test_a_video_that_was_trimmed_is_whole(tmp_path: Path) -> None:
+def test_a_trimmed_video_is_complete(tmp_path: Path) -> None:
     """Phones and editors trim without encoding again."""
     source = make_clip(tmp_path / "source.mp4", 30)
     count, failures = read(trimmed(source, tmp_path / "trimmed.mp4", 6))
@@ -52,7 +52,7 @@ def test_a_variable_rate_is_no_damage(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.webm", "clip.mp4"])
-def test_a_file_that_was_cut_off_is_told(tmp_path: Path, name: str) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path, name: str) -> None:
     codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
     path = make_clip(tmp_path / name, 40, codec=codec)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])

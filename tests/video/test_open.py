@@ -151,7 +151,7 @@ def test_a_damaged_key_frame_loses_its_group_but_no_place(tmp_path: Path) -> Non
     assert last.index == 39 and round((grey_of(last.image) - 40) / 5) == 39
 
 
-def test_a_half_damaged_frame_is_shown_and_told(tmp_path: Path) -> None:
+def test_a_half_damaged_frame_is_shown_and_reported(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mp4", 20)
     damage_packet(path, 0, keep=400)
     with open_video(path) as video:

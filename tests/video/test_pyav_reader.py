@@ -123,7 +123,7 @@ def test_what_is_far_away_is_not_decoded(tmp_path: Path, monkeypatch: pytest.Mon
 def test_h265_is_sought_only_where_it_was_read_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its decoder loses frames without a word, so that only reading tells which frame is where."""
+    """Its decoder silently loses frames, so that only decoding shows which frame is where."""
     with PyAVReader(moving(tmp_path / "clip.mp4", *KINDS["open_265.mp4"])) as reader:
         assert decoded_from(reader, 75, monkeypatch) == []
         assert decoded_from(reader, 75, monkeypatch) != []

@@ -88,7 +88,7 @@ def test_blocking_a_camera_loses_nothing() -> None:
         assert reader.live, "it has no end all the same"
 
 
-def test_undecodable_frames_are_told(tmp_path: Path) -> None:
+def test_undecodable_frames_are_reported(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mov", 20, codec="mjpeg", pixels="yuvj420p")
     damage_packet(path, 0)
     damage_packet(path, 7)
@@ -223,7 +223,7 @@ def test_addresses_that_cannot_be_read(named: str, words: str) -> None:
         read_address(named)
 
 
-def test_a_password_is_not_told() -> None:
+def test_a_password_is_not_shown() -> None:
     source = find_source("rtsp://me:secret@camera.local:554/live/?token=other")
     assert source is not None and source.name == "rtsp://camera.local:554/live" and source.live
 
