@@ -106,7 +106,7 @@ def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class OfficialCheckpoint:
     """An official checkpoint, read.
 
     tensors: by limpet's names.
@@ -119,7 +119,7 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
-def read_official(path: Path) -> Checkpoint:
+def read_official(path: Path) -> OfficialCheckpoint:
     """Read an official ``.pth`` file without running any code in it.
 
     Raises:
@@ -142,7 +142,7 @@ def read_official(path: Path) -> Checkpoint:
     return _choose(found, [name for name in inside if name not in found])
 
 
-def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> Checkpoint:
+def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> OfficialCheckpoint:
     """The first of the state dicts; what an average leaves out (buffers, as a rule) is taken from the last weights."""
     part, tensors = next(iter(found.items()))
     notes = [f"its part {name!r} is no state dict of tensors and was not read" for name in unread]
@@ -153,7 +153,7 @@ def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> Ch
         if last and extra:
             tensors = found[last] | tensors
             notes.append(f"{len(extra)} tensors that were not averaged come from its part {last!r}")
-    return Checkpoint(tensors, part, tuple(notes))
+    return OfficialCheckpoint(tensors, part, tuple(notes))
 
 
 def _is_state(part: Mapping[str, Any]) -> bool:
