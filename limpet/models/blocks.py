@@ -45,10 +45,10 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, M, C) -> (B, M, C)."""
+        """(B, ...) -> the same shape."""
         if not self.training or self.rate == 0:
             return x
-        keep = torch.rand(x.shape[0], 1, 1, device=x.device) >= self.rate
+        keep = torch.rand(x.shape[0], *(1 for _ in x.shape[1:]), device=x.device) >= self.rate
         return x * keep / (1 - self.rate)
 
 

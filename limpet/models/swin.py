@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from limpet.core.errors import ModelError
+from limpet.models.blocks import DropPath
 from limpet.models.frozen_norm import freeze
 
 
@@ -148,16 +149,18 @@ class SwinBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, window: int, drop_path: float) -> None:
         super().__init__()
-        self.window, self.drop_path = window, drop_path
+        self.window = window
         self.norm1 = nn.LayerNorm(width)
         self.attn = WindowAttention(width, heads, window)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = SwinMLP(width)
+        self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, apart: Tensor | None) -> Tensor:
         """(B, h, w, C) -> same; with ``apart`` (see ``shift_mask``) windows are shifted by half a side."""
-        x = x + self._drop(self._attend(self.norm1(x), apart))
-        return x + self._drop(self.mlp(self.norm2(x)))
+        x = x + self.drop_path(self._attend(self.norm1(x), apart))
+        output: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return output
 
     def _attend(self, x: Tensor, apart: Tensor | None) -> Tensor:
         h, w = x.shape[1:3]
@@ -168,13 +171,6 @@ class SwinBlock(nn.Module):
         x = from_windows(self.attn(windows, apart), side, padded)
         x = torch.roll(x, (shift, shift), (1, 2)) if shift else x
         return x[:, :h, :w]
-
-    def _drop(self, branch: Tensor) -> Tensor:
-        """Stochastic depth: the branch of some samples is zero, the others make up for it."""
-        if not self.training or self.drop_path == 0:
-            return branch
-        keep = 1 - self.drop_path
-        return branch * (branch.new_empty(len(branch), 1, 1, 1).bernoulli_(keep) / keep)
 
 
 class WindowAttention(nn.Module):

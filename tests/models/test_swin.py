@@ -71,12 +71,12 @@ def _slow_attention(attention: WindowAttention, x: Tensor, apart: Tensor, side: 
 def test_drop_path_skips_whole_samples_in_training_only() -> None:
     encoder = SwinB(config=SwinConfig(width=16, depths=(2, 2, 2), heads=(1, 2, 4), drop_path=0.5))
     block, branch = encoder.layers[2].blocks[-1], torch.ones(400, 2, 2, 1)
-    dropped = block.train()._drop(branch).flatten(1)
+    dropped = block.train().drop_path(branch).flatten(1)
     assert set(dropped.unique().tolist()) == {0.0, 2.0}
     assert torch.equal(dropped.amin(1), dropped.amax(1))
     assert 0.8 < dropped.mean() < 1.2
-    assert block.eval()._drop(branch) is branch
-    assert encoder.layers[0].blocks[0].train()._drop(branch) is branch  # the rate grows from 0
+    assert block.eval().drop_path(branch) is branch
+    assert encoder.layers[0].blocks[0].train().drop_path(branch) is branch  # the rate grows from 0
 
 
 def test_swin_settings_that_cannot_work_are_refused() -> None:
