@@ -1,4 +1,4 @@
-"""Makes a bundle: a folder with a tracker's graphs in one backend's format, and a manifest that says all of them.
+"""Makes a bundle: a folder with a tracker's graphs in one format, and a manifest that describes them.
 
 The folder appears whole or not at all: it is made beside its place under a hidden name, and then renamed.
 """
@@ -30,19 +30,19 @@ from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
 CHECKED_SIZES = ((288, 512), (216, 300))
-"""Frames (H, W) that a bundle for any size is tried on, of other sizes than the graphs' example."""
+"""Sizes (H, W) of frames that a bundle for any size is tried on; they differ from the size of the graphs' example."""
 RING = 5
-"""Tracked frames that a model trained with a growing memory keeps, where nobody says how many."""
+"""Default number of tracked frames in memory, for models that were trained with a growing memory."""
 
 
 @dataclass(frozen=True)
 class ExportPlan:
     """What to export, and how.
 
-    model, weights: as of ``limpet.load``. backend: a name of ``backends.BACKENDS``.
+    model, weights: see ``limpet.load``. backend: a name of ``limpet.runtime.backends.BACKENDS``.
     frame_size: (H, W) of the frames in pixels; None for any.
-    objects, references, ring, gap: as of FixedConfig; ring and gap None take what suits the model.
-    max_size: limit on the shorter side of what the network sees.
+    objects, references, ring, gap: see FixedConfig; None for ring and gap takes what suits the model.
+    max_size: limit on the shorter side of the network's image, in pixels.
     """
 
     model: str
@@ -69,11 +69,11 @@ def export(
     Args:
         out: the folder to make.
         overwrite: replace an earlier bundle there.
-        on_stage: told what is being done, a few words each time.
+        on_stage: called at the start of each stage with a few words about it.
 
     Raises:
         ModelError: an unknown model or format, a precision or number that it cannot have, or an operation that
-            the format lacks. WeightsError: as of ``limpet.load``. MissingExtraError: a package is not installed.
+            the format lacks. WeightsError: see ``limpet.load``. MissingExtraError: a package is not installed.
         OutputError: ``out`` is in use or cannot be written.
     """
     _check(plan)
@@ -100,18 +100,18 @@ def export(
 
 
 def calibration_clip(plan: ExportPlan) -> SampleClip:
-    """The frames that int8 is measured and judged on, at the bundle's size; without any, the demo clip."""
+    """The frames that int8 is calibrated and compared on, at the bundle's size; the demo clip where none are given."""
     return fit_clip(plan.options.calibration or demo_clip(), plan.frame_size)
 
 
 def with_loss(manifest: Manifest, folder: Path, clip: SampleClip, weights: Path | None) -> Manifest:
-    """The manifest with a note on how far the bundle's masks are from those of fp32 along a clip."""
+    """The manifest with a note on how much the bundle's masks differ from those of fp32 along a clip."""
     reference = reference_tracker(manifest, weights)
     found = compare(reference, load_exported(folder), clip.frames, clip.mask)
     measured = "calibrated and compared" if find_backend(manifest.backend).calibrated else "compared"
     note = f"{manifest.precision}, {measured} on {clip.name}: {found.sentence()}"
     if found.mean < BARS[manifest.precision]:
-        note += f"; this is below the bar of {BARS[manifest.precision]}: look at its masks before you use it"
+        note += f"; this is below the bar of {BARS[manifest.precision]}: check its masks before you use it"
     return replace(manifest, notes=(*manifest.notes, note))
 
 
@@ -124,7 +124,7 @@ def check_sizes(manifest: Manifest, folder: Path, weights: Path | None) -> None:
         if found.mean < BARS[manifest.precision]:
             raise ModelError(
                 f"the graphs for any size are not right at {size[0]}x{size[1]}: {found.sentence()}; "
-                f"export with --size HxW, and tell us the versions of torch and {manifest.backend}"
+                f"export with --size HxW, and report the versions of torch and {manifest.backend}"
             )
 
 
@@ -142,7 +142,7 @@ def load_for(plan: ExportPlan) -> Tracker:
 
 
 def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
-    """Sizes and places. A model that was trained with a growing memory gets a ring, others none."""
+    """Sizes and frames in memory. A model that was trained with a growing memory gets a ring; others have none."""
     keeps_frames = default_policy(tracker.config).max_frames != 0
     ring = (RING if keeps_frames else 0) if plan.ring is None else plan.ring
     frame_size = plan.frame_size or EXAMPLE_SIZE
@@ -154,7 +154,7 @@ def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
 def describe(
     plan: ExportPlan, tracker: Tracker, programs: Programs, written: Written, folder: Path
 ) -> Manifest:
-    """The manifest of what lies in ``folder``."""
+    """The manifest of the files in ``folder``."""
     config, sizes = programs.config, tracker.sizes
     return Manifest(
         backend=plan.backend,
@@ -190,13 +190,13 @@ def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """Yield a hidden folder beside ``out``, which becomes ``out`` on success and is removed otherwise.
 
     Raises:
-        OutputError: ``out`` exists and is not to be replaced, or is no bundle, or cannot be written.
+        OutputError: ``out`` exists and must not be replaced, or is not a bundle, or cannot be written.
     """
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists; choose another name, or pass --overwrite")
     if out.exists() and not (out / NAME).is_file():
         raise OutputError(
-            f"{out} is no bundle (it has no {NAME}), so it is not replaced; choose another name"
+            f"{out} is not a bundle (it has no {NAME}), so it is not replaced; choose another name"
         )
     making = temporary_name(out)
     try:
@@ -226,7 +226,7 @@ def _check(plan: ExportPlan) -> None:
             f"{plan.backend} cannot be written in {precision}; it can in {', '.join(backend.precisions)}"
         )
     if plan.options.compiled and plan.backend != "torch":
-        raise ModelError(f"only torch's graphs can be compiled; leave --compiled away for {plan.backend}")
+        raise ModelError(f"only torch's graphs can be compiled; leave out --compiled for {plan.backend}")
     if plan.frame_size is None and precision == "int8":
         raise ModelError("int8 is measured on frames of one size; give the frames' --size HxW")
     if plan.frame_size is None and not backend.dynamic:

@@ -1,4 +1,4 @@
-"""Frames of the user's own kind, and what both graphs are given along them: what int8's ranges are measured on."""
+"""The clip that int8 is calibrated on, and the inputs of both graphs along it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class SampleClip:
 
 MOST_FRAMES = 100
 SAMPLES = 16
-"""Calls of the step graph that ranges are measured on. Ranges hardly grow with more, and each keeps its state."""
+"""Calls of the step graph that ranges are measured on. More calls hardly widen the ranges, and each keeps its state."""
 
 
 def read_clip(video: Path | str, mask: Path | str, most: int = MOST_FRAMES) -> SampleClip:
     """The first ``most`` frames of a video and the mask of its first.
 
     Raises:
-        VideoError, MaskError: as of the readers, or there are less than two frames.
+        VideoError, MaskError: raised by the readers, or there are fewer than two frames.
     """
     with open_video(video) as reader:
         frames = tuple(frame.image for frame in islice(reader, most) if frame.image is not None)
@@ -73,7 +73,7 @@ def fit_clip(clip: SampleClip, size: tuple[int, int] | None) -> SampleClip:
 
 @torch.inference_mode()
 def record_feeds(programs: Programs, clip: SampleClip, samples: int = SAMPLES) -> dict[str, Feeds]:
-    """What ``start`` and ``step`` are given at frames that are spread evenly over the clip, by the graph's name.
+    """The inputs of ``start`` and ``step``, by the graph's name, at frames that are spread evenly over the clip.
 
     ``start`` gets the masks that were found there, so that it too sees more than one frame.
 
@@ -116,7 +116,7 @@ def _names(specs: Sequence[TensorSpec]) -> list[str]:
 
 
 def _arrays(specs: Sequence[TensorSpec], tensors: Sequence[Tensor]) -> dict[str, NDArray[np.generic]]:
-    """By name, in C order; values that a later frame replaces are not copied."""
+    """The tensors by name, in C order; values that a later frame replaces are not copied."""
     return {
         spec.name: np.ascontiguousarray(tensor.numpy()) for spec, tensor in zip(specs, tensors, strict=True)
     }

@@ -125,7 +125,7 @@ def explain(program: Program, captured: ExportedProgram, error: BaseException, s
     """One sentence about a conversion that failed: the operators in question, with their layers.
 
     Args:
-        said: what coremltools logged; it names the operator where it knows it but not in this form.
+        said: the log of coremltools; it names an operator that it knows but cannot convert in this form.
     """
     blamed = set(re.findall(r"converting '(\w+)' op", " ".join(said)))
     found = dict.fromkeys(
@@ -151,7 +151,7 @@ def _kind(node: torch.fx.Node) -> str:
 
 
 class _Listener(logging.Handler):
-    """Keeps what coremltools says, instead of printing it."""
+    """Keeps what coremltools logs, instead of printing it."""
 
     def __init__(self) -> None:
         super().__init__()

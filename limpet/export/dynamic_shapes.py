@@ -1,9 +1,9 @@
-"""Graphs for frames of any size. What is added to the graphs of fixed size, and how both are told from each other.
+"""Graphs for frames of any size: what differs from the graphs of fixed size.
 
-The image's sides stay open, and with them the number of tokens in the state. What the frame's size is, a step sees from
-one more value of the state: ``frame`` (B, H, W) uint8, whose shape counts and nothing else.
+The image's sides stay open, and with them the number of tokens in the state. A step takes the
+frame's size from one more value of the state: ``frame`` (B, H, W) uint8, of which only the shape is used.
 
-Exporters are known to fall back to one size in silence, so that ``check_open`` looks at what they wrote.
+Exporters are known to fall back to one size without saying so; ``check_open`` therefore checks what they wrote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from limpet.runtime.manifest import TensorSpec
 
 FRAME = "frame"
 EXAMPLE_SIZE = (100, 150)
-"""Frames that the graphs are captured with: sides differ, and none equals another number of the graphs."""
+"""Frames (H, W) that the graphs are captured with: the sides differ, and neither is another number of the graphs."""
 MIN_CELLS = 2
 """Sides of the feature map: a side of one cell would be captured as a constant."""
 
@@ -31,7 +31,7 @@ Shapes = tuple[Any, ...]
 
 class _OpenSizes:
     def nearest(self, mask: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
-        """As of the graphs of fixed size, for the mask and the image that are given."""
+        """See the graphs of fixed size; here for the sizes of the given mask and image."""
         return _nearest(mask.shape[1], image.shape[2]), _nearest(mask.shape[2], image.shape[3])
 
 
@@ -61,7 +61,7 @@ def step_shapes(align_corners: bool, state: Sequence[str]) -> Shapes:
 
 
 def image_shape(align_corners: bool) -> dict[int, Any]:
-    """Sides of 16k + 1, or 16k: told as such, they are divided without a remainder all along."""
+    """Sides of 16k + 1, or 16k: declared as such, they can be divided without a remainder."""
     rows, columns = Dim("rows", min=MIN_CELLS), Dim("columns", min=MIN_CELLS)
     beyond = int(align_corners)
     return {2: STRIDE * rows + beyond, 3: STRIDE * columns + beyond}
@@ -73,19 +73,19 @@ def open_specs(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
 
 
 def check_open(what: str, specs: Sequence[TensorSpec], shapes: dict[str, Sequence[int | None]]) -> None:
-    """Raise ModelError where a side should be open, and is a number in what a backend wrote.
+    """Raise ModelError where a side should be open but a backend wrote a number.
 
     Args:
         what: the graph, for the message.
         specs: with -1 for open sides.
-        shapes: of the same tensors as the backend tells them, None for open sides.
+        shapes: of the same tensors in the backend's file, None for open sides.
     """
     for spec in specs:
         for axis, (wanted, found) in enumerate(zip(spec.shape, shapes[spec.name], strict=True)):
             if wanted == -1 and found is not None:
                 raise ModelError(
                     f"{what} was to take any size, but side {axis} of {spec.name!r} came out as {found}: the exporter "
-                    f"fixed it; export with --size HxW, and tell us the versions of torch and of the backend"
+                    f"fixed it; export with --size HxW, and report the versions of torch and of the backend"
                 )
 
 

@@ -1,6 +1,11 @@
-"""int8 after training: convolutions and linear layers in 8 bits, and in OpenVINO attention's products too.
+"""int8 after training: convolutions and linear layers in 8 bits, and in OpenVINO the products of attention too.
 
-Ranges are measured along a clip. Softmax and norms stay in float.
+For ONNX and OpenVINO the ranges of activations are measured along a clip; softmax and norms stay in float.
+
+For LiteRT only weights are rounded. Rounding moves weights a little to either side. What enters a layer after a ReLU is
+not zero on average, so a channel's sum moves by much the same amount everywhere, and its bias can take that back, at no
+cost in bytes or time (Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, 2019,
+section 4.2; here measured on frames). ``correct_for_int8`` does this for the encoder.
 """
 
 from __future__ import annotations
@@ -140,7 +145,7 @@ def _quietly() -> Iterator[None]:
 
 Layer = nn.Conv2d | nn.Linear
 FRAMES = 8
-"""Frames of the clip, spread evenly, that are looked at."""
+"""Frames of the clip, spread evenly, on which the shift is measured."""
 LEVELS = 127
 
 
@@ -178,16 +183,16 @@ def correct_biases(model: Model, images: Iterable[Tensor], smallest: int) -> Mod
 
 
 def rounded_layers(encoder: nn.Module, smallest: int) -> list[Layer]:
-    """Those with a weight that is rounded and a bias that can be corrected."""
+    """The layers with a weight that is rounded and a bias that can be corrected."""
     layers = [part for part in encoder.modules() if isinstance(part, Layer)]
     return [layer for layer in layers if layer.bias is not None and layer.weight.numel() >= smallest]
 
 
 def rounding_shift(layer: Layer, x: Tensor) -> Tensor:
-    """(channels out,) by how much each channel's sums shrink on average when the layer's weights are rounded.
+    """How much each output channel's sums shrink on average when the layer's weights are rounded: (channels out,).
 
     Args:
-        x: what comes in, (B, C, h, w) for a convolution, (..., C) for a linear layer.
+        x: the layer's input, (B, C, h, w) for a convolution, (..., C) for a linear layer.
     """
     change = layer.weight - rounded(layer.weight)
     if isinstance(layer, nn.Linear):

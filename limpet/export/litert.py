@@ -51,7 +51,7 @@ def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
 
 
 def graph_spec(program: Program) -> GraphSpec:
-    """Where a program is in the file. LiteRT takes and gives tensors by name, so that their order tells nothing."""
+    """Where a program is in the file. LiteRT takes and gives tensors by name, so that their order does not matter."""
     return GraphSpec(FILE, program.inputs, program.outputs, entry=program.name)
 
 
@@ -74,12 +74,12 @@ def inner_name(name: str) -> str:
 
 
 def make_job(programs: Programs, temporary: Path, out: Path, weights: str) -> dict[str, Any]:
-    """Save the captured graphs, and say what the converter is to do with them."""
+    """Save the captured graphs, and describe what the converter has to do with them."""
     graphs = []
     for program in (programs.start, programs.step):
         path = temporary / f"{program.name}.pt2"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # weights of one storage are whole, whatever it says
+            warnings.simplefilter("ignore")  # it warns about weights that share a storage, which are complete
             # without decompositions it still replaces operations in place, which litert-torch cannot run on views
             torch.export.save(program.exported.run_decompositions({}), path)
         graphs.append(_graph(program, path))
@@ -97,7 +97,7 @@ def _graph(program: Program, path: Path) -> dict[str, Any]:
 
 
 def run_converter(python: Path, job: dict[str, Any], temporary: Path) -> None:
-    """Run the job in the other environment. Raises ModelError with what it says."""
+    """Run the job in the other environment. Raises ModelError with its message."""
     request = temporary / "job.json"
     request.write_text(json.dumps(job))
     done = subprocess.run(
@@ -113,7 +113,7 @@ def run_converter(python: Path, job: dict[str, Any], temporary: Path) -> None:
 
 
 def explain(failure: Path, stderr: str, python: Path) -> str:
-    """One sentence about a converter that failed: the operators it lacks with their layers, or its last words."""
+    """One sentence about a converter that failed: the operators it lacks, with their layers, or its last line."""
     if failure.is_file():
         facts = json.loads(failure.read_text())
         missing = [
@@ -124,5 +124,5 @@ def explain(failure: Path, stderr: str, python: Path) -> str:
         if missing:
             return f"LiteRT has no operation for {'; '.join(missing)}; export to another format, such as onnx"
         return f"litert-torch cannot convert the tracker: {facts['message'].strip().splitlines()[0]}"
-    lines = [line for line in stderr.splitlines() if line.strip()] or ["it said nothing"]
+    lines = [line for line in stderr.splitlines() if line.strip()] or ["it printed nothing"]
     return f"{python} cannot run litert-torch: {lines[-1].strip()}; make it again with scripts/litert_environment.sh"

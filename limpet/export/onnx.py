@@ -102,7 +102,7 @@ def _point_to(tensor: TensorProto, offset: int, length: int) -> None:
 
 
 def _forget_the_source(model: ModelProto) -> None:
-    """Drop what only tells where in our source a node came from: paths of this machine, a third of the file."""
+    """Drop the metadata about where in our source a node came from: paths of this machine, a third of the file."""
     for node in model.graph.node:
         del node.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
@@ -111,7 +111,7 @@ def _forget_the_source(model: ModelProto) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter warns of what it does not need (torchvision) and of its own use of torch."""
+    """The exporter warns about what it does not need (torchvision) and about its own use of torch."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,9 +1,9 @@
 """OpenVINO: ``start.xml`` and ``step.xml`` with their weights beside them (``.bin``).
 
-The graphs go through ONNX, which both runtimes then agree on. Precision here is two things: how weights are stored,
-and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and sums in fp32.
-bf16: weights in fp16, and sums in bf16, which processors that have it do twice as fast. int8: as
-limpet/export/int8.py says; what stays in float is stored as fp16.
+The graphs are converted from ONNX, so that both runtimes get the same ones. Precision here is two things: how weights
+are stored, and how a processor may compute. fp32: weights and sums in fp32. fp16: weights in fp16, half the size, and
+sums in fp32. bf16: weights in fp16, and sums in bf16, which processors that have it compute twice as fast. int8: see
+limpet/export/int8.py; what stays in float is stored as fp16.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far an exported tracker's masks are from those of the tracker in torch and fp32, frame by frame."""
+"""How much an exported tracker's masks differ from those of the tracker in torch and fp32, frame by frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) of ids
 
 BARS = {"fp32": 0.999, "fp16": 0.995, "bf16": 0.995, "int8": 0.98}
-"""The least mean IoU with torch in fp32 that is held to be the same tracker, by precision."""
+"""By precision: the mean IoU with torch in fp32 from which on masks count as those of the same tracker."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Parity:
     """What a comparison found. The first frame, whose mask is given, does not count.
 
     ious: of each later frame, the mean over its objects of the IoU of both masks; 1 where both are empty.
-    parted: the first frame in which any pixel differs, or None.
+    first_difference: the first frame in which any pixel differs, or None.
     """
 
     ious: tuple[float, ...]
-    parted: int | None
+    first_difference: int | None
 
     @property
     def mean(self) -> float:
@@ -44,15 +44,17 @@ class Parity:
 
     @property
     def worst(self) -> tuple[int, float]:
-        """The frame with the least IoU, and that."""
+        """The frame with the lowest IoU, and its IoU."""
         place = int(np.argmin(self.ious))
         return place + 1, self.ious[place]
 
     def sentence(self) -> str:
-        """All of it, for a person."""
+        """Everything in one sentence."""
         frame, iou = self.worst
         same = (
-            "no pixel differs" if self.parted is None else f"the first pixel differs in frame {self.parted}"
+            "no pixel differs"
+            if self.first_difference is None
+            else f"the first pixel differs in frame {self.first_difference}"
         )
         return (
             f"mean IoU {self.mean:.4f} with torch fp32 over {len(self.ious)} frames, "
@@ -67,31 +69,31 @@ def compare(
     mask: Mask,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> Parity:
-    """Follow a clip with two trackers, each by its own masks.
+    """Track a clip with two trackers, each of which uses its own masks.
 
     Args:
         frames: uint8 (H, W, 3) RGB, the first one with the mask (H, W) of ids.
-        on_frame: told how many frames are done.
+        on_frame: called with the number of frames that are done.
 
     Raises:
-        VideoError: fewer than two frames. VideoError, MaskError: as of the trackers.
+        VideoError: fewer than two frames. VideoError, MaskError: raised by the trackers.
     """
     left = iter(frames)
     first = next(left, None)
     if first is None:
         raise VideoError("there is no frame to compare on")
     states = one.start(first, mask), other.start(first, mask)
-    ids, ious, parted = object_ids(mask), [], None
+    ids, ious, first_difference = object_ids(mask), [], None
     for index, frame in enumerate(left, start=1):
         (a, after), (b, other_after) = one.step(frame, states[0]), other.step(frame, states[1])
         states = after, other_after
         ious.append(float(np.mean([region_similarity(a == i, b == i) for i in ids])))
-        if parted is None and not np.array_equal(a, b):
-            parted = index
+        if first_difference is None and not np.array_equal(a, b):
+            first_difference = index
         on_frame(index)
     if not ious:
         raise VideoError("one frame is nothing to compare on; two or more are needed")
-    return Parity(tuple(ious), parted)
+    return Parity(tuple(ious), first_difference)
 
 
 def reference_tracker(manifest: Manifest, weights: Path | None = None) -> Tracker:

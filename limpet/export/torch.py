@@ -23,7 +23,7 @@ def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
     """Write both graphs into ``folder``. Raises ModelError where there is no compiler, or it fails."""
     if options.compiled and shutil.which("g++") is None:
         raise ModelError(
-            "compiled graphs need the compiler g++, which is not installed; install it or leave --compiled"
+            "compiled graphs need the compiler g++, which is not installed; install it or leave out --compiled"
         )
     start, step = (_write(program, folder, options.compiled) for program in (programs.start, programs.step))
     return Written(start, step)
@@ -34,7 +34,7 @@ def _write(program: Program, folder: Path, compiled: bool) -> GraphSpec:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter(
             "ignore"
-        )  # weights that a graph uses in part are stored whole, which torch tells
+        )  # torch warns that weights of which a graph uses a part are stored whole
         if compiled:
             torch._inductor.aoti_compile_and_package(program.exported, package_path=str(path))
             return GraphSpec(path.name, program.inputs, program.outputs, entry=COMPILED)

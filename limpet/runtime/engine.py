@@ -27,10 +27,10 @@ class EngineOptions:
     """How to compute.
 
     precision: of the sums; "auto" takes the bundle's own, which only some runtimes can change.
-    threads: of the processor; None leaves it to the runtime.
+    threads: number of the processor's threads; None leaves it to the runtime.
 
     Raises:
-        ModelError: no such precision, or not even one thread.
+        ModelError: an unknown precision, or fewer than one thread.
     """
 
     precision: str = "auto"
@@ -50,7 +50,7 @@ class Engine(Protocol):
 
     Attributes:
         runtime: name and version of the package that runs them.
-        precision: of the sums, as far as the runtime tells.
+        precision: of the sums, as far as the runtime reports it.
     """
 
     runtime: str
@@ -75,7 +75,7 @@ def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> Eng
 
     Raises:
         MissingExtraError: its package is not installed; names the extra.
-        ModelError: nothing here runs such bundles, or not with these options. WeightsError: the runtime refuses a file.
+        ModelError: no engine runs such bundles, or not with these options. WeightsError: the runtime refuses a file.
     """
     backend = BACKENDS.get(manifest.backend)
     if backend is None or not backend.engine:
@@ -90,7 +90,7 @@ def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> Eng
 
 
 def refuse_precision(manifest: Manifest, options: EngineOptions) -> None:
-    """For runtimes that compute as the graph was written. Raises ModelError where another precision is asked for."""
+    """For runtimes that compute as the graph was written. Raises ModelError where another precision is requested."""
     if options.precision not in ("auto", manifest.precision):
         raise ModelError(
             f"the bundle was exported in {manifest.precision}, and {manifest.backend} computes as it was exported; "

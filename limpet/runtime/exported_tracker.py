@@ -243,8 +243,9 @@ def load_exported(
         threads: of the processor; None leaves it to the runtime.
 
     Raises:
-        WeightsError: no bundle, of another version, or damaged. MissingExtraError: its runtime is not installed.
-        ModelError: it is of another backend, or cannot be computed in this precision.
+        WeightsError: not a bundle, one of an unknown format, or a damaged one. MissingExtraError: its runtime is not
+            installed.
+        ModelError: it is for another backend, or cannot be computed in this precision.
     """
     options = EngineOptions(precision, threads)
     manifest = Manifest.read(Path(folder))

@@ -18,13 +18,13 @@ from limpet.runtime.manifest import GraphSpec, Manifest, TensorSpec
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> LitertEngine:
-    """Raises WeightsError where LiteRT refuses the file, ModelError for a precision that the bundle has not."""
+    """Raises WeightsError where LiteRT refuses the file, ModelError for a precision that the bundle lacks."""
     refuse_precision(manifest, options)
     return LitertEngine(manifest, folder, options.threads)
 
 
 class LitertEngine:
-    """Both graphs in one interpreter. Without a number of threads it takes all processors."""
+    """Both graphs in one interpreter. Without a number of threads it uses all processors."""
 
     def __init__(self, manifest: Manifest, folder: Path, threads: int | None) -> None:
         self.runtime = f"ai-edge-litert {version('ai-edge-litert')}"

@@ -17,7 +17,7 @@ from limpet.runtime.manifest import GraphSpec, Manifest
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> OnnxEngine:
-    """Raises WeightsError where onnxruntime refuses a file, ModelError for a precision that the bundle has not."""
+    """Raises WeightsError where onnxruntime refuses a file, ModelError for a precision that the bundle lacks."""
     refuse_precision(manifest, options)
     return OnnxEngine(manifest, folder, options.threads)
 

@@ -16,7 +16,7 @@ from limpet.runtime.engine import EngineOptions
 from limpet.runtime.manifest import GraphSpec, Manifest
 
 HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16"}
-"""How to compute, by the bundle's precision; fp16 is of its weights only."""
+"""How to compute, by the bundle's precision; fp16 is the precision of its weights only."""
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> OpenVinoEngine:
@@ -71,12 +71,12 @@ class _OpenVinoGraph:
             if tensor is not None:
                 self._request.set_output_tensor(place, tensor)
         self._request.infer()
-        # what OpenVINO made room for itself it writes anew the next time
+        # OpenVINO reuses tensors that it allocated itself
         found = [tensor or _copy(self._request.get_output_tensor(n)) for n, tensor in enumerate(fresh)]
         return {spec.name: tensor for spec, tensor in zip(self._outputs, found, strict=True)}
 
     def _fresh(self, place: int, given: Mapping[str, Tensor]) -> Tensor | None:
-        """A tensor for an output, as what was given must not change; None where its size is not known yet."""
+        """A new tensor for an output, because the inputs must not change; None where its size is not known yet."""
         port, earlier = self._compiled.outputs[place], given.get(self._outputs[place].name)
         if not port.partial_shape.is_dynamic:
             return Tensor(port.element_type, port.shape)

@@ -21,9 +21,9 @@ COMPILED = "compiled"
 
 
 def open_engine(manifest: Manifest, folder: Path, options: EngineOptions) -> TorchEngine:
-    """Raises WeightsError where torch refuses a file, ModelError for a precision that the bundle has not.
+    """Raises WeightsError where torch refuses a file, ModelError for a precision that the bundle lacks.
 
-    Threads are those of torch as a whole.
+    The number of threads is set for torch as a whole.
     """
     refuse_precision(manifest, options)
     if options.threads is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from limpet.core.errors import WeightsError
 from limpet.core.files import check_free
 from limpet.registry import find
-from limpet.weights.identify import BUILT, ModelMatch, in_words, match_models, model_tensors
+from limpet.weights.identify import BUILT, ModelMatch, describe_matches, match_models, model_tensors
 from limpet.weights.official import read_official
 from limpet.weights.weights_file import Weights, compare, sha256, write_weights
 from limpet.weights.zoo import OFFICIAL_NAMES
@@ -20,7 +20,7 @@ from limpet.weights.zoo import OFFICIAL_NAMES
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written, for which model, its sha256, and what else to know."""
+    """What was written, for which model, its sha256, and notes for the user."""
 
     path: Path
     model: str
@@ -40,15 +40,15 @@ def convert(
     """Convert an official AOT or DeAOT checkpoint; no code in it is run.
 
     Args:
-        model: which model it is of; None finds out by its tensors, and by the file's name where models share them.
+        model: which model it is for; None finds out from the tensors, and from the file's name where models share them.
         out: what to write; None is ``MODEL.safetensors`` beside the checkpoint.
         dtype: of what is written.
-        command: what the file shall say of how it was made.
+        command: the command that made it, which is kept in the file's header.
 
     Raises:
         ModelError: unknown model.
-        WeightsError: the checkpoint cannot be read or does not fit; its notes list all that does not. Or ``model``
-            is None and the tensors do not tell.
+        WeightsError: the checkpoint cannot be read or does not fit (its notes list everything that does not), or
+            ``model`` is None and the tensors do not show which model it is.
         OutputError: the file exists, or cannot be written.
     """
     if model is not None:
@@ -74,7 +74,7 @@ def which_model(checkpoint: Path, found: Sequence[ModelMatch]) -> str:
     if len(names) == 1:
         return names[0]
     choice = f"say which with --model {' or '.join(names)}" if names else "name the model with --model NAME"
-    raise WeightsError(f"{checkpoint}: {in_words(found)}; {choice}")
+    raise WeightsError(f"{checkpoint}: {describe_matches(found)}; {choice}")
 
 
 def fitting(checkpoint: Path, model: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -91,7 +91,7 @@ def fitting(checkpoint: Path, model: str, tensors: dict[str, Tensor]) -> dict[st
     missing, unexpected, reshaped = fit.counts
     problem = WeightsError(
         f"{checkpoint} does not fit {model}: {missing} tensors missing, {unexpected} unexpected, "
-        f"{reshaped} of another shape; {in_words(match_models(tensors))}"
+        f"{reshaped} of another shape; {describe_matches(match_models(tensors))}"
     )
     for line in fit.lines():
         problem.add_note(line)

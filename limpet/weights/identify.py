@@ -1,4 +1,4 @@
-"""Which model tensors are of: their names and shapes beside those of every model in the table."""
+"""What a file of weights is, and which model its tensors belong to, by their names and shapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from limpet.registry import entries, find
 from limpet.weights.official import read_official
 from limpet.weights.weights_file import FORMAT, read_stored, read_weights, sha256
 
-# Tables of indices that follow from the sizes; files need not hold them.
+# Index tables that follow from the sizes; files need not have them.
 BUILT = "relative_position_index"
 NEAR = 0.5
 Shapes = frozenset[tuple[str, tuple[int, ...]]]
@@ -23,10 +23,10 @@ Shapes = frozenset[tuple[str, tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class ModelMatch:
-    """Models with the same tensors as one another, and how like theirs the given ones are.
+    """Models that share all tensors, and how well the given tensors match theirs.
 
-    models: names, in the table's order. They differ in settings that no tensor tells, such as what is remembered.
-    share: tensors of equal name and shape, of all that are in either (0 to 1).
+    models: names, in the table's order. They differ in settings that no tensor shows, such as the memory.
+    share: tensors of equal name and shape, as a share of those that are in either (0 to 1).
     """
 
     models: tuple[str, ...]
@@ -63,8 +63,8 @@ def match_models(
     return sorted(found, key=lambda likeness: -likeness.share)
 
 
-def in_words(found: Sequence[ModelMatch]) -> str:
-    """What ``match_models`` found, for a person."""
+def describe_matches(found: Sequence[ModelMatch]) -> str:
+    """What ``match_models`` found, as the end of a sentence."""
     best = found[0]
     names = " or ".join(best.models) + _siblings(best.models)
     if best.share == 1:
@@ -91,7 +91,7 @@ Rows = list[tuple[str, str]]
 
 
 def describe_weights(path: Path) -> Rows:
-    """What there is to know of a file, as (heading, text): what it is, its size, its sha256, its origin.
+    """What is known of a file, as (heading, text): what it is, its size, its sha256, its origin.
 
     Raises:
         WeightsError: there is no such file, or nothing in it can be read.
@@ -120,13 +120,19 @@ def _safetensors(path: Path) -> Rows:
             )
         ]
         return [*kind, *_sizes(tensors)]
-    return [("what", f"safetensors of another program; {in_words(match_models(tensors))}"), *_sizes(tensors)]
+    return [
+        ("what", f"safetensors of another program; {describe_matches(match_models(tensors))}"),
+        *_sizes(tensors),
+    ]
 
 
 def _official(path: Path) -> Rows:
     content = read_official(path)
     found = match_models(content.tensors)
-    rows = [("what", f"a checkpoint with official names; {in_words(found)}"), *_sizes(content.tensors)]
+    rows = [
+        ("what", f"a checkpoint with official names; {describe_matches(found)}"),
+        *_sizes(content.tensors),
+    ]
     rows += [("part", content.part)] if content.part else []
     return [*rows, *(("note", note) for note in content.notes)]
 

@@ -85,7 +85,7 @@ def family_of(names: Iterable[str]) -> Family:
 
 
 def our_name(official: str, family: Family = "deaot") -> str:
-    """The limpet name of an official parameter, e.g. ``LSTT.layers.0.linear_U.bias`` -> ``layers.0.gate.bias``."""
+    """The limpet name of an official parameter: ``LSTT.layers.0.linear_U.bias`` -> ``layers.0.gate.bias``."""
     name = official.removeprefix("module.")
     if name.startswith("encoder."):
         return name
@@ -145,7 +145,7 @@ def read_official(path: Path) -> OfficialCheckpoint:
 def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> OfficialCheckpoint:
     """The first of the state dicts; what an average leaves out (buffers, as a rule) is taken from the last weights."""
     part, tensors = next(iter(found.items()))
-    notes = [f"its part {name!r} is no state dict of tensors and was not read" for name in unread]
+    notes = [f"its part {name!r} is not a state dict of tensors and was not read" for name in unread]
     last = next((name for name in LAST if name in found), None)
     if part in AVERAGED:
         notes.append(f"the averaged weights were taken, its part {part!r}")
@@ -165,4 +165,4 @@ def _reason(error: Exception) -> str:
     code = re.search(r"GLOBAL (\S+)", str(error))
     if code:
         return f"it asks for {code[1]} to be run, which tensors have no need of; ask where it was published"
-    return "it is damaged, or no file of torch.save; copy or download it again"
+    return "it is damaged, or not a file of torch.save; copy or download it again"

@@ -1,4 +1,7 @@
-"""limpet's own weights files: safetensors whose header says which model they are for and where they come from."""
+"""limpet's own weights files: safetensors whose header names the model and where the weights come from.
+
+``compare`` at the end lists how the tensors of a file differ from those that a model expects.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ ENCODER = "encoder."  # how a model's weights name those of its encoder
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file's content: the model's name, its tensors, and free facts (origin, licence, command)."""
+    """A weights file's content: the model's name, its tensors, and facts as text (origin, licence, command)."""
 
     model: str
     tensors: dict[str, Tensor]
@@ -81,7 +84,7 @@ def read_weights(path: Path) -> Weights:
     header, tensors = _read(path)
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} is a safetensors file but not of limpet; convert official checkpoints with: "
+            f"{path} is a safetensors file but not one of limpet's; convert official checkpoints with: "
             f"limpet weights convert FILE.pth --model NAME"
         )
     return Weights(header["model"], tensors, json.loads(header["facts"]))
@@ -90,8 +93,8 @@ def read_weights(path: Path) -> Weights:
 def read_encoder(path: Path) -> dict[str, Tensor]:
     """Tensors of an image encoder (torchvision's names) from any safetensors file, in float32.
 
-    Of a whole model's weights the encoder is taken. The counters of ordinary batch norms are left out: frozen norms
-    have no use for them.
+    Where the file has a whole model's weights, the encoder is taken out of them. The counters of ordinary batch norms
+    are left out, because frozen norms do not use them.
     """
     tensors = _read(path)[1]
     within = {
@@ -168,7 +171,7 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Fit:
-    """How given tensors differ from the expected ones; all empty where they fit.
+    """How given tensors differ from the expected ones; everything is empty where they fit.
 
     missing: names that were expected and not given, as ``parts`` lists them.
     unexpected: the reverse.
@@ -195,7 +198,7 @@ class Fit:
         )
 
     def lines(self) -> list[str]:
-        """Everything that does not fit, a part or tensor a line."""
+        """Everything that does not fit, one part or tensor per line."""
         return [
             *(f"missing: {name}" for name in self.missing),
             *(f"unexpected: {name}" for name in self.unexpected),

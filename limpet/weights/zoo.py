@@ -1,4 +1,7 @@
-"""Where trained weights of the official code are published, and what their files are called. Nothing is downloaded."""
+"""Where weights are found: in a file that the user names, in the package, or published by the official code.
+
+Nothing is downloaded; ``official_file`` only gives the name of the file to look for.
+"""
 
 from __future__ import annotations
 

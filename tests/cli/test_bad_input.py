@@ -182,7 +182,9 @@ def bad_weights(folder: Path, good: Path, kind: str) -> str:
         return "bad.safetensors is not a whole safetensors file"
     if kind == "not ours":
         save_file({"a": torch.zeros(2)}, path)
-        return "bad.safetensors is a safetensors file but not of limpet; convert official checkpoints with"
+        return (
+            "bad.safetensors is a safetensors file but not one of limpet's; convert official checkpoints with"
+        )
     return "there is no weights file at bad.safetensors"
 
 

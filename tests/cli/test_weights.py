@@ -106,7 +106,7 @@ def test_no_code_is_run_nor_advised_to(limpet: Limpet, tmp_path: Path) -> None:
 def test_bad_files(limpet: Limpet, tmp_path: Path) -> None:
     (tmp_path / "notes.pth").write_text("notes\n" * 100)
     limpet("weights", "convert", "notes.pth", "--model", "deaot-t").refused(
-        "notes.pth is not a checkpoint that can be read safely: it is damaged, or no file of torch.save"
+        "notes.pth is not a checkpoint that can be read safely: it is damaged, or not a file of torch.save"
     )
     limpet("weights", "convert", "gone.pth", "--model", "deaot-t").refused(
         "there is no checkpoint at gone.pth"

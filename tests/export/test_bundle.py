@@ -41,7 +41,7 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     (out / "cat.jpg").write_text("dear")
     with pytest.raises(OutputError, match="pass --overwrite"), new_folder(out, overwrite=False):
         pass
-    with pytest.raises(OutputError, match="is no bundle"), new_folder(out, overwrite=True):
+    with pytest.raises(OutputError, match="is not a bundle"), new_folder(out, overwrite=True):
         pass
     assert (out / "cat.jpg").read_text() == "dear"
 

@@ -38,7 +38,7 @@ class Scripted:
 def test_equal_trackers() -> None:
     seen: list[int] = []
     found = compare(Scripted(), Scripted(), FRAMES, FIRST, seen.append)
-    assert found.ious == (1.0, 1.0, 1.0) and found.parted is None and seen == [1, 2, 3]
+    assert found.ious == (1.0, 1.0, 1.0) and found.first_difference is None and seen == [1, 2, 3]
     assert "no pixel differs" in found.sentence()
 
 
@@ -48,7 +48,7 @@ def test_the_worst_frame_and_the_first_that_differs() -> None:
     much[:, 4:] = 0
     found = compare(Scripted(), Scripted({2: slightly, 3: much}), FRAMES, FIRST)
     assert found.ious == pytest.approx((1.0, (7 / 8 + 1) / 2, 0.5))
-    assert found.parted == 2 and found.worst == (3, 0.5)
+    assert found.first_difference == 2 and found.worst == (3, 0.5)
     assert found.mean == pytest.approx(np.mean(found.ious))
 
 

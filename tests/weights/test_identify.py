@@ -12,7 +12,7 @@ from torch import Tensor
 from limpet.core.errors import WeightsError
 from limpet.registry import entries, find
 from limpet.weights.convert import which_model
-from limpet.weights.identify import ModelMatch, Shapes, all_shapes, in_words, match_models
+from limpet.weights.identify import ModelMatch, Shapes, all_shapes, describe_matches, match_models
 
 DEAOT_L = ("deaot-b", "deaot-l")
 SAME = "deaot-b or deaot-l (same tensors; they differ in memory only)"
@@ -38,10 +38,12 @@ def test_every_model_is_told_from_all_others(table: dict[str, Shapes]) -> None:
 
 
 def test_words(table: dict[str, Shapes]) -> None:
-    assert in_words(match_models(tensors_of(table["deaot-l"]), table)) == f"it is {SAME}"
+    assert describe_matches(match_models(tensors_of(table["deaot-l"]), table)) == f"it is {SAME}"
     part = tensors_of(table["deaot-l"], without="id_bank.patches.weight")
-    assert in_words(match_models(part, table)) == f"it looks like {SAME}: 99 % of the tensors agree"
-    assert in_words(match_models({"a": torch.ones(1)}, table)) == "it looks like none of limpet's models"
+    assert describe_matches(match_models(part, table)) == f"it looks like {SAME}: 99 % of the tensors agree"
+    assert (
+        describe_matches(match_models({"a": torch.ones(1)}, table)) == "it looks like none of limpet's models"
+    )
 
 
 def test_index_tables_may_be_absent(table: dict[str, Shapes]) -> None:

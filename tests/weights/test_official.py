@@ -149,7 +149,7 @@ def test_an_average_of_another_form_is_not_dropped_in_silence(tmp_path: Path) ->
     torch.save({"state_dict": small_official(), "ema": {"decay": 0.9, "shadow": []}}, tmp_path / "x.pth")
     found = read_official(tmp_path / "x.pth")
     assert found.part == "state_dict"
-    assert found.notes == ("its part 'ema' is no state dict of tensors and was not read",)
+    assert found.notes == ("its part 'ema' is not a state dict of tensors and was not read",)
 
 
 def test_counters_and_the_classifier_are_left_out() -> None:

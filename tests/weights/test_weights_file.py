@@ -111,7 +111,8 @@ def test_foreign_files_are_told_apart_from_damaged_ones(tmp_path: Path) -> None:
         read_weights(tmp_path)  # a folder
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(
-        WeightsError, match=r"is a safetensors file but not of limpet; convert .* limpet weights convert"
+        WeightsError,
+        match=r"is a safetensors file but not one of limpet's; convert .* limpet weights convert",
     ):
         read_weights(path)
     path.write_bytes(b"PK\x03\x04 a zip, as torch writes it")
@@ -177,7 +178,7 @@ def test_parts_that_are_missing_as_a_whole_are_named_as_such() -> None:
 def test_load_refuses_weights_of_another_model(tmp_path: Path) -> None:
     path = tmp_path / "w"
     write_weights(path, Weights("deaot-s", {"a": torch.ones(1)}))
-    message = "w holds weights of 'deaot-s', not of 'deaot-t'; use --model deaot-s"
+    message = "w holds weights of 'deaot-s', not of 'deaot-t'; pass name='deaot-s'"
     with pytest.raises(WeightsError, match=message):
         limpet.load("deaot-t", weights=path, device="cpu")
     write_weights(path, Weights("deaot-t", {"a": torch.ones(1)}))
