@@ -59,7 +59,11 @@ def test_the_page_adds_a_file_a_line_and_a_test() -> None:
     assert [title.split(":")[0] for title in titles] == ["One file", "One line", "One test class"]
     assert len(LINE.strip().splitlines()) == 1
     assert len(ast.parse(TEST).body[-1].body) == 2, "a configuration and the names of its presets"  # type: ignore[attr-defined]
-    assert find("matching").config().channels == 256
+    entry = find("matching")
+    assert entry.config().channels == 256
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in build_model(entry.config()).parameters())
+    assert entry.millions == round(parameters / 1e6, 1)
 
 
 @pytest.fixture(scope="module")
