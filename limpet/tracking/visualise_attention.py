@@ -16,6 +16,7 @@ from limpet.core.masks import read_mask
 from limpet.models.attention_map import MapKind
 from limpet.results.gallery import Gallery
 from limpet.state import TrackerState
+from limpet.tracking.load import load
 from limpet.tracking.session import follow
 from limpet.tracking.step_attention import attention_of_step
 from limpet.tracking.tracker import Tracker
@@ -108,7 +109,7 @@ def visualise(
     mask: str | Path,
     out: str | Path,
     *,
-    tracker: Callable[[], Tracker],
+    tracker: Tracker | Callable[[], Tracker] = load,
     config: VisualiseConfig | None = None,
     resize_mask: bool = False,
     overwrite: bool = False,
@@ -117,12 +118,12 @@ def visualise(
     """Track a clip, and draw what the model attends to.
 
     >>> import limpet
-    >>> limpet.visualise("clip.mp4", "first.png", "attention", tracker=limpet.load)  # doctest: +SKIP
+    >>> limpet.visualise("clip.mp4", "first.png", "attention")  # doctest: +SKIP
 
     Args:
         video, mask, resize_mask: as for ``limpet.track``.
         out: folder for KIND/00010.png, KIND.mp4 and visualise.json.
-        tracker: makes one; called once the input is known to be good.
+        tracker: from ``limpet.load``, or a function that makes one; it is called once the input is known to be good.
         config: what to draw; by default all kinds.
         overwrite: replace what an earlier call left in ``out``.
         on_frame: called after each frame.
@@ -137,7 +138,7 @@ def visualise(
         gallery = Gallery(
             out, tuple(DRAW), frame_rate=reader.frame_rate, movies=config.movies, overwrite=overwrite
         )
-        run = _VisualiseRun(reader, tracker(), config, gallery)
+        run = _VisualiseRun(reader, tracker() if callable(tracker) else tracker, config, gallery)
         gallery.describe(run.facts())
         with gallery:
             run.draw_frames(first_mask, on_frame)

@@ -70,7 +70,7 @@ def test_drawing_does_not_change_what_is_tracked(
             yield step
 
     monkeypatch.setattr(module, "follow", followed)
-    visualise(shots, mask, tmp_path / "out", tracker=lambda: tracker, config=VisualiseConfig(what=("maps",)))
+    visualise(shots, mask, tmp_path / "out", tracker=tracker, config=VisualiseConfig(what=("maps",)))
     pictures = frames(COUNT)
     state = tracker.start(pictures[0], mask_of(7, 200))
     for picture, found in zip(pictures[1:], seen[1:], strict=True):
