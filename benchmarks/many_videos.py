@@ -49,7 +49,9 @@ def measure(options: argparse.Namespace, videos: int) -> str:
         f", {torch.cuda.max_memory_allocated() / 1e6:.0f} MB" if options.device.startswith("cuda") else ""
     )
     rate = 1e3 * videos / middle
-    return f"{videos:3d} videos: {rate:8.1f} frames/s, {middle:.2f} ms ({low:.2f}-{high:.2f}) a step{memory}"
+    return (
+        f"{videos:3d} videos: {rate:8.1f} frames/s, {middle:.2f} ms ({low:.2f}-{high:.2f}) per step{memory}"
+    )
 
 
 def main() -> None:
