@@ -31,6 +31,10 @@ def test_new_ids_take_free_slots_of_the_last_group_and_then_new_groups() -> None
     assert extend_groups([(5, 6, 7), (8,)], [1, 2, 3, 4], 3) == [(5, 6, 7), (8, 1, 2), (3, 4)]
 
 
+def test_objects_with_logits_of_their_own_always_begin_a_group() -> None:
+    assert extend_groups([(5,)], [1, 9, 2, 3], 3, independent=True) == [(5,), (1, 9, 2), (3,)]
+
+
 def test_without_new_ids_the_groups_stay() -> None:
     assert extend_groups([(5, 6, 7), (8,)], [], 3) == [(5, 6, 7), (8,)]
 

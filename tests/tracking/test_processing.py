@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from models.per_object import PerObjectConfig
 from torch import Tensor
 
+from limpet.models.base import joint_logits
 from limpet.tracking.processing import (
     draw_over,
     label_map,
+    object_by_object,
     only_ids,
     prepare_image,
     probabilities,
     slot_planes,
     soft_ious,
+    soft_planes,
 )
 
 SIZE = (37, 50)
@@ -202,3 +206,31 @@ def test_doubt_outside_of_the_mask_counts_too() -> None:
     doubtful[0, 1, 6:] = -0.1
     before, after = soft_ious([scores], [(5,)])[5], soft_ious([doubtful], [(5,)])[5]
     assert after < before - 0.2
+
+
+def test_objects_with_logits_of_their_own_are_merged_as_groups_of_one() -> None:
+    """Soft aggregation, also of a single object; the planes of a memory have the background of all."""
+    config, ids = PerObjectConfig(), [(4, 9), (200,)]
+    logits = [F.pad(3 * torch.randn(1, len(group), 10, 13), (0, 0, 0, 0, 1, 0)) for group in ids]
+    pairs, single = object_by_object(logits, ids)
+    assert single == [(4,), (9,), (200,)] and all(pair.shape == (1, 2, 10, 13) for pair in pairs)
+    together = torch.cat([logits[0], logits[1][:, 1:]], dim=1)
+    for chosen, some in ((pairs, together), (pairs[:1], together[:, :2])):
+        merged = probabilities(chosen, SIZE, True, independent=True)
+        expected = joint_logits(enlarge(some)[None], config).softmax(dim=1)[0]
+        torch.testing.assert_close(merged, expected, atol=1e-5, rtol=1e-4)
+        found = label_map(chosen, single[: len(chosen)], SIZE, True)
+        assert torch.equal(found, torch.tensor([0, 4, 9, 200])[merged.argmax(0)].byte())
+    merged = probabilities(pairs, SIZE, True, independent=True)
+    first, second = soft_planes(merged, [2, 1], torch.float32, independent=True)
+    assert torch.equal(first[0], merged[:3]) and torch.equal(second[0], merged[[0, 3]])
+    rest, _ = soft_planes(merged, [2, 1], torch.float32)
+    torch.testing.assert_close(rest.sum(dim=1), torch.ones(1, *SIZE))
+
+
+def test_other_groups_are_no_background_of_objects_with_logits_of_their_own() -> None:
+    mask = torch.tensor([[0, 4], [9, 200]], dtype=torch.uint8)
+    planes = slot_planes(mask, (4, 9), (2, 2), torch.float32, independent=True)
+    assert planes.tolist() == [[[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]]]
+    planes = slot_planes(mask, (4, 9), (2, 2), torch.float32)
+    assert planes[0, 0].tolist() == [[1, 0], [0, 1]]
