@@ -83,6 +83,16 @@ def test_options_to_move_to_exist(heading: str) -> None:
     assert named <= known, named - known
 
 
+def test_options_of_the_glossary_exist() -> None:
+    def all_options(command: object) -> set[str]:
+        named = {name for parameter in command.params for name in parameter.opts}  # type: ignore[attr-defined]
+        return named.union(*map(all_options, getattr(command, "commands", {}).values()))
+
+    named = named_options((DOCS / "glossary.md").read_text())
+    assert len(named) > 15
+    assert named <= all_options(typer.main.get_command(app)), named
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 class TestPage:
     def test_links_lead_somewhere(self, page: Path) -> None:
