@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from limpet.attention_map import AttentionMap
 from limpet.distillation.config import MapChoice
-from limpet.models.attention_map import AttentionMap
 from limpet.models.base import Model
 from limpet.training.rollout import ClipRun, RolloutConfig
 

@@ -14,9 +14,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from limpet.attention_map import AttentionMap, MapKind, check_request
 from limpet.memory import Memory
 from limpet.models.associating import AssociatingModel
-from limpet.models.attention_map import AttentionMap, MapKind, check_request
 from limpet.models.base import Features, ModelConfig
 from limpet.models.transformer import LongShortTermBlock, Observation, TransformerConfig, sine_position
 

@@ -22,10 +22,10 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from limpet.attention_map import AttentionMap, MapKind
 from limpet.core.errors import ModelError
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
-from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.models.encoders import find_encoder
 
 PROBABILITY_MARGIN = 1e-5

@@ -14,9 +14,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from limpet.attention_map import AttentionMap, MapKind, check_request
 from limpet.memory import Memory
 from limpet.models.associating import AssociatingModel
-from limpet.models.attention_map import AttentionMap, MapKind, check_request
 from limpet.models.base import Features, ModelConfig
 from limpet.models.deformable import DeformableConfig, OffsetNetwork, grid_size, reference_points
 from limpet.models.gated_propagation import GatedPropagationModule, Projection, PropagationConfig

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from limpet.attention_map import AttentionMap, MapKind
 from limpet.core.errors import ModelError
-from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.state import TrackerState
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limpet.attention_map import MapKind
 from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.core.groups import object_ids
 from limpet.core.masks import read_mask
-from limpet.models.attention_map import MapKind
 from limpet.results.gallery import Gallery
 from limpet.state import TrackerState
 from limpet.tracking.load import load

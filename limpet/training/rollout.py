@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from limpet.attention_map import AttentionMap, MapKind
 from limpet.memory import Memory, join_memories
-from limpet.models.attention_map import AttentionMap, MapKind
 from limpet.models.base import Features, Model, joint_logits, keep_slots
 from limpet.models.identity import one_hot
 from limpet.training.losses import MaskLoss, ce_jaccard_loss

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from limpet.attention_map import AttentionMap
 from limpet.distillation.config import DistillationLossConfig
 from limpet.distillation.losses.cka import cka_loss
 from limpet.distillation.losses.dist import dist_losses, inter_object_loss, intra_object_loss
 from limpet.distillation.losses.kl import kl_attention_loss, kl_logits_loss
-from limpet.models.attention_map import AttentionMap
 
 
 class DistillationLoss(NamedTuple):

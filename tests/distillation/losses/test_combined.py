@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from limpet.attention_map import AttentionMap
 from limpet.core.errors import DataError
 from limpet.distillation.config import DistillationLossConfig
 from limpet.distillation.losses import (
@@ -18,7 +19,6 @@ from limpet.distillation.losses import (
     kl_attention_loss,
     kl_logits_loss,
 )
-from limpet.models.attention_map import AttentionMap
 
 B, S, M = 2, 4, 6
 

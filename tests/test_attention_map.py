@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from limpet.attention_map import check_request
 from limpet.core.errors import ModelError
-from limpet.models.attention_map import check_request
 
 
 def test_layers_are_counted_from_both_ends() -> None:
