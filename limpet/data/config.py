@@ -95,7 +95,7 @@ class ClipConfig:
     )
     image_cache_gb: float = option(
         4.0,
-        help="Decoded photos, and as much again of decoded frames, that a process keeps in memory, in GB.",
+        help="Memory for decoded photos, and as much again for decoded frames, for each device, in GB.",
         group=CLIPS,
         min=0,
         metavar="GB",

@@ -40,10 +40,10 @@ def distill(
         training: see TrainConfig; clips never have more objects than both networks hold.
         stills, videos: what clips are made of. Masks of videos are the teacher's, from the label cache; of photos only
             the mask of a clip's first frame is looked at (``online``).
-        device, processes, resume, score, quiet: as of ``limpet.training.loop.train``.
+        device, processes, resume, score, quiet: see ``limpet.training.loop.train``.
 
     Raises:
-        DataError, MissingExtraError: as of ``train``, and for settings that differ from those of the run.
+        DataError, MissingExtraError: see ``train``; also for settings that differ from those of the run.
         OutputError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)

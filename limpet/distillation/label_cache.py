@@ -148,7 +148,7 @@ class LabelCache:
             temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
     def _forget(self, name: str) -> None:
-        """labels.json goes first: what is killed in between is no label any more."""
+        """labels.json is written first: what is interrupted after that leaves files, but no labels."""
         self._write({other: clip for other, clip in self.clips.items() if other != name})
         for kind in KINDS:
             shutil.rmtree(self.path / kind / "480p" / name, ignore_errors=True)

@@ -26,8 +26,8 @@ def inter_object_loss(student: Tensor, teacher: Tensor, slots: int = SLOTS) -> T
     """1 - Pearson correlation over the slots, averaged over pixels (eq. 10).
 
     Slots without object take part with probability 0, also those that the scores leave out. They must: over two
-    slots alone the correlation is always 1 or -1, so that a clip with one object would teach nothing; and what a
-    clip teaches would depend on how many objects its neighbours in the batch have.
+    slots alone the correlation is always 1 or -1, so that a clip with one object would have no gradient; and the loss
+    of a clip would depend on how many objects its neighbours in the batch have.
 
     Args:
         student: (B, S, H, W) scores before the softmax, background first; -1e10 marks slots without object.
@@ -60,7 +60,7 @@ def intra_object_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def dist_losses(student: Tensor, teacher: Tensor, slots: int = SLOTS) -> tuple[Tensor, Tensor]:
-    """Both losses, ``(inter, intra)``, (B,) each, from one softmax; arguments as of the two."""
+    """Both losses, ``(inter, intra)``, (B,) each, from one softmax; see the two for the arguments."""
     ours, theirs = _both_probabilities(student, teacher)
     return _inter(ours, theirs, slots), _intra(ours, theirs)
 
