@@ -49,7 +49,8 @@ def davis(
         str,
         typer.Option(
             metavar="NAME",
-            help="Split: of DAVIS a list in ImageSets (val, 2017/val), all, or the name of one sequence.",
+            help="Split: of DAVIS a list in ImageSets (val, 2017/val), of YouTube-VOS a folder (train, valid), all, or "
+            "the name of one sequence.",
         ),
     ],
     predictions: Annotated[

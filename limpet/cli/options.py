@@ -103,7 +103,8 @@ MemoryPolicyName = Annotated[
     typer.Option(
         "--memory",
         metavar="first|official|ring|bounded",
-        help="Memory policy: which past frames are attended to; bounded suits long video.",
+        help="Memory policy: which past frames are attended to. first: those with given masks; official: every gap-th "
+        "as well, without limit; ring: the newest of those; bounded: a chosen few of those, for long video.",
         show_default="as the model was trained",
         rich_help_panel="Memory",
     ),
@@ -176,7 +177,7 @@ ScoreSet = Annotated[
     typer.Option(
         "--score",
         metavar="ROOT:SPLIT",
-        help="A small data set in DAVIS layout to score every --score-every steps.",
+        help="A small labelled data set to score every --score-every steps.",
         rich_help_panel=RUN_PANEL,
     ),
 ]

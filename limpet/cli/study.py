@@ -68,7 +68,7 @@ def study_command(
         str | None,
         typer.Option(
             metavar="ROOT:SPLIT",
-            help="Data set in DAVIS layout on which the students are scored.",
+            help="Labelled data set on which the students are scored.",
             show_default="DAVIS:2017/val for --scale paper",
         ),
     ] = None,

@@ -106,7 +106,8 @@ class DistillationConfig:
     )
     features: FeatureKind = option(
         "none",
-        help="How the tokens that the two decoders read are compared, as other methods do (Table 2).",
+        help="How the tokens that the two decoders read are compared, as other methods do "
+        "(Table 2 of the distillation paper).",
         group=LOSSES,
         choices=get_args(FeatureKind),
         metavar="|".join(get_args(FeatureKind)),

@@ -88,15 +88,15 @@ class TrainConfig:
     teacher_forcing_until: float = option(
         0.5,
         help="Progress up to which memories are made from the true masks (teacher forcing), and after which from the "
-        "network's own predictions (scheduled sampling); 0 uses its predictions from the start.",
+        "network's own predictions (scheduled sampling); 0 uses its predictions from the start, 1 never.",
         group=MEMORY,
         min=0,
         max=1,
     )
     train_id_bank_throughout: bool = option(
         False,
-        help="Train the identity bank on the network's own predictions as well. The official recipe freezes it then "
-        "(freeze_id).",
+        help="Train the identity bank after --teacher-forcing-until as well. Without this it is frozen from there on, "
+        "as in the official recipe (freeze_id); with --teacher-forcing-until 0 it would never be trained.",
         group=MEMORY,
     )
     mask_corruption_prob: float = option(

@@ -113,7 +113,7 @@ def root_and_split(text: str) -> tuple[Path, str]:
     """``ROOT:SPLIT`` -> both parts. Raises DataError when a part is missing."""
     root, colon, split = text.rpartition(":")
     if not colon or not root or not split:
-        raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:train")
+        raise DataError(f"{text!r} names no split; expected ROOT:SPLIT, for instance DAVIS:2017/train")
     return Path(root), split
 
 
