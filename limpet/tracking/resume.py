@@ -86,9 +86,9 @@ class ResumableRun:
         self.begun_at = len(self._point.rows)
         return continue_run(self._point, self._results, self._reader, self._tracker)
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, max_frames: int | None) -> Iterator[Frame]:
         """The frames that are not finished yet."""
-        return remaining_frames(self._point, self._results, self._reader)
+        return remaining_frames(self._point, self._results, self._reader, max_frames)
 
     def offer(self, index: int, state: TrackerState) -> None:
         """The state after a frame whose results are written. Raises OutputError."""
@@ -138,15 +138,20 @@ def continue_run(
 
 
 def remaining_frames(
-    point: ResumePoint | None, results: ResultFolder, reader: VideoReader
+    point: ResumePoint | None, results: ResultFolder, reader: VideoReader, max_frames: int | None = None
 ) -> Iterator[Frame]:
-    """The frames that are not finished yet; the failures of reading them go into the results."""
+    """The frames that are not finished yet; the failures of reading them go into the results.
+
+    Finished frames are drawn again where the overlay needs it, also if ``max_frames`` leaves no other frame.
+    """
     done = len(point.rows) if point else 0
     known = 0
     for frame in reader.frames_from(_first_needed(point.rows) if point else 0):
         new, known = reader.failures[known:], len(reader.failures)
         if frame.index < done:  # its failures are in the results already
             results.redraw(frame)
+            if frame.index + 1 == max_frames:
+                return
             continue
         results.failures.extend(new)
         yield frame

@@ -72,11 +72,10 @@ class Session:
         reader, results = self._reader, self._results
         self._reported = results.frames_written
         ids: tuple[int, ...] = self._state.object_ids if self._state else ()
-        all_done = limit.max_frames is not None and self.begun_at >= limit.max_frames
-        steps = follow(reader, first_mask, self._tracker, later, self._frames(), self._state)
+        steps = follow(reader, first_mask, self._tracker, later, self._frames(limit), self._state)
         try:
             with interrupt_ends_stream(reader, results), WriteBehind() as behind:
-                for frame, labels, now in () if all_done else limit.until(steps):
+                for frame, labels, now in limit.until(steps):
                     behind.wait()  # nothing of this frame is written before the previous one was reported
                     self._report(on_frame, limit)
                     behind.put(self._write, frame, labels, now, results.messages_so_far())
@@ -104,9 +103,9 @@ class Session:
             on_frame(written, limit.expected(self._reader.frame_count))
         self._reported = written
 
-    def _frames(self) -> Iterable[Frame]:
+    def _frames(self, limit: Limit) -> Iterable[Frame]:
         if self._kept is not None:
-            return self._kept.frames()
+            return self._kept.frames(limit.max_frames)
         self._results.failures = self._reader.failures
         return self._reader
 

@@ -9,7 +9,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import numpy as np
@@ -18,14 +18,17 @@ from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
 from limpet.core.errors import OutputError, VideoError
+from limpet.results.journal import FrameRecord
 from limpet.results.run_folder import RUN_FOLDER
 from limpet.state import TrackerState
+from limpet.tracking.resume import ResumePoint, remaining_frames
 from limpet.tracking.run_settings import check_can_read_again
 from limpet.tracking.state_checkpoints import Checkpoints
 from limpet.tracking.track_video import TrackResult, track
 from limpet.tracking.tracker import Tracker
-from limpet.video.encode import H264Writer
+from limpet.video.encode import EncodedExtent, H264Writer
 from limpet.video.open import open_video
+from limpet.video.video_reader import Frame
 
 PIECE = 4
 """Frames in a piece of the overlay, to have several in a short clip."""
@@ -396,3 +399,30 @@ def clip_of_one_frame(tmp_path: Path) -> Path:
     writer.write(frames(1)[0], 0.0)
     writer.close()
     return tmp_path / "clip.mp4"
+
+
+def test_the_open_segment_is_drawn_again_where_no_frame_is_left() -> None:
+    """A run up to a number of frames was killed after the last of them, before its overlay was closed."""
+    rows = tuple(
+        FrameRecord(index, index / 24, True, {}, {}, 0, None, EncodedExtent(frames=2), (), ())
+        for index in range(5)
+    )
+    point = ResumePoint(rows, state=None, end=0, environment={})  # type: ignore[arg-type]
+
+    class Reader:
+        failures: ClassVar[list[str]] = []
+
+        def frames_from(self, index: int) -> Iterator[Frame]:
+            yield from (Frame(k, None, k / 24) for k in range(index, 9))
+
+    class Results:
+        failures: ClassVar[list[str]] = []
+        redrawn: ClassVar[list[int]] = []
+
+        def redraw(self, frame: Frame) -> None:
+            self.redrawn.append(frame.index)
+
+    assert list(remaining_frames(point, Results(), Reader(), max_frames=5)) == []  # type: ignore[arg-type]
+    assert Results.redrawn == [2, 3, 4]
+    left = remaining_frames(point, Results(), Reader(), max_frames=7)  # type: ignore[arg-type]
+    assert [next(left).index, next(left).index] == [5, 6], "the limit itself is kept by the caller"
