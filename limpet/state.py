@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
-from limpet.core.errors import LimpetError, ModelError
+from limpet.core.errors import LimpetError, ModelError, VideoError
 from limpet.core.files import atomic_path
 from limpet.memory import Memory
 from limpet.tensor_files import read_tensors
@@ -138,6 +138,14 @@ class TrackerState:
     def with_mask(self, mask: NDArray[np.uint8]) -> TrackerState:
         """The same state with other ids (H, W) in place of those predicted for the last frame; memories stay."""
         return replace(self, mask=torch.from_numpy(np.array(mask)).to(self.mask.device))
+
+    def check_frame_size(self, height: int, width: int) -> None:
+        """Raises VideoError unless the frames of the state have this size."""
+        if (height, width) != self.frame_size:
+            raise VideoError(
+                f"the frame is {height}x{width} but the first was {self.frame_size[0]}x{self.frame_size[1]}; "
+                f"start again from a frame of the new size"
+            )
 
     def check_fits(self, layers: int, dtype: torch.dtype, device: torch.device) -> None:
         """Raises ModelError unless the state is of a model with as many layers, in this dtype and on this device."""

@@ -7,7 +7,7 @@ with a buffer that states share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -35,6 +35,44 @@ def stored_frame(
     values = list(confidences)
     descriptor = memory[0].key.float().mean(dim=(0, 1)).tolist()
     return StoredFrame(index, tuple(given), sum(values) / len(values), tuple(descriptor))
+
+
+def referred_group(
+    ids: tuple[int, ...], memory: Memory, index: int, earlier: GroupState | None
+) -> GroupState:
+    """A group whose masks are known in the frame ``index``, before the frame enters its long-term memory.
+
+    Args:
+        ids: of its objects. memory: what the model made of the frame and the masks.
+        earlier: the group before; None for a new one, whose long-term memory begins with the frame.
+    """
+    if earlier is None:
+        return GroupState(ids, memory, memory, index, frames=())
+    known, kept = earlier.frames, earlier.long_term
+    if known and known[0].index == index:  # this frame was stored with the masks that are now replaced
+        known, kept = known[1:], kept.drop(0)
+    return GroupState(ids, kept, memory, index, known)
+
+
+def propagated_group(
+    group: GroupState, memory: Memory, index: int, gap: int | None, confidence: Mapping[int, float]
+) -> tuple[GroupState, StoredFrame | None]:
+    """A group after a propagated frame, and the facts of the frame if it may enter the long-term memory.
+
+    Args:
+        memory: what the model made of the frame and the predicted masks.
+        gap: of the memory policy: frames between two candidates; None for no candidates.
+        confidence: of each object, 0..1.
+    """
+    if gap is None or index - group.last_stored < gap:
+        return replace(group, short_term=memory), None
+    values = [confidence[i] for i in group.object_ids]
+    return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
+
+
+def given_ids(group: GroupState | None, index: int) -> tuple[int, ...]:
+    """The ids whose masks were given in the frame ``index``, if that frame was stored last."""
+    return group.frames[0].given if group and group.frames and group.frames[0].index == index else ()
 
 
 def apply_policy_to_states(

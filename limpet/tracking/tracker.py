@@ -17,7 +17,7 @@ from torch import Tensor
 
 from limpet.core.calibration import Calibration
 from limpet.core.cpu import keep_freed_memory
-from limpet.core.errors import ModelError, VideoError
+from limpet.core.errors import ModelError
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
 from limpet.core.tracker_protocol import TrackerFacts
@@ -27,7 +27,14 @@ from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, StoredFrame, TrackerState
 from limpet.tracking.batched_groups import BatchedGroups
 from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
-from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states, stored_frame
+from limpet.tracking.memory_update import (
+    PendingMemory,
+    apply_policy_to_states,
+    given_ids,
+    propagated_group,
+    referred_group,
+    stored_frame,
+)
 from limpet.tracking.processing import (
     draw_over,
     label_map,
@@ -199,7 +206,7 @@ class Tracker:
         groups = split_into_groups(object_ids(mask), self.slots)
         labels = self._on_device(mask)
         features = self._encode(frame, size)
-        states = [self._refer(features, labels, ids, size, 0, None) for ids in groups]
+        states = [referred_group(ids, self._refer(features, labels, ids, size), 0, None) for ids in groups]
         offers = [
             stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
         ]
@@ -220,7 +227,7 @@ class Tracker:
         memories = seen.remember(self._identities(logits, labels, groups_of_ids, state.network_size))
         groups, offers = [], []
         for group, memory in zip(state.groups, memories, strict=True):
-            renewed, offer = self._renew(group, memory, index, confidence)
+            renewed, offer = propagated_group(group, memory, index, self.memory.gap, confidence)
             groups.append(renewed)
             offers.append(offer)
         after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=confidence)
@@ -248,13 +255,14 @@ class Tracker:
                 states.append(earlier)
                 offers.append(None)
                 continue
-            after = self._refer(features, labels, ids, state.network_size, state.frame_index, earlier)
+            memory = self._refer(features, labels, ids, state.network_size)
+            after = referred_group(ids, memory, state.frame_index, earlier)
             if earlier is not None and not is_named:
                 # other objects took pixels of it: only the short-term memory changes
                 states.append(replace(earlier, short_term=after.short_term))
                 offers.append(None)
                 continue
-            drawn = sorted(set(ids) & {*named, *_given(earlier, state.frame_index)})
+            drawn = sorted(set(ids) & {*named, *given_ids(earlier, state.frame_index)})
             values = [confidence[i] for i in ids]
             states.append(after)
             offers.append(stored_frame(state.frame_index, drawn, values, after.short_term))
@@ -266,10 +274,10 @@ class Tracker:
 
     def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:
         image = prepare_image(frame, size, self.device)
-        return self.model.encode(image.to(self._dtype))
+        return self.model.encode(image.to(self.model.dtype))
 
     def _identify(self, labels: Tensor, ids: Sequence[int], size: tuple[int, int]) -> Tensor:
-        planes = slot_planes(labels, ids, size, self._dtype, self.config.independent_objects)
+        planes = slot_planes(labels, ids, size, self.model.dtype, self.config.independent_objects)
         return self.model.identify(planes)
 
     def _identities(
@@ -284,36 +292,12 @@ class Tracker:
             return [self._identify(labels, ids, size) for ids in groups]
         independent = self.config.independent_objects
         merged = probabilities(logits, size, self.config.align_corners, independent)
-        planes = soft_planes(merged, [len(ids) for ids in groups], self._dtype, independent)
+        planes = soft_planes(merged, [len(ids) for ids in groups], self.model.dtype, independent)
         return [self.model.identify(each) for each in planes]
 
-    def _refer(
-        self,
-        features: Features,
-        labels: Tensor,
-        ids: tuple[int, ...],
-        size: tuple[int, int],
-        index: int,
-        earlier: GroupState | None,
-    ) -> GroupState:
-        """A group whose masks in this frame are known, before the frame enters its long-term memory."""
-        _, _, memory = self.model.refer(features, self._identify(labels, ids, size))
-        if earlier is None:
-            return GroupState(ids, memory, memory, index, frames=())
-        known, kept = earlier.frames, earlier.long_term
-        if known and known[0].index == index:  # this frame was stored with the masks that are now replaced
-            known, kept = known[1:], kept.drop(0)
-        return GroupState(ids, kept, memory, index, known)
-
-    def _renew(
-        self, group: GroupState, memory: Memory, index: int, confidence: dict[int, float]
-    ) -> tuple[GroupState, StoredFrame | None]:
-        """A group after a frame, and the facts of the frame if it is a candidate for the long-term memory."""
-        gap = self.memory.gap
-        if gap is None or index - group.last_stored < gap:
-            return replace(group, short_term=memory), None
-        values = [confidence[i] for i in group.object_ids]
-        return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
+    def _refer(self, features: Features, labels: Tensor, ids: Sequence[int], size: tuple[int, int]) -> Memory:
+        """The memory of one group in a frame whose masks are known."""
+        return self.model.refer(features, self._identify(labels, ids, size))[2]
 
     def _label_map(
         self, logits: Sequence[Tensor], ids: Sequence[Sequence[int]], size: tuple[int, int]
@@ -324,25 +308,12 @@ class Tracker:
         found = soft_ious(logits, ids)
         return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
 
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.model.dtype
-
     def _check(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
         check_frame(frame)
-        if frame.shape[:2] != state.frame_size:
-            raise VideoError(
-                f"the frame is {frame.shape[0]}x{frame.shape[1]} but the first was "
-                f"{state.frame_size[0]}x{state.frame_size[1]}; start again from a frame of the new size"
-            )
+        state.check_frame_size(frame.shape[0], frame.shape[1])
         if state.views:
             raise ModelError(
                 f"the state has {len(state.views)} views, but the tracker has no augmentation; step it with the "
                 f"flip and scales that made it"
             )
-        state.check_fits(self.config.layers, self._dtype, self.device)
-
-
-def _given(group: GroupState | None, index: int) -> tuple[int, ...]:
-    """The ids given before in the frame ``index``, if it was stored last."""
-    return group.frames[0].given if group and group.frames and group.frames[0].index == index else ()
+        state.check_fits(self.config.layers, self.model.dtype, self.device)
