@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from limpet.cli.options import MODEL, DeviceName, ModelName, NetworkSize, Weight
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import check_free
+from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
     from limpet.core.calibration import Calibration
@@ -109,7 +108,7 @@ def _write(source: Path, target: Path, text: str) -> str:
     from limpet.core.calibration import FACT
     from limpet.weights.weights_file import write_facts
 
-    command = shlex.join(["limpet", *sys.argv[1:]])
+    command = command_line()
     return write_facts(source, {FACT: text, f"{FACT}_command": command}, target)
 
 

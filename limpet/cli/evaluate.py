@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +17,7 @@ from limpet.cli.options import TrackerOptions, load_arguments
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.core.errors import OutputError
 from limpet.core.files import output_error
+from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
     from limpet.data import VideoSequence, VideoSet
@@ -103,7 +102,7 @@ def davis(
     Console().print(results_table(scores, title=f"{split}: J&F {100 * scores.j_and_f:.1f}"))
     _remarks(scores)
     if out is not None:
-        command = shlex.join(["limpet", *sys.argv[1:]])
+        command = command_line()
         name = f"{root.resolve().name}, {split}, {resolution}"
         receipt = Receipt(command, name)
         if tracker is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +12,7 @@ from rich.console import Console
 from limpet.cli.options import EncoderFile, StillsPath, Threads, TrainDevice
 from limpet.cli.terminal import note, notes, say
 from limpet.core.errors import DataError, WeightsError
+from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
     from limpet.studies.catalogue import Arm, Study
@@ -211,7 +210,7 @@ def _run(study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, 
         raise
     for arm, reason in done.skipped.items():
         note(f"{arm} is not run: {reason}")
-    table = make_table(done, conditions, shlex.join(["limpet", *sys.argv[1:]]))
+    table = make_table(done, conditions, command_line())
     written = [*write_report(table, folder), draw_study(study.plot, table, folder)]
     Console().print(on_screen(table))
     say(f"written: {', '.join(map(str, written))}")

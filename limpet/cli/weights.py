@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 from limpet.cli.terminal import notes, say
 from limpet.core.files import check_free
+from limpet.core.provenance import command_line
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -49,7 +48,7 @@ def convert(
     from limpet.weights.convert import convert as convert_checkpoint
 
     dtype = torch.float16 if half else torch.float32
-    command = shlex.join(["limpet", *sys.argv[1:]])
+    command = command_line()
     done = convert_checkpoint(checkpoint, model, out, dtype=dtype, overwrite=overwrite, command=command)
     notes([f"{checkpoint.name}: {line}" for line in done.notes], rest="")
     if model is None:
@@ -79,7 +78,7 @@ def average(
 
     check_free(out, overwrite)
     weights = average_weights(places)
-    weights.facts["command"] = shlex.join(["limpet", *sys.argv[1:]])
+    weights.facts["command"] = command_line()
     say(f"{out} (sha256 {write_weights(out, weights)})")
 
 

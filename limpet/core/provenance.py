@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,6 +28,13 @@ def commit() -> str | None:
     if not head:
         return None
     return f"{head} + changes" if _git(folder, "status", "--porcelain", "--", "limpet") else head
+
+
+def command_line() -> str:
+    """The running command, as a shell takes it: ``limpet ...``, or ``python`` and the script that calls limpet."""
+    program, *words = sys.argv
+    name = Path(program).stem
+    return shlex.join(["limpet", *words] if name == "limpet" else ["python", Path(program).name, *words])
 
 
 def machine() -> str:

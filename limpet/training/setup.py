@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from torch import Tensor, distributed
 
 from limpet import models
 from limpet.core.errors import DataError, Option
+from limpet.core.provenance import command_line
 from limpet.models import Model
 from limpet.registry import find
 from limpet.training.config import TrainConfig
@@ -70,7 +69,7 @@ def finish_run(average: Model, config: TrainConfig, folder: Path) -> str | None:
     """
     if distributed.is_initialized() and distributed.get_rank() > 0:
         return None
-    facts = {"command": shlex.join(["limpet", *sys.argv[1:]]), "steps": str(config.steps)}
+    facts = {"command": command_line(), "steps": str(config.steps)}
     return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))
 
 

@@ -34,6 +34,10 @@ def open_video(source: str | Path) -> VideoReader:
         VideoError: the file is missing, unreadable, not a video or without frames; the folder is empty; the pattern
             matches nothing; or the images differ in size.
     """
+    if not str(source):  # Path("") would be the current folder
+        raise VideoError(
+            "the name of the video is empty; expected a video file, a folder of images, or a pattern"
+        )
     path = Path(source)
     try:
         if path.is_dir():

@@ -12,7 +12,11 @@ import pytest
 
 from limpet.cli.main import app
 
-PROGRAM = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
+PROGRAM = [
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[0] = 'limpet'; from limpet.cli.main import main; main()",
+]
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,10 @@ class Limpet:
 
     def __call__(self, *arguments: object) -> Outcome:
         self._capture.readouterr()
-        with pytest.raises(SystemExit) as end:
-            app([str(argument) for argument in arguments], prog_name="limpet")
+        words = [str(argument) for argument in arguments]
+        with pytest.MonkeyPatch.context() as process, pytest.raises(SystemExit) as end:
+            process.setattr("sys.argv", ["limpet", *words])  # as the program itself finds it
+            app(words, prog_name="limpet")
         said = self._capture.readouterr()
         assert isinstance(end.value.code, int)
         return Outcome(end.value.code, said.out, said.err)

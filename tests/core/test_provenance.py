@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from limpet.core import provenance
-from limpet.core.provenance import commit, cpu_info, cpu_model, machine
+from limpet.core.provenance import command_line, commit, cpu_info, cpu_model, machine
 
 
 def test_the_commit_is_that_of_the_checkout() -> None:
@@ -37,3 +37,18 @@ def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(provenance.platform, "processor", lambda: "")
     monkeypatch.setattr(provenance.platform, "machine", lambda: "riscv64")
     assert cpu_info("flags") == [] and cpu_model() == "riscv64"
+
+
+@pytest.mark.parametrize(
+    "argv, expected",
+    [
+        (["/usr/bin/limpet", "train", "--out", "my run"], "limpet train --out 'my run'"),
+        (["limpet.exe", "demo"], "limpet demo"),
+        (["/home/me/my_study.py", "5"], "python my_study.py 5"),
+    ],
+)
+def test_the_command_is_named_for_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], expected: str
+) -> None:
+    monkeypatch.setattr("sys.argv", argv)
+    assert command_line() == expected

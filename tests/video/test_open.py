@@ -262,3 +262,9 @@ class TestWithoutPyAV:
         with open_video(path) as video:
             assert 5 < len(list(video)) < 39
             assert "of 40 frames: cut off or damaged" in str(video.failures[-1])
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match="the name of the video is empty"):
+        open_video("")
