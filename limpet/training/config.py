@@ -12,7 +12,7 @@ from limpet.data.config import ClipConfig
 
 MASK_LOSSES = {"ce_jaccard": "limpet.training.losses:ce_jaccard_loss"}
 """The losses on masks by name, each as module:function; docs/adding_a_loss.md adds one."""
-PRECISIONS = ("bf16-mixed", "32-true")
+PRECISIONS = ("auto", "bf16-mixed", "32-true")
 MODEL, SCHEDULE, MEMORY, IDENTITY, RUN = (
     "Model and data",
     "Learning rate and schedule",
@@ -146,8 +146,9 @@ class TrainConfig:
         max=1,
     )
     precision: str = option(
-        "bf16-mixed",
-        help="Number format of the computation, as Lightning Fabric names it.",
+        "auto",
+        help="Number format of the computation, as Lightning Fabric names it; auto takes bf16-mixed on devices that "
+        "multiply bf16 in hardware, and 32-true on others, where bf16 is emulated and far slower.",
         group=RUN,
         choices=PRECISIONS,
         metavar="|".join(PRECISIONS),

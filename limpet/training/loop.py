@@ -17,6 +17,7 @@ from limpet.core.errors import DataError, MissingExtraError, Option
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
+from limpet.models.inference import has_bf16
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
 from limpet.training.clip_loader import clip_batches, default_workers
 from limpet.training.config import TrainConfig
@@ -197,6 +198,14 @@ class Run:
         )
 
 
+def lightning_precision(precision: str, device: str) -> str:
+    """What Lightning Fabric is to compute in, for one of PRECISIONS and a device "auto", "cpu" or "cuda"."""
+    if precision != "auto":
+        return precision
+    cuda = device != "cpu" and torch.cuda.is_available()
+    return "bf16-mixed" if has_bf16(torch.device("cuda" if cuda else "cpu")) else "32-true"
+
+
 def _fabric(device: str, processes: int, precision: str) -> Any:
     try:
         from lightning.fabric import Fabric
@@ -204,7 +213,8 @@ def _fabric(device: str, processes: int, precision: str) -> Any:
         raise MissingExtraError("training", "train", "lightning") from error
     # A stage that feeds its own predictions back leaves the identity bank without gradient.
     strategy = "auto" if processes == 1 else "ddp_find_unused_parameters_true"
-    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+    chosen: Any = lightning_precision(precision, device)
+    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision=chosen)
 
 
 def _is_due(done: int, every: int, steps: int) -> bool:

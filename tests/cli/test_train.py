@@ -137,7 +137,7 @@ def test_a_run_that_is_stopped_can_go_on(
         (("--stills", "good", "--model", "deaot"), "there is no model called 'deaot'"),
         (
             ("--stills", "good", "--precision", "fp8"),
-            "precision is 'fp8', expected one of bf16-mixed, 32-true",
+            "precision is 'fp8', expected one of auto, bf16-mixed, 32-true",
         ),
         (("--stills", "good", "--device", "gpu"), "there is no device 'gpu'"),
         (("--stills", "good", "--size", "64"), "size is 64, expected 16k + 1 pixels"),

@@ -30,7 +30,7 @@ def test_the_defaults_are_the_recipe_of_the_papers() -> None:
         ({"teacher_forcing_until": 2}, "teacher_forcing_until is 2, expected a number from 0 to 1"),
         ({"ema_horizon": -1}, "ema_horizon is -1, expected a number from 0 to 1"),
         ({"long_term_gap": 0}, "long_term_gap is 0, expected a number of at least 1"),
-        ({"precision": "fp8"}, "precision is 'fp8', expected one of bf16-mixed, 32-true"),
+        ({"precision": "fp8"}, "precision is 'fp8', expected one of auto, bf16-mixed, 32-true"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], message: str) -> None:

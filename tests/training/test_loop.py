@@ -23,7 +23,7 @@ from limpet.training import loop
 from limpet.training import rollout as objective
 from limpet.training.checkpoint import load_checkpoint, resumed_config
 from limpet.training.config import TrainConfig
-from limpet.training.loop import CHECKPOINT, Run, train
+from limpet.training.loop import CHECKPOINT, Run, lightning_precision, train
 from limpet.training.schedule import ema_decay, learning_rate
 
 from .tiny import CLIPS, make_stills, tiny_run
@@ -304,3 +304,10 @@ def test_own_predictions_begin_where_the_settings_say(
     monkeypatch.setattr(objective, "rollout", watched)
     start(tmp_path, stills, tiny_run(steps=4, teacher_forcing_until=0.5, aux_loss_until=0.5))
     assert seen == [(False, 1.0, None), (False, 0.5, None), (True, 0.0, None), (True, 0.0, None)]
+
+
+@pytest.mark.parametrize("fast, expected", [(True, "bf16-mixed"), (False, "32-true")])
+def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch, fast: bool, expected: str) -> None:
+    monkeypatch.setattr(loop, "has_bf16", lambda device: fast and device.type == "cpu")
+    assert lightning_precision("auto", "cpu") == expected
+    assert lightning_precision("bf16-mixed", "cpu") == "bf16-mixed", "what is asked for is taken"
