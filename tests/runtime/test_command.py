@@ -87,15 +87,15 @@ def test_what_needs_torch_says_so_without_it(shots: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        (("--memory", "first"), "--memory does not go with --bundle: its memory is as it was exported"),
+        (("--memory", "first"), "--memory does not go with --bundle: its memory was fixed when it was exported"),
         (("--memory-budget", "9"), "--memory-budget does not go with --bundle"),
-        (("--flip",), "--flip does not go with --bundle: it sees each frame once"),
+        (("--flip",), "--flip does not go with --bundle: it processes each frame once"),
         (("--scales", "1.0,1.3"), "--scales does not go with"),
         (("--model", "deaot-t"), "--model does not go with --bundle: the bundle holds its model"),
         (("--weights", "w.safetensors"), "--weights does not go with"),
         (("--max-size", "64"), "--max-size does not go with"),
         (("--device", "cuda"), "--device does not go with"),
-        (("--resume",), "--resume does not go with --bundle: such a run writes down nothing to go on from"),
+        (("--resume",), "--resume does not go with --bundle: such a run saves no state to go on from"),
         (("--precision", "bf16"), "exported in fp32, and onnx computes as it was exported"),
         (("--runtime", "openvino"), "is a bundle for onnx, not for openvino"),
     ],
