@@ -147,11 +147,11 @@ class TrainConfig:
     )
     precision: str = option(
         "auto",
-        help="Number format of the computation, as Lightning Fabric names it; auto takes bf16-mixed on devices that "
-        "multiply bf16 in hardware, and 32-true on others, where bf16 is emulated and far slower.",
+        help="Number format of the computation, as Lightning Fabric names it: bf16-mixed, 32-true or auto, which takes "
+        "bf16-mixed on devices that multiply bf16 in hardware, and 32-true on others, where it is emulated and slow.",
         group=RUN,
         choices=PRECISIONS,
-        metavar="|".join(PRECISIONS),
+        metavar="NAME",
         may_change=True,
     )
     gradient_checkpointing: bool = option(

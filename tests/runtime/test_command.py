@@ -87,7 +87,10 @@ def test_what_needs_torch_says_so_without_it(shots: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        (("--memory", "first"), "--memory does not go with --bundle: its memory was fixed when it was exported"),
+        (
+            ("--memory", "first"),
+            "--memory does not go with --bundle: its memory was fixed when it was exported",
+        ),
         (("--memory-budget", "9"), "--memory-budget does not go with --bundle"),
         (("--flip",), "--flip does not go with --bundle: it processes each frame once"),
         (("--scales", "1.0,1.3"), "--scales does not go with"),
