@@ -15,7 +15,8 @@ from limpet.cli.main import app
 PROGRAM = [
     sys.executable,
     "-c",
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'limpet'; "
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT]); sys.argv[0] = 'limpet'; "
     "from limpet.cli.main import main; main()",
 ]
 
