@@ -108,9 +108,7 @@ def distill(
     settings = DistillationRecord(
         teacher.name, teacher.weights_sha256, training.model, config or DistillationConfig()
     )
-    student = build_training_model(
-        training.model, _path(encoder), _path(start), training.clips.seed
-    )  # fmt: skip
+    student = build_training_model(training.model, encoder, start, training.clips.seed)
     photos = None if stills is None else StillsFolder(Path(stills))
     judge = scorer(score)
     make_run_folder(out)
@@ -118,9 +116,8 @@ def distill(
     if photos is not None and on_notices:
         on_notices([f"skipped {line}" for line in photos.skipped])
     labels = Path(cache) if cache is not None else out / "labels"
-    labelled = _label(
-        teacher, footage, _path(first_masks), labels, labelling, relabel, on_label_frame, on_labelled
-    )
+    masks = None if first_masks is None else Path(first_masks)
+    labelled = _label(teacher, footage, masks, labels, labelling, relabel, on_label_frame, on_labelled)
     quiet_lightning()
     average = train_student(
         student, teacher, settings, training, out, photos, labelled, device=device, processes=processes, resume=resume,
@@ -179,7 +176,3 @@ def _find_footage(videos: Sequence[str], strides: Sequence[int]) -> list[tuple[F
             f"there are {len(strides)} strides for {len(videos)} sources of footage; give one for all, or one for each"
         )
     return list(zip(map(find_footage, videos), strides, strict=True))
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)

@@ -19,7 +19,9 @@ from limpet.training.loop import Score
 from limpet.weights.weights_file import Weights, load_into, read_encoder, read_weights, write_weights
 
 
-def build_training_model(name: str, encoder: Path | None, start: Path | None, seed: int = 0) -> Model:
+def build_training_model(
+    name: str, encoder: str | Path | None, start: str | Path | None, seed: int = 0
+) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
     Those may be of a sibling with fewer layers, see ``init_from_shallower``. Random weights depend on ``seed``
@@ -40,9 +42,9 @@ def build_training_model(name: str, encoder: Path | None, start: Path | None, se
         torch.manual_seed(seed)
         model = models.build_model(find(name).config())
     if encoder is not None:
-        load_into(model.encoder, read_encoder(encoder), str(encoder))
+        load_into(model.encoder, read_encoder(Path(encoder)), str(encoder))
     if start is not None:
-        load_into(model, init_from_shallower(read_weights(start).tensors, model), str(start))
+        load_into(model, init_from_shallower(read_weights(Path(start)).tensors, model), str(start))
     return model
 
 

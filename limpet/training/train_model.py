@@ -99,7 +99,7 @@ def train(
         on_notices(
             [f"skipped {line}" for each in (photos, *sets) if each is not None for line in each.skipped]
         )
-    model = build_training_model(config.model, _path(encoder), _path(start), config.clips.seed)
+    model = build_training_model(config.model, encoder, start, config.clips.seed)
     judge = scorer(score)
     make_run_folder(out)
     quiet_lightning()
@@ -145,7 +145,3 @@ def quiet_lightning() -> None:
     """Keep Lightning from repeating what was asked for ("Using bfloat16 …")."""
     for part in ("fabric", "pytorch"):
         logging.getLogger(f"lightning.{part}.utilities.rank_zero").setLevel(logging.WARNING)
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import av
 import numpy as np
 import pytest
+from cli.clips import write_images
 from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
-from PIL import Image
 
 from limpet.core.errors import OutputError, VideoError
 from limpet.results.journal import FrameRecord
@@ -56,10 +56,7 @@ def tracker() -> Tracker:
 @pytest.fixture(scope="module")
 def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Frames of which two cannot be read."""
-    folder = tmp_path_factory.mktemp("stock") / "shots"
-    folder.mkdir()
-    for index, frame in enumerate(frames(COUNT)):
-        Image.fromarray(frame).save(folder / f"{index:03d}.png")
+    folder = write_images(tmp_path_factory.mktemp("stock") / "shots", frames(COUNT), "{:03d}.png")
     for index in TORN:
         (folder / f"{index:03d}.png").write_bytes(b"torn")
     return folder

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli.clips import write_images
 from networks import frames, mask_of, small_tracker
 from PIL import Image
 
@@ -39,11 +40,7 @@ def tracker() -> Tracker:
 
 @pytest.fixture
 def shots(tmp_path: Path) -> Path:
-    folder = tmp_path / "shots"
-    folder.mkdir()
-    for index, frame in enumerate(frames(3)):
-        Image.fromarray(frame).save(folder / f"{index}.png")
-    return folder
+    return write_images(tmp_path / "shots", frames(3), "{:03d}.png")
 
 
 def settings(shots: Path, tracker: Tracker, **more: Any) -> RunSettings:
@@ -73,7 +70,7 @@ def test_every_change_is_found_and_named(tracker: Tracker, shots: Path, tmp_path
 
 def test_an_image_that_changed_makes_another_video(tracker: Tracker, shots: Path) -> None:
     before = settings(shots, tracker)
-    Image.fromarray(np.zeros((65, 97, 3), np.uint8)).save(shots / "1.png")
+    Image.fromarray(np.zeros((65, 97, 3), np.uint8)).save(shots / "001.png")
     assert settings(shots, tracker).video_fingerprint != before.video_fingerprint
 
 

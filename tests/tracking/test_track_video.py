@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli.clips import write_images
 from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 from PIL import Image
 
@@ -28,11 +29,7 @@ def tracker() -> Tracker:
 @pytest.fixture
 def shots(tmp_path: Path) -> Path:
     """A folder of five frames."""
-    folder = tmp_path / "shots"
-    folder.mkdir()
-    for index, frame in enumerate(frames(COUNT)):
-        Image.fromarray(frame).save(folder / f"{index:03d}.png")
-    return folder
+    return write_images(tmp_path / "shots", frames(COUNT), "{:03d}.png")
 
 
 def tear(shots: Path, index: int) -> None:

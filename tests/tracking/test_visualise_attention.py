@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli.clips import write_images
 from networks import HEIGHT, WIDTH, frames, mask_of, same_state, small_tracker
 from PIL import Image
 
@@ -27,11 +28,7 @@ def tracker() -> Tracker:
 
 @pytest.fixture
 def shots(tmp_path: Path) -> Path:
-    folder = tmp_path / "shots"
-    folder.mkdir()
-    for index, frame in enumerate(frames(COUNT)):
-        Image.fromarray(frame).save(folder / f"{index}.png")
-    return folder
+    return write_images(tmp_path / "shots", frames(COUNT), "{:03d}.png")
 
 
 @pytest.fixture
