@@ -11,8 +11,9 @@ TEST_WORKERS ?= 2
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
 
+# A worker that dies ends the run: the others would wait for ever for the one that takes its place.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from limpet.export.onnx import to_onnx
 from limpet.export.program import Program, Programs
 from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
+from limpet.runtime.openvino_engine import shared_core
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:
@@ -42,7 +43,7 @@ def to_openvino(program: Program) -> ov.Model:
     """One graph. Raises ModelError for an operation that ONNX or OpenVINO does not have."""
     model = to_onnx(program)
     try:
-        read = ov.Core().read_model(model.SerializeToString())
+        read = shared_core().read_model(model.SerializeToString())
     except RuntimeError as error:
         raise ModelError(f"OpenVINO cannot read the {program.name} graph: {error}") from error
     for specs, ports in ((program.inputs, read.inputs), (program.outputs, read.outputs)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class OpenVinoEngine:
 
     def __init__(self, manifest: Manifest, folder: Path, options: EngineOptions) -> None:
         self.runtime = f"openvino {openvino.__version__.partition('-')[0]}"
-        core = Core()
+        core = shared_core()
         settings = _settings(manifest, options)
         self._start = _OpenVinoGraph(core, manifest.start, folder, settings)
         self._step = _OpenVinoGraph(core, manifest.step, folder, settings)
@@ -47,6 +48,17 @@ class OpenVinoEngine:
         """See ``Engine``."""
         array: NDArray[Any] = value.data if isinstance(value, Tensor) else value
         return array
+
+
+@cache
+def shared_core() -> Core:
+    """The one Core of this process, which lives as long as it does.
+
+    OpenVINO's processor plugin gives the thread that loads it a stack of its own for signals, and takes it back with
+    its Core. Where two Cores overlap, the second to go leaves the thread with the first one's freed stack, and the next
+    Ctrl-C ends the process with a segmentation fault.
+    """
+    return Core()
 
 
 class _OpenVinoGraph:

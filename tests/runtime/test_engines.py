@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,14 +50,17 @@ def write(folder: Path, spec: GraphSpec, nodes: list[onnx.NodeProto], inner: dic
     onnx.save(model, folder / spec.file)
 
 
-@pytest.fixture(params=["onnx", "openvino"])
-def engine(request: pytest.FixtureRequest, folder: Path) -> Engine:
-    manifest = Manifest(
-        backend=request.param, precision="fp32", model="none", weights_sha256="", frame_size=None, network_size=None,
+def manifest_for(backend: str) -> Manifest:
+    return Manifest(
+        backend=backend, precision="fp32", model="none", weights_sha256="", frame_size=None, network_size=None,
         align_corners=True, max_short=None, max_long=None, mean=(0, 0, 0), std=(1, 1, 1), objects=1,
         references=1, ring=0, gap=1, start=START, step=STEP, limpet="",
     )  # fmt: skip
-    return open_engine(manifest, folder, EngineOptions(threads=1))
+
+
+@pytest.fixture(params=["onnx", "openvino"])
+def engine(request: pytest.FixtureRequest, folder: Path) -> Engine:
+    return open_engine(manifest_for(request.param), folder, EngineOptions(threads=1))
 
 
 def test_sizes_stay_open_and_values_stay(engine: Engine) -> None:
@@ -77,3 +83,30 @@ def test_arrays_are_taken_too(engine: Engine) -> None:
     found = engine.step({"frame": frame, "sum": numbers[:, ::2]})  # not in one piece
     assert np.array_equal(engine.as_array(found["sum"]), 2 * numbers[:, ::2])
     assert "onnxruntime" in engine.runtime or "openvino" in engine.runtime
+
+
+TWO_ENGINES_THEN_A_SIGNAL = """
+import gc, signal, sys
+from pathlib import Path
+from limpet.runtime.engine import EngineOptions, open_engine
+from limpet.runtime.manifest import Manifest
+folder = Path(sys.argv[1])
+manifest = Manifest.read(folder)
+first, second = (open_engine(manifest, folder, EngineOptions(threads=1)) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+def test_a_signal_after_two_engines_is_handled(backend: str, folder: Path, tmp_path: Path) -> None:
+    """In a process of its own: a thread that OpenVINO leaves without a stack for signals ends in a segfault."""
+    bundle = shutil.copytree(folder, tmp_path / "bundle")
+    manifest_for(backend).write(bundle)
+    command = [sys.executable, "-c", TWO_ENGINES_THEN_A_SIGNAL, str(bundle)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "handled"), ended.stderr
