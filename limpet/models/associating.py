@@ -63,6 +63,20 @@ class AssociatingModel(Model):
         logits: Tensor = self.decoder(tokens, features.maps)
         return logits.float()
 
+    def representation(self, tokens: Tensor, features: Features) -> Tensor:
+        """What the last layer of the decoder reads, (B, 1, C/2, H/4, W/4); see ``Model.representation``."""
+        return self.decoder.representation(tokens, features.maps).unsqueeze(1)
+
+    def last_layer(self, representation: Tensor) -> Tensor:
+        """(B, 1, C/2, H/4, W/4) -> logits as ``decode`` returns them."""
+        logits: Tensor = self.decoder.conv_out(representation.squeeze(1))
+        return logits.float()
+
+    @property
+    def representation_channels(self) -> int:
+        """Half the decoder's width."""
+        return self.decoder.conv_out.in_channels
+
     def make_decoder(self, inputs: int, channels: int) -> Decoder:
         """The decoder for tokens of ``inputs`` channels; ``channels`` is its own width at stride 16."""
         slots = self.config.max_objects + 1

@@ -178,6 +178,29 @@ class Model(nn.Module, ABC):
         S is max_objects + 1 or, with ``independent_objects``, that of the planes that the memory was made from.
         """
 
+    def representation(self, tokens: Tensor, features: Features) -> Tensor:
+        """What the last layer of the decoder reads, for losses that compare it (MobileVOS, section 3.1).
+
+        Args:
+            tokens, features: as for ``decode``, which is ``last_layer`` of this map.
+
+        Returns:
+            (B, N, C, H/4, W/4) where every object is decoded by itself, (B, 1, C, H/4, W/4) where one map serves all.
+
+        Raises:
+            ModelError: the model does not name this map.
+        """
+        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+
+    def last_layer(self, representation: Tensor) -> Tensor:
+        """A map from ``representation`` -> the logits that ``decode`` returns. Raises ModelError like that."""
+        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+
+    @property
+    def representation_channels(self) -> int:
+        """C of ``representation``. Raises ModelError like that."""
+        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+
     def attention_map(
         self,
         pending: Pending,

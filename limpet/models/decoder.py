@@ -51,13 +51,16 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Tensor, maps: Sequence[Tensor]) -> Tensor:
         """Tokens (B, inputs, h, w) and the encoder's maps at strides 4, 8, 16 -> logits (B, slots, H/4, W/4)."""
+        logits: Tensor = self.conv_out(self.representation(tokens, maps))
+        return logits
+
+    def representation(self, tokens: Tensor, maps: Sequence[Tensor]) -> Tensor:
+        """What the last layer reads, (B, channels // 2, H/4, W/4); arguments as of ``forward``."""
         at_4, at_8, at_16 = maps
         x = F.relu(self.conv_in(tokens))
         x = F.relu(self.conv_16x(x + self.adapter_16x(at_16)))
         x = F.relu(self.conv_8x(self._upsample(x, at_8) + self.adapter_8x(at_8)))
-        x = F.relu(self.conv_4x(self._upsample(x, at_4) + self.adapter_4x(at_4)))
-        logits: Tensor = self.conv_out(x)
-        return logits
+        return F.relu(self.conv_4x(self._upsample(x, at_4) + self.adapter_4x(at_4)))
 
     def _upsample(self, x: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=self.align_corners)

@@ -10,7 +10,11 @@ from limpet.core.errors import DataError
 from limpet.core.saved_config import from_json, to_json
 from limpet.data.config import ClipConfig
 
-MASK_LOSSES = {"ce_jaccard": "limpet.training.losses:ce_jaccard_loss"}
+MASK_LOSSES = {
+    "ce_jaccard": "limpet.training.losses:ce_jaccard_loss",
+    "ce": "limpet.training.losses:bootstrapped_cross_entropy",
+    "poly_ce": "limpet.training.losses:poly_cross_entropy",
+}
 """The losses on masks by name, each as module:function; docs/adding_a_loss.md adds one."""
 PRECISIONS = ("auto", "bf16-mixed", "32-true")
 MODEL, SCHEDULE, MEMORY, IDENTITY, RUN = (
@@ -162,7 +166,8 @@ class TrainConfig:
     )
     mask_loss: str = option(
         "ce_jaccard",
-        help="Loss on the masks: ce_jaccard is half bootstrapped cross-entropy, half soft Jaccard.",
+        help="Loss on the masks: ce_jaccard is half bootstrapped cross-entropy, half soft Jaccard; ce is bootstrapped "
+        "cross-entropy alone, as in STCN; poly_ce is its poly-1 form, as in MobileVOS.",
         group=SCHEDULE,
         choices=MASK_LOSSES,
         metavar="NAME",

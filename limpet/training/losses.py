@@ -1,4 +1,5 @@
-"""Losses on predicted masks: bootstrapped cross-entropy and soft Jaccard (AOT, section 4 and its code)."""
+"""Losses on predicted masks: bootstrapped cross-entropy and soft Jaccard (AOT, section 4 and its code), and poly-1
+cross-entropy (MobileVOS, section 4.2)."""
 
 from __future__ import annotations
 
@@ -25,9 +26,24 @@ def bootstrapped_cross_entropy(logits: Tensor, masks: Tensor, top_k_fraction: fl
     Returns:
         (B,) the mean loss of those pixels, in nats.
     """
+    return _mean_of_hardest(F.cross_entropy(logits, masks, reduction="none"), top_k_fraction)
+
+
+def poly_cross_entropy(logits: Tensor, masks: Tensor, top_k_fraction: float, epsilon: float = 1.0) -> Tensor:
+    """Bootstrapped poly-1 cross-entropy: -log p + epsilon (1 - p) in each pixel (Leng et al. 2022; MobileVOS has 1).
+
+    Both terms fall with p, the probability of the true slot, so that the hardest pixels are those of plain
+    cross-entropy. See ``bootstrapped_cross_entropy`` for the other arguments.
+    """
+    surprise = F.cross_entropy(logits, masks, reduction="none")  # B H W, -log p
+    return _mean_of_hardest(surprise + epsilon * (1 - (-surprise).exp()), top_k_fraction)
+
+
+def _mean_of_hardest(pixels: Tensor, top_k_fraction: float) -> Tensor:
+    """(B, H, W) -> (B,) the mean of the largest values."""
     if not 0 < top_k_fraction <= 1:
         raise ValueError(f"top_k_fraction is {top_k_fraction}, expected a number in (0, 1]")
-    pixels = F.cross_entropy(logits, masks, reduction="none").flatten(1)
+    pixels = pixels.flatten(1)
     if top_k_fraction == 1:
         return pixels.mean(dim=1)
     return pixels.topk(int(top_k_fraction * pixels.shape[1]), dim=1).values.mean(dim=1)

@@ -164,6 +164,21 @@ class ModelTester:
             model.attention_map(pending, two, features.size, layer=9)
 
     @torch.no_grad()
+    def test_the_last_layer_reads_the_representation(self, model: Model) -> None:
+        if type(model).representation is Model.representation:
+            for ask in (lambda: model.representation_channels, lambda: model.last_layer(torch.zeros(1))):
+                with pytest.raises(ModelError, match="does not name the map that its last layer reads"):
+                    ask()
+            pytest.skip(f"{type(model).__name__} does not name the map that its last layer reads")
+        features = model.encode(self.images(2))
+        tokens, _, _ = model.refer(features, model.identify(one_hot(self.masks(2), OBJECTS + 1)))
+        found = model.representation(tokens, features)
+        logits = model.decode(tokens, features)
+        maps = OBJECTS if self.config.independent_objects else 1
+        assert found.shape == (2, maps, model.representation_channels, *logits.shape[-2:])
+        torch.testing.assert_close(model.last_layer(found), logits)
+
+    @torch.no_grad()
     def test_bf16_comes_close(self, model: Model) -> None:
         images, later, masks = self.images(), self.images(seed=1), self.masks()
         exact, _ = self.one_step(model, images, later, masks)

@@ -90,12 +90,24 @@ class PerObject(Model):
 
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
         """(B, N*C, h, w) -> (B, N + 1, H/4, W/4), the background being 0."""
+        return self.last_layer(self.representation(tokens, features))
+
+    def representation(self, tokens: Tensor, features: Features) -> Tensor:
+        """(B, N*C, h, w) -> (B, N, C, H/4, W/4)."""
         objects = tokens.shape[1] // self.channels
         each = tokens.unflatten(1, (objects, self.channels)).flatten(0, 1)  # B*N C h w
         large = F.interpolate(each, size=features.at_4.shape[-2:], mode="bilinear", align_corners=True)
         detail = self.adapter(features.at_4).repeat_interleave(objects, dim=0)
-        logits = self.logit((large + detail).tanh()).unflatten(0, (-1, objects)).squeeze(2)  # B N H/4 W/4
+        return (large + detail).tanh().unflatten(0, (-1, objects))
+
+    def last_layer(self, representation: Tensor) -> Tensor:
+        batch = len(representation)
+        logits = self.logit(representation.flatten(0, 1)).unflatten(0, (batch, -1)).squeeze(2)  # B N H/4 W/4
         return F.pad(logits.float(), (0, 0, 0, 0, 1, 0))
+
+    @property
+    def representation_channels(self) -> int:
+        return self.channels
 
     def _see(self, features: Features) -> tuple[Seen, ...]:
         assert features.image is not None  # encode sets it

@@ -11,6 +11,8 @@ from torch import Tensor
 from limpet.training.losses import (
     bootstrapped_cross_entropy,
     ce_jaccard_loss,
+    find_mask_loss,
+    poly_cross_entropy,
     soft_jaccard,
     top_k_schedule,
 )
@@ -61,6 +63,29 @@ def test_cross_entropy_of_the_hardest_pixels(share: float, count: int) -> None:
         assert found[b].item() == pytest.approx(slow_cross_entropy(scores, masks, b, count), rel=1e-12)
 
 
+@pytest.mark.parametrize(("share", "count", "epsilon"), [(1.0, 42, 1.0), (0.5, 21, 1.0), (0.15, 6, -0.5)])
+def test_poly_cross_entropy_of_the_hardest_pixels(share: float, count: int, epsilon: float) -> None:
+    scores, masks = example()
+    found = poly_cross_entropy(scores, masks, share, epsilon)
+    for b in range(B):
+        losses = []
+        for y in range(H):
+            for x in range(W):
+                p = slow_probability(scores, b, int(masks[b, y, x]), y, x)
+                losses.append(-math.log(p) + epsilon * (1 - p))
+        assert found[b].item() == pytest.approx(sum(sorted(losses)[-count:]) / count, rel=1e-12)
+
+
+def test_cross_entropy_can_be_had_alone_and_in_its_poly_form() -> None:
+    scores, masks = example()
+    assert torch.equal(
+        find_mask_loss("ce")(scores, masks, 0.5), bootstrapped_cross_entropy(scores, masks, 0.5)
+    )
+    assert torch.equal(
+        find_mask_loss("poly_ce")(scores, masks, 0.5), poly_cross_entropy(scores, masks, 0.5, 1.0)
+    )
+
+
 def test_soft_jaccard() -> None:
     scores, masks = example()
     assert len(masks[1].unique()) < S, "an element must leave slots empty"
@@ -100,8 +125,9 @@ def test_slots_that_can_never_win_do_not_disturb() -> None:
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.01])
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     scores, masks = example()
-    with pytest.raises(ValueError, match=rf"top_k_fraction is {share}, expected a number in \(0, 1\]"):
-        bootstrapped_cross_entropy(scores, masks, share)
+    for loss in (bootstrapped_cross_entropy, poly_cross_entropy):
+        with pytest.raises(ValueError, match=rf"top_k_fraction is {share}, expected a number in \(0, 1\]"):
+            loss(scores, masks, share)
 
 
 def test_the_share_of_hard_pixels_falls_until_half_way() -> None:

@@ -12,19 +12,28 @@ from torch import Tensor
 from limpet.distillation.losses.inputs import expect_same, full_precision
 
 
-def kl_logits_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """KL(teacher || student) of the softened distributions over the slots, averaged over pixels, times temperature^2.
+def kl_logits_loss(
+    student: Tensor,
+    teacher: Tensor,
+    temperature: float = 1.0,
+    sampled: Tensor | None = None,
+    keep_scale: bool = True,
+) -> Tensor:
+    """KL(teacher || student) of both distributions over the slots, averaged over pixels, times temperature^2.
 
-    The factor keeps the size of the gradients when the temperature changes. MobileVOS's eq. 9 prints the arguments
-    the other way round; its Algorithm 1, and everyone else, has the teacher first.
+    The factor keeps the size of the gradients when the temperature changes. MobileVOS (section 3.4) has no such factor
+    and a temperature of 0.1; its eq. 9 prints the arguments the other way round, but its Algorithm 1, and everyone
+    else, has the teacher first.
 
     Args:
         student: (B, S, H, W) scores before the softmax; -1e10 marks slots without object.
         teacher: the same of the teacher; it gets no gradient.
-        temperature: above 1 softens both distributions.
+        temperature: above 1 softens both distributions, below 1 sharpens them.
+        sampled: (B, H, W) bool, the pixels that count; None takes all.
+        keep_scale: multiply by temperature^2.
 
     Returns:
-        (B,) >= 0, in nats.
+        (B,) >= 0, in nats; 0 where no pixel is sampled.
 
     Raises:
         ValueError: the shapes differ, or the temperature is not positive.
@@ -39,7 +48,13 @@ def kl_logits_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -
         for scores in (student, teacher.detach())
     )
     pixels = (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)  # B HW
-    return temperature**2 * pixels.mean(dim=1)
+    scale = temperature**2 if keep_scale else 1.0
+    if sampled is None:
+        return scale * pixels.mean(dim=1)
+    area = (student.shape[0], *student.shape[2:])
+    expect_same("batch and size of the sampled pixels", area, sampled.shape, "make one bool for each pixel")
+    counts = sampled.flatten(1)
+    return scale * (pixels * counts).sum(dim=1) / counts.sum(dim=1).clamp_min(1)
 
 
 def kl_attention_loss(

@@ -47,6 +47,24 @@ def test_kl_of_the_logits(temperature: float) -> None:
         assert found[b].item() == pytest.approx(temperature**2 * sum(pixels) / (H * W), rel=1e-10)
 
 
+def test_kl_of_sampled_pixels_without_the_hidden_factor() -> None:
+    """At MobileVOS's temperature of 0.1 the factor would leave a hundredth of the loss."""
+    student, teacher = scores(), scores()
+    sampled = torch.rand(B, H, W) < 0.5
+    sampled[1] = False
+    found = kl_logits_loss(student, teacher, 0.1, sampled, keep_scale=False)
+    pixels = [
+        slow_kl(*(softmax((each[0, :, y, x] / 0.1).tolist()) for each in (teacher, student)))
+        for y in range(H)
+        for x in range(W)
+        if sampled[0, y, x]
+    ]
+    assert pixels and found[0].item() == pytest.approx(sum(pixels) / len(pixels), rel=1e-9)
+    assert found[1] == 0
+    with pytest.raises(ValueError, match="batch and size of the sampled pixels differ"):
+        kl_logits_loss(student, teacher, 0.1, sampled[:1])
+
+
 def test_slots_without_object_do_not_disturb_and_the_teacher_gets_no_gradient() -> None:
     student, teacher = scores().float().requires_grad_(), scores().float().requires_grad_()
     loss = kl_logits_loss(student, teacher)
