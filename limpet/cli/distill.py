@@ -51,6 +51,13 @@ def distill_command(
             help="Masks of the first frames: CLIP.png or CLIP/FRAME.png. For clips without one, objects are proposed.",
         ),
     ] = None,
+    labelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROOT:SPLIT",
+            help="Videos whose masks count, for --method mobilevos: a data set and a split. May be repeated.",
+        ),
+    ] = None,
     teacher: Annotated[
         str, typer.Option(metavar="NAME", help="Model to learn from; a larger one teaches more.")
     ] = MODEL,
@@ -116,17 +123,22 @@ def distill_command(
     threads: Threads = 0,
     **settings: Any,
 ) -> None:
-    """Distil a small tracker from a large one, without labels.
+    """Distil a small tracker from a large one.
 
-    The teacher tracks the objects of the first mask of each clip; the student learns to do the same. The weights of the
-    student are written to weights.safetensors in --out.
+    The teacher tracks the objects of the first mask of each clip; the student learns to do the same, without labels.
+    With --method mobilevos it also learns the masks of the clips: true ones of --labelled and --stills, the teacher's
+    of --videos. The weights of the student are written to weights.safetensors in --out.
     """
     import limpet
+    from limpet.distillation.distill_model import MASK_LOSS
     from limpet.distillation.label_clip import LabelConfig
 
     came = given(context)
     if "student" in came:
         came.add("model")
+    config = DistillationConfig.from_options({name: settings[name] for name in settings if name in came})
+    if "mask_loss" not in came:
+        settings["mask_loss"] = MASK_LOSS[config.method]
     with notes_when_stopped(out), FrameProgress() as progress:
 
         def on_labelled(name: str, result: LabelResult) -> None:
@@ -136,11 +148,10 @@ def distill_command(
         result = limpet.distill(
             out, videos or [], teacher=teacher, teacher_weights=teacher_weights,
             training=build(TrainConfig, {**settings, "model": student}),
-            config=DistillationConfig.from_options({name: settings[name] for name in settings if name in came}),
-            labelling=LabelConfig(max_size=label_size, max_gb=cache_gb), strides=label_stride or [1],
-            first_masks=first_masks, stills=stills, cache=cache, relabel=relabel, encoder=encoder, start=start,
-            score=score, device=device, processes=processes, threads=threads, resume=resume, given=came,
-            on_notices=lambda lines: notes(lines, rest="that cannot be used", most=20),
+            config=config, labelling=LabelConfig(max_size=label_size, max_gb=cache_gb), strides=label_stride or [1],
+            first_masks=first_masks, labelled=labelled or [], stills=stills, cache=cache, relabel=relabel,
+            encoder=encoder, start=start, score=score, device=device, processes=processes, threads=threads,
+            resume=resume, given=came, on_notices=lambda lines: notes(lines, rest="that cannot be used", most=20),
             on_label_frame=lambda clip, done, total: progress(done, total, clip), on_labelled=on_labelled,
         )  # fmt: skip
     if result.sha256 is not None:

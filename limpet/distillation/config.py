@@ -9,18 +9,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from limpet.core.config_fields import build, check_options, option, resume_config
+from limpet.core.config_fields import build, check_options, option, resume_config, settings_of, value_at
 from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
 from limpet.core.saved_config import from_json, to_json
 
+Method = Literal["attention", "mobilevos"]
 LabelSource = Literal["online", "cached"]
 LogitLoss = Literal["dist", "inter", "intra", "kl", "none"]
 AttentionLoss = Literal["cka", "kl", "none"]
 FeatureKind = Literal["none", "hints", "pefd", "mobilevos"]
 MapKind = Literal["long-term", "self"]
+RepresentationLoss = Literal["renyi", "hints", "attention-transfer", "none"]
+Sampling = Literal["boundary", "random", "all"]
 FILE = "distillation.json"
 LOSSES = "What the student learns from the teacher"
+MOBILEVOS = "What the student learns with --method mobilevos"
 
 
 class MapChoice(NamedTuple):
@@ -79,20 +83,84 @@ class DistillationLossConfig:
 
 
 @dataclass(frozen=True)
+class MobileVOSConfig:
+    """The terms of MobileVOS's loss besides the mask loss (its eq. 10, in which every weight is 1).
+
+    >>> MobileVOSConfig(omega=0.0).representation
+    'renyi'
+    """
+
+    omega: float = option(
+        0.95,
+        help="What pixels should be alike: those of the teacher (1), those with the same label (0: contrastive "
+        "learning), or a mixture. The paper has 0.95 for MobileNetV2 and 0 for ResNet-18.",
+        group=MOBILEVOS,
+        min=0,
+        max=1,
+    )
+    representation: RepresentationLoss = option(
+        "renyi",
+        help="How the maps that the last layers read are compared: renyi (the paper's loss), or as other methods do, "
+        "hints or attention-transfer; or none.",
+        group=MOBILEVOS,
+        choices=get_args(RepresentationLoss),
+        metavar="|".join(get_args(RepresentationLoss)),
+    )
+    representation_weight: float = option(1.0, help="Weight of that term.", group=MOBILEVOS, min=0)
+    logit_weight: float = option(
+        1.0, help="Weight of the KL divergence of the logits; 0 leaves it out.", group=MOBILEVOS, min=0
+    )
+    logit_temperature: float = option(
+        0.1, help="Temperature of the logits; below 1 sharpens them.", group=MOBILEVOS, above=0
+    )
+    sampling: Sampling = option(
+        "boundary",
+        help="Which pixels are compared: those near the outlines of objects, as many at random, or all, which takes "
+        "memory for the square of their number.",
+        group=MOBILEVOS,
+        choices=get_args(Sampling),
+        metavar="|".join(get_args(Sampling)),
+    )
+    outline_radius: int = option(
+        2, help="How far from an outline counts as near, in cells of 4 x 4 pixels.", group=MOBILEVOS, min=0
+    )
+    sampled_cells: int = option(
+        1024,
+        help="Cells of an object that are compared in each frame, at most; a random part of more is taken.",
+        group=MOBILEVOS,
+        min=1,
+        metavar="N",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether no term is left that looks at the teacher."""
+        return self.logit_weight == 0 and (self.representation == "none" or self.representation_weight == 0)
+
+
+_OF_ATTENTION = ("loss", "maps", "features", "labels")
+
+
+@dataclass(frozen=True)
 class DistillationConfig:
     """What the student is compared in, and where the teacher's answers come from.
 
     >>> DistillationConfig(loss=DistillationLossConfig(attention="none")).pairs
     ()
 
-    ``maps`` are pairs of (student's, teacher's) attention map (eq. 9).
+    ``maps`` are pairs of (student's, teacher's) attention map (eq. 9). ``loss``, ``maps``, ``features`` and cached
+    labels are of the method "attention", ``mobilevos`` of the method "mobilevos".
     """
 
     loss: DistillationLossConfig = field(default_factory=DistillationLossConfig)
     label_weight: float = option(
         1.0,
-        help="Weight of the mask loss (cross-entropy and Jaccard) against the teacher's labels. The paper has no such "
-        "term (0); correlation alone does not say how certain a pixel should be.",
+        help="Weight of the mask loss (--mask-loss): against the teacher's labels or, with --method mobilevos, against "
+        "the masks of the clips. The paper of --method attention has no such term (0); correlation alone does not say "
+        "how certain a pixel should be.",
         group=LOSSES,
         min=0,
     )
@@ -121,9 +189,26 @@ class DistillationConfig:
         metavar="|".join(get_args(LabelSource)),
         primary=True,
     )
+    method: Method = option(
+        "attention",
+        help="attention: logits by correlation and attention maps, without labels (docs/distillation.md); mobilevos: "
+        "logits and what the last layers read, near the outlines of objects, with the masks of the clips "
+        "(docs/mobilevos.md).",
+        group=LOSSES,
+        choices=get_args(Method),
+        metavar="|".join(get_args(Method)),
+        primary=True,
+    )
+    mobilevos: MobileVOSConfig = field(default_factory=MobileVOSConfig)
 
     def __post_init__(self) -> None:
         check_options(self)
+        self._refuse_what_the_method_does_not_have()
+        if self.method == "mobilevos" and self.mobilevos.asks_nothing:
+            raise DataError(
+                "logit_weight is 0 and representation 'none'; nothing would be learned from the teacher, use limpet "
+                "train for that"
+            )
         if self.loss.logits == self.loss.attention == self.features == "none":
             raise DataError("logits and attention are both 'none'; nothing would be learned from the teacher")
         if self.labels == "cached" and self.pairs:
@@ -138,17 +223,28 @@ class DistillationConfig:
                 "cached labels are masks, and there are no features in them; use ", Option("labels", "online")
             )
 
+    def _refuse_what_the_method_does_not_have(self) -> None:
+        """A setting of the other method that is not at its default was meant to do something. Raises DataError."""
+        own = self.method == "mobilevos"
+        other, parts = ("attention", _OF_ATTENTION) if own else ("mobilevos", ("mobilevos",))
+        for setting in settings_of(DistillationConfig):
+            if setting.path[0] in parts and value_at(self, setting.path) != setting.default:
+                raise DataError(
+                    f"{setting.name} does nothing with the method {self.method!r}; leave it out, or use ",
+                    Option("method", other),
+                )
+
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> DistillationConfig:
         """From the options that were given, by name. With cached labels the default of ``attention`` is "none"."""
-        if given.get("labels") == "cached":
+        if given.get("labels") == "cached" and given.get("method", "attention") == "attention":
             given = {"attention": "none", **given}
         return build(cls, given)
 
     @property
     def pairs(self) -> tuple[tuple[MapChoice, MapChoice], ...]:
         """The pairs of maps that are needed: none where attention is not compared."""
-        return () if self.loss.attention == "none" else self.maps
+        return () if self.method == "mobilevos" or self.loss.attention == "none" else self.maps
 
 
 @dataclass(frozen=True)

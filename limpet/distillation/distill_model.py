@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from limpet.core.errors import DataError, Option
-from limpet.data import StillsFolder, VideoSet
+from limpet.data import StillsFolder, VideoSet, training_videos
 from limpet.data.footage import Footage, find_first_mask, find_footage
 from limpet.distillation.config import DistillationConfig, DistillationRecord, record
+from limpet.distillation.distill_student import check_models
 from limpet.distillation.distill_student import distill as train_student
 from limpet.distillation.label_clip import LabelConfig
 from limpet.distillation.label_footage import LabelResult, label_footage
@@ -26,11 +27,14 @@ from limpet.training.train_model import (
     check_run_folder,
     make_run_folder,
     quiet_lightning,
+    root_and_split,
     scorer,
 )
 
 TEACHER = "deaot-t-deformable"
 STUDENT = "deaot-nano"
+MASK_LOSS = {"attention": "ce_jaccard", "mobilevos": "poly_ce"}
+"""The loss on masks that each method has in its paper, which is its default."""
 OnLabelFrame = Callable[[str, int, int | None], None]
 """Called with the clip ("swing (2 of 7)"), the number of its frames that are labelled, and of all if it is known."""
 OnLabelled = Callable[[str, LabelResult], None]
@@ -48,6 +52,7 @@ def distill(
     labelling: LabelConfig | None = None,
     strides: Sequence[int] = (1,),
     first_masks: str | Path | None = None,
+    labelled: Sequence[str] = (),
     stills: str | Path | None = None,
     cache: str | Path | None = None,
     relabel: bool = False,
@@ -63,9 +68,11 @@ def distill(
     on_label_frame: OnLabelFrame | None = None,
     on_labelled: OnLabelled | None = None,
 ) -> TrainResult:
-    """Distil a small tracker from a large one, without labels.
+    """Distil a small tracker from a large one.
 
-    The teacher tracks the objects of the first mask of each clip; the student learns to do the same.
+    The teacher tracks the objects of the first mask of each clip; the student learns to do the same, without labels.
+    With the method "mobilevos" it also learns the masks of the clips: true ones of ``labelled`` and ``stills``, the
+    teacher's of ``videos``.
 
     >>> import limpet
     >>> training = limpet.TrainConfig(model="deaot-nano", steps=4000)
@@ -76,11 +83,13 @@ def distill(
         videos: footage: folders of clips or of frames, or data sets as ``ROOT:SPLIT``.
         teacher: from ``limpet.load``, or the name of a model. teacher_weights: its weights; None takes those in the
             package.
-        training: the settings of the training; its ``model`` is the student. None trains STUDENT with the defaults.
+        training: the settings of the training; its ``model`` is the student. None trains STUDENT with the defaults and
+            the method's own loss on masks (``MASK_LOSS``).
         config: what of the teacher the student learns; None takes the defaults.
         labelling: how the teacher labels the footage; None takes the defaults.
         strides: keep every n-th frame of the footage: one number for all, or one for each of ``videos``.
         first_masks: masks of the first frames, CLIP.png or CLIP/FRAME.png; for clips without one, objects are proposed.
+        labelled: data sets with masks that count, as ``ROOT:SPLIT``, for the method "mobilevos".
         stills: folder of photos with masks, for synthetic clips.
         cache: folder for the labels; None is ``labels`` in ``out``. relabel: replace labels of another teacher there.
         encoder, start, score, device, processes, threads, resume, given, on_notices: as for ``limpet.train``.
@@ -88,40 +97,41 @@ def distill(
 
     Raises:
         DataError: no footage, or settings that do not fit the run that is resumed.
-        ModelError, WeightsError, OutputError, MissingExtraError: each says what to do.
+        ModelError: the method cannot compare the two models. WeightsError, OutputError, MissingExtraError: each says
+            what to do.
     """
-    out = Path(out)
-    training = training or TrainConfig(model=STUDENT)
+    out, config = Path(out), config or DistillationConfig()
+    training = training or TrainConfig(model=STUDENT, mask_loss=MASK_LOSS[config.method])
     labelling = labelling or LabelConfig()
-    if stills is None and not videos:
-        raise DataError(
-            "there is nothing to learn from; give ", Option("videos", "DIR"), ", ", Option("stills", "DIR"), ", or both"
-        )  # fmt: skip
+    _check_data(None if resume else config.method, stills, videos, labelled)
     check_run_folder(out, resume)
     footage = _find_footage(videos, strides)
+    sets = [training_videos(*root_and_split(text)) for text in labelled]
     if resume:
         training = resumed_config(training, out, given)
     if threads:
         torch.set_num_threads(threads)
     if isinstance(teacher, str):
         teacher = load(teacher, weights=teacher_weights, device=device, max_size=labelling.max_size)
-    settings = DistillationRecord(
-        teacher.name, teacher.weights_sha256, training.model, config or DistillationConfig()
-    )
+    settings = DistillationRecord(teacher.name, teacher.weights_sha256, training.model, config)
     student = build_training_model(training.model, encoder, start, training.clips.seed)
+    if not resume:  # what is resumed has settings of its own, and is checked with them
+        check_models(student, teacher.model, settings)
     photos = None if stills is None else StillsFolder(Path(stills))
     judge = scorer(score)
     make_run_folder(out)
     settings = record(settings, out, resume, given)  # before hours of labelling
-    if photos is not None and on_notices:
-        on_notices([f"skipped {line}" for line in photos.skipped])
+    if on_notices:
+        on_notices(
+            [f"skipped {line}" for each in (photos, *sets) if each is not None for line in each.skipped]
+        )
     labels = Path(cache) if cache is not None else out / "labels"
     masks = None if first_masks is None else Path(first_masks)
-    labelled = _label(teacher, footage, masks, labels, labelling, relabel, on_label_frame, on_labelled)
+    taught = _label(teacher, footage, masks, labels, labelling, relabel, on_label_frame, on_labelled)
     quiet_lightning()
     average = train_student(
-        student, teacher, settings, training, out, photos, labelled, device=device, processes=processes, resume=resume,
-        score=judge,
+        student, teacher, settings, training, out, photos, [*taught, *sets], device=device, processes=processes,
+        resume=resume, score=judge,
     )  # fmt: skip
     return TrainResult(out, out / "weights.safetensors", finish_run(average, training, out))
 
@@ -165,6 +175,25 @@ def _label(
             on_labelled(name, result)
         folders.append(result.folder)
     return folders
+
+
+def _check_data(
+    method: str | None, stills: str | Path | None, videos: Sequence[str], labelled: Sequence[str]
+) -> None:
+    """Raises DataError where there is nothing to learn from, or masks that the method does not look at."""
+    if stills is None and not videos and not labelled:
+        raise DataError(
+            "there is nothing to learn from; give ", Option("videos", "DIR"), ", ", Option("stills", "DIR"), ", or both"
+        )  # fmt: skip
+    if labelled and method == "attention":
+        raise DataError(
+            "the method 'attention' looks at no mask but a clip's first, so that labels would do nothing; give ",
+            Option("videos", labelled[0]),
+            " instead of ",
+            Option("labelled", labelled[0]),
+            ", or use ",
+            Option("method", "mobilevos"),
+        )
 
 
 def _find_footage(videos: Sequence[str], strides: Sequence[int]) -> list[tuple[Footage, int]]:

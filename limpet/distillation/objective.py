@@ -12,7 +12,7 @@ from limpet.distillation.config import DistillationConfig
 from limpet.distillation.feature_loss import FeatureLoss, token_width
 from limpet.distillation.losses import DistillationLoss, distillation_loss
 from limpet.distillation.teacher_targets import TeacherTargets, teacher_targets
-from limpet.models.base import Model, keep_slots
+from limpet.models.base import Model, joint_logits, keep_slots
 from limpet.models.identity import one_hot
 from limpet.training.rollout import ClipFrame, ClipRun, RolloutConfig, RolloutResult
 
@@ -129,7 +129,8 @@ def distillation_rollout(
         losses.append(run.mask_loss(frame))
         predicted.append(frame.masks)
         if frame.frame_index > 0:
-            parts.append(_compared(frame, targets[frame.frame_index - 1], settings, feature_loss))
+            logits = joint_logits(frame.logits, student.config)
+            parts.append(_compared(frame, logits, targets[frame.frame_index - 1], settings, feature_loss))
     each = torch.stack(losses)  # T B
     labels = each[1:].mean()
     loss = torch.stack([part.loss for part in parts]).mean() + settings.label_weight * labels
@@ -139,11 +140,15 @@ def distillation_rollout(
 
 
 def _compared(
-    frame: ClipFrame, target: TeacherTargets, settings: DistillationConfig, feature_loss: FeatureLoss | None
+    frame: ClipFrame,
+    logits: Tensor,
+    target: TeacherTargets,
+    settings: DistillationConfig,
+    feature_loss: FeatureLoss | None,
 ) -> DistillationLoss:
     """The terms of one frame: logits, attention maps and, where they are compared, features."""
     maps = list(zip(frame.maps, target.maps, strict=True))
-    part = distillation_loss(frame.logits, target.logits, maps, settings.loss)
+    part = distillation_loss(logits, target.logits, maps, settings.loss)
     if feature_loss is None:
         return part
     assert target.tokens is not None  # the objective asks for them

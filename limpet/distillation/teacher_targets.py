@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limpet.attention_map import AttentionMap
+from limpet.core.sizes import SizeRule
 from limpet.distillation.config import MapChoice
-from limpet.models.base import Model
+from limpet.models.base import Model, joint_logits
 from limpet.training.rollout import ClipRun, RolloutConfig
 
 SHORT_GAP = 2
@@ -20,14 +22,20 @@ SHORT_GAP = 2
 class TeacherTargets(NamedTuple):
     """The teacher's prediction for one frame; S = N + 1 slots.
 
-    logits: (B, S, H/4, W/4) by id. labels: int64 (B, H, W), the most probable id. maps: one for each choice. tokens:
-    (B, D, h, w), what the decoder read, where they were asked for.
+    logits: (B, S, H/4, W/4) by id; their softmax are the probabilities.
+    labels: int64 (B, H, W), the most probable id.
+    maps: one for each choice.
+    tokens: (B, D, h, w), what the decoder read, where it was asked for.
+    representation: (B, N or 1, C, H/4, W/4), what the decoder's last layer read, where it was asked for.
+    full_logits: (B, S, H, W), the logits of every pixel; they come with the representation.
     """
 
     logits: Tensor
     labels: Tensor
     maps: tuple[AttentionMap, ...]
     tokens: Tensor | None = None
+    representation: Tensor | None = None
+    full_logits: Tensor | None = None
 
 
 @torch.no_grad()
@@ -40,11 +48,13 @@ def teacher_targets(
     slots: Tensor | None = None,
     with_tokens: bool = False,
     long_term_gap: int | None = None,
+    with_representation: bool = False,
 ) -> list[TeacherTargets]:
     """Let the teacher track the objects of each clip's first mask, on its own predictions.
 
     Args:
-        teacher: in evaluation mode, of any dtype.
+        teacher: in evaluation mode, of any dtype. Where its images need another size (16k or 16k + 1), they are resized
+            for it, and logits and labels are brought back to the clips' size; maps, tokens and representation are not.
         images: (T, B, 3, H, W) normalised. first_mask: int64 (B, H, W), ids 0..N.
         object_counts: B numbers of objects, each at most the teacher's.
         choices: the attention maps that are wanted.
@@ -52,6 +62,7 @@ def teacher_targets(
             number of slots.
         with_tokens: keep what the decoder read, too.
         long_term_gap: frames between long-term memories, for a teacher that keeps tracked frames; None is 2.
+        with_representation: keep what the last layer read, and the logits of every pixel.
 
     Returns:
         Frames 1..T-1.
@@ -62,9 +73,34 @@ def teacher_targets(
     usable = slots is not None and slots.shape[1] == teacher.config.max_objects + 1
     gap = None if teacher.config.long_term_gap is None else long_term_gap or SHORT_GAP
     config = RolloutConfig(own_predictions=True, long_term_gap=gap)
+    clip_size = (images.shape[-2], images.shape[-1])
+    size = SizeRule(None, None, teacher.config.align_corners).network_size(*clip_size)
+    if size != clip_size:
+        images = _resized(images.flatten(0, 1), size).unflatten(0, images.shape[:2])
+        first_mask = F.interpolate(first_mask[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
     images = images.to(teacher.dtype)
-    run = ClipRun(teacher, images, object_counts, config, slots if usable else None, choices)
-    return [
-        TeacherTargets(frame.logits, frame.masks, frame.maps, frame.tokens if with_tokens else None)
-        for frame in run.frames(first_mask, with_reference=False)
-    ]
+    run = ClipRun(
+        teacher, images, object_counts, config, slots if usable else None, choices, with_representation
+    )
+    targets = []
+    for frame in run.frames(first_mask, with_reference=False):
+        logits, full_logits, labels = frame.logits, frame.full_logits, frame.masks
+        if size != clip_size:
+            logits = _resized(logits, (-(-clip_size[0] // 4), -(-clip_size[1] // 4)))
+            full_logits = _resized(full_logits, clip_size)
+            labels = full_logits.argmax(dim=1)
+        targets.append(
+            TeacherTargets(
+                joint_logits(logits, teacher.config),
+                labels,
+                frame.maps,
+                frame.tokens if with_tokens else None,
+                frame.representation,
+                full_logits if with_representation else None,
+            )
+        )
+    return targets
+
+
+def _resized(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(planes, size=size, mode="bilinear", align_corners=False)

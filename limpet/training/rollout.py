@@ -60,6 +60,7 @@ class ClipFrame(NamedTuple):
     truth: int64 (B, H, W), the known ids of the frame, where there are any: of the reference frame as it was shown.
     tokens: (B, D, h, w), what the decoder read.
     maps: the attention maps that were asked for; none of the reference frame.
+    representation: (B, N or 1, C, H/4, W/4), what the last layer read, where it was asked for.
     """
 
     frame_index: int
@@ -69,6 +70,7 @@ class ClipFrame(NamedTuple):
     truth: Tensor | None
     tokens: Tensor
     maps: tuple[AttentionMap, ...] = ()
+    representation: Tensor | None = None
 
 
 class RolloutResult(NamedTuple):
@@ -152,6 +154,7 @@ class ClipRun:
         config: see RolloutConfig.
         slots: (B, slots) int64, as in ``rollout``.
         maps: the attention maps that are wanted of each frame: the layer, and the kind.
+        with_representation: whether what the last layer reads is wanted, see ``Model.representation``.
 
     Raises:
         ValueError: a clip has fewer than two frames, or more objects than the model has slots.
@@ -165,10 +168,11 @@ class ClipRun:
         config: RolloutConfig,
         slots: Tensor | None = None,
         maps: Sequence[tuple[int, MapKind]] = (),
+        with_representation: bool = False,
     ) -> None:
         _check_clips(model, images, object_counts)
         self.model, self.images, self.object_counts = model, images, object_counts
-        self.config, self.maps = config, maps
+        self.config, self.maps, self.with_representation = config, maps, with_representation
         independent = model.config.independent_objects  # without id slots that could be shuffled
         self.slots = None if independent else slots
         self.planes = 1 + (max(object_counts) if independent else model.config.max_objects)
@@ -194,7 +198,7 @@ class ClipRun:
         features = self.model.encode(images.flatten(0, 1)).split(images.shape[1])  # all frames in one pass
         shown, tokens, mask, long_term, short_term = self._refer(images[0], features[0], first_mask)
         if with_reference:
-            logits = self._decode(tokens, shown)
+            logits, _ = self._decode(tokens, shown)
             full_logits = self._upsample(logits)
             yield ClipFrame(0, logits, full_logits, full_logits.argmax(dim=1), mask, tokens)
         kept, last_kept, gap = [long_term], 0, self.config.long_term_gap
@@ -235,7 +239,7 @@ class ClipRun:
 
         def run() -> tuple[ClipFrame, Memory]:
             tokens, pending = self.model.propagate(features, long_term, short_term)
-            logits = self._decode(tokens, features)
+            logits, representation = self._decode(tokens, features)
             full_logits = self._upsample(logits)
             maps = tuple(
                 self.model.attention_map(pending, long_term, features.size, *map_) for map_ in self.maps
@@ -245,7 +249,7 @@ class ClipRun:
                 identity = self._identify_predicted(full_logits, masks)
             else:
                 identity = self._identify_corrupted(truth)
-            frame = ClipFrame(index, logits, full_logits, masks, truth, tokens, maps)
+            frame = ClipFrame(index, logits, full_logits, masks, truth, tokens, maps, representation)
             return frame, self.model.remember(pending, identity)
 
         if not self.config.gradient_checkpointing:
@@ -280,13 +284,14 @@ class ClipRun:
             planes = planes.gather(1, index)  # slot -> the plane of the id in it
         return self.model.identify(planes)
 
-    def _decode(self, tokens: Tensor, features: Features) -> Tensor:
-        """Logits (B, S, H/4, W/4) by id."""
-        logits = self.model.decode(tokens, features)
+    def _decode(self, tokens: Tensor, features: Features) -> tuple[Tensor, Tensor | None]:
+        """Logits (B, S, H/4, W/4) by id, and what the last layer read where it is wanted."""
+        read = self.model.representation(tokens, features) if self.with_representation else None
+        logits = self.model.decode(tokens, features) if read is None else self.model.last_layer(read)
         if self.slots is not None:
             index = self.slots[:, :, None, None].expand(-1, -1, *logits.shape[-2:])
             logits = logits.gather(1, index)
-        return keep_slots(logits, self.object_counts)
+        return keep_slots(logits, self.object_counts), read
 
     def _upsample(self, logits: Tensor) -> Tensor:
         """Logits at stride 4 -> logits (B, S, H, W) of every pixel, by which the objects compete."""

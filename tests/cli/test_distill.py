@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from studies.conftest import make_video
 from training.tiny import make_stills
 
 from limpet.core.errors import DataError
 from limpet.distillation.config import MapChoice, map_pair
+from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
 
 from .clips import masks_of, picture, write_first_mask, write_video
 from .command import Limpet
@@ -61,6 +63,27 @@ def test_from_photos_with_cached_labels(limpet: Limpet, tmp_path: Path) -> None:
         "use --attention none, or --labels online"
     )
     limpet(*command, "--labels", "cached").succeeded()
+
+
+def test_mobilevos_takes_labels_and_footage(limpet: Limpet, footage: Path, tmp_path: Path) -> None:
+    make_video(tmp_path / "davis/JPEGImages/480p/one", tmp_path / "davis/Annotations/480p/one")
+    (tmp_path / "davis/ImageSets/2017").mkdir(parents=True)
+    (tmp_path / "davis/ImageSets/2017/train.txt").write_text("one\n")
+    labelled = ("--labelled", tmp_path / "davis:2017/train")
+    plain = ("distill", "--out", "run", *TEACHER, *labelled, *SMALL, "--steps", 2)
+    limpet(*plain).refused(
+        "the method 'attention' looks at no mask but a clip's first", "or use --method mobilevos"
+    )
+    command = (*plain, "--method", "mobilevos")
+    limpet(*command, "--attention-weight", 2).refused(
+        "attention_weight does nothing with the method 'mobilevos'"
+    )
+    both = ("--videos", footage, "--first-masks", "firsts", "--omega", 1)
+    limpet(*command, *both).succeeded()
+    settings = json.loads((tmp_path / "run/distillation.json").read_text())["settings"]
+    assert settings["method"] == "mobilevos" and settings["mobilevos"]["omega"] == 1.0
+    assert load_checkpoint(tmp_path / "run" / CHECKPOINT).config.mask_loss == "poly_ce"
+    limpet(*plain, *both[:-2], "--steps", 3, "--resume").succeeded()
 
 
 def test_bad_input_is_told(limpet: Limpet, footage: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from limpet.distillation.config import (
     DistillationLossConfig,
     DistillationRecord,
     MapChoice,
+    MobileVOSConfig,
     map_pair,
     record,
 )
@@ -48,12 +49,36 @@ def test_maps_are_needed_only_where_attention_is_compared() -> None:
         ),
         ({"loss": DistillationLossConfig("none", "none")}, "nothing would be learned from the teacher"),
         ({"label_weight": -1.0}, r"label_weight is -1\.0, expected a number of at least 0"),
+        ({"method": "mobilevos", "labels": "cached"}, "labels does nothing with the method 'mobilevos'"),
+        (
+            {"method": "mobilevos", "loss": DistillationLossConfig(attention_weight=2.0)},
+            "attention_weight does nothing with the method 'mobilevos'; leave it out, or use method='attention'",
+        ),
+        (
+            {"mobilevos": MobileVOSConfig(omega=0.0)},
+            "omega does nothing with the method 'attention'; leave it out, or use method='mobilevos'",
+        ),
+        (
+            {"method": "mobilevos", "mobilevos": MobileVOSConfig(representation="none", logit_weight=0)},
+            "nothing would be learned from the teacher",
+        ),
+        ({"method": "mobile"}, "method is 'mobile', expected one of attention, mobilevos"),
         ({"features": "all"}, "features is 'all', expected one of none, hints, pefd, mobilevos"),
     ],
 )
 def test_settings_that_exclude_one_another_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         DistillationConfig(**settings)
+
+
+def test_mobilevos_has_the_papers_settings_and_no_attention_maps() -> None:
+    config = DistillationConfig.from_options({"method": "mobilevos", "omega": 1.0})
+    assert config.pairs == () and config.mobilevos == MobileVOSConfig(omega=1.0)
+    paper = MobileVOSConfig()
+    assert (paper.omega, paper.logit_temperature, paper.sampling) == (0.95, 0.1, "boundary")
+    assert paper.representation_weight == paper.logit_weight == config.label_weight == 1.0
+    kept = made(method="mobilevos", mobilevos=MobileVOSConfig(omega=0.2))
+    assert DistillationRecord.from_json(kept.as_json()) == kept
 
 
 def test_attention_has_another_default_with_cached_labels() -> None:

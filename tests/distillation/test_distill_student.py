@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from models.per_object import PerObjectConfig, lively_per_object
 from networks import NARROW, lively_model, small_config, small_tracker
 from training.tiny import make_stills, tiny_run
 
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, ModelError
 from limpet.data import StillsFolder
 from limpet.distillation.config import FILE, DistillationConfig, DistillationLossConfig, DistillationRecord
-from limpet.distillation.distill_student import distill
+from limpet.distillation.distill_student import check_models, distill
 from limpet.models import DeAOTConfig, Model
 from limpet.models.deformable import DeformableConfig
 
@@ -127,3 +128,36 @@ def test_clips_have_no_more_objects_than_the_teacher_holds(tmp_path: Path, still
         quiet=True,
     )
     assert all(parameter.isfinite().all() for parameter in average.parameters())
+
+
+def test_two_models_that_a_method_cannot_compare_are_refused(
+    tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mobilevos = replace(SETTINGS, settings=DistillationConfig(method="mobilevos"))
+    per_object = lively_per_object(PerObjectConfig())
+    check_models(per_object, student(), mobilevos)
+    check_models(student(), per_object, mobilevos)
+    check_models(student(), student(), SETTINGS)
+    check_models(per_object, student(), replace(SETTINGS, settings=WITHOUT_ATTENTION))
+    with pytest.raises(
+        ModelError, match=r"compares attention maps, and deaot-l has none; use attention='none', or"
+    ):
+        check_models(student(), per_object, SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(student().config), "align_corners", property(lambda self: self.layers == 1))
+        with pytest.raises(ModelError, match=r"see images of different sizes .* use attention='none'"):
+            check_models(student(), lively_model(small_config(layers=2)), SETTINGS)
+    monkeypatch.setattr(type(per_object), "representation_channels", Model.representation_channels)
+    message = (
+        r"maps that the last layers read, and deaot-l cannot take part: PerObject does not name the map .* "
+        r"use method='attention', or other models"
+    )
+    with pytest.raises(ModelError, match=message):
+        check_models(student(), per_object, mobilevos)
+    teacher = small_tracker()
+    teacher.model = per_object.eval()
+    with pytest.raises(ModelError, match="cannot take part"):
+        distill(
+            student(), teacher, mobilevos, tiny_run(), tmp_path / "run", stills, (), device="cpu", quiet=True
+        )
+    assert not (tmp_path / "run").exists()

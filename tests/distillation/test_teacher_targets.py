@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 from golden import normalise
+from models.per_object import PerObjectConfig, lively_per_object
 from networks import frames, lively_model, mask_of, small_config
 from torch import Tensor
 
@@ -71,3 +74,40 @@ def test_a_teacher_in_half_precision_says_almost_the_same(
     rough = teacher_targets(teacher.to(torch.bfloat16), *clip, COUNTS, [MapChoice()])
     assert rough[0].logits.dtype == torch.float32
     assert (rough[0].labels == exact[0].labels).float().mean() > 0.95
+
+
+@dataclass(frozen=True)
+class SixteenConfig(PerObjectConfig):
+    """Sees images of 16k pixels."""
+
+    @property
+    def align_corners(self) -> bool:
+        return False
+
+
+def test_a_teacher_of_another_size_gets_its_own_images(clip: tuple[Tensor, Tensor]) -> None:
+    """The clips have 65x97 pixels, and what it says is brought back to that."""
+    teacher = lively_per_object(SixteenConfig(), seed=1).eval()
+    targets = teacher_targets(teacher, *clip, COUNTS, with_representation=True)
+    assert len(targets) == T - 1
+    for target in targets:
+        assert target.logits.shape == (1, 4, 17, 25) and target.labels.shape == (1, 65, 97)
+        assert target.full_logits is not None and target.full_logits.shape == (1, 4, 65, 97)
+        assert target.representation is not None and target.representation.shape == (1, 3, 16, 16, 24)
+    assert set(targets[0].labels.unique().tolist()) > {0}
+    assert torch.equal(targets[0].labels, targets[0].full_logits.argmax(dim=1))  # type: ignore[union-attr]
+
+
+def test_objects_compete_in_the_logits_of_a_teacher_with_a_logit_for_each(
+    clip: tuple[Tensor, Tensor],
+) -> None:
+    """They are the log-odds of each object among all: for one object, twice its logit."""
+    teacher = lively_per_object(PerObjectConfig(), seed=1).eval()
+    one = (clip[1] > 0).long()
+    target = teacher_targets(teacher, clip[0], one, [1], with_representation=True)[0]
+    assert target.representation is not None
+    plain = teacher.last_layer(target.representation)[:, 1].clamp(
+        -8, 8
+    )  # where probabilities are not bounded
+    joint = (target.logits[:, 1] - target.logits[:, 0]).clamp(-16, 16)
+    torch.testing.assert_close(joint, 2 * plain, atol=0.05, rtol=0.01)
