@@ -75,6 +75,68 @@ class ClipConfig:
         min=1,
         metavar="A B",
     )
+    whole_video_prob: float = option(
+        0.0,
+        help="Probability that the frames of a clip from a video are drawn from the whole video, in order of time or "
+        "reversed, whatever --max-frame-gap.",
+        group=CLIPS,
+        min=0,
+        max=1,
+    )
+    max_zoom: float = option(
+        1.0,
+        help="Maximum zoom over a clip (scale variation): objects and what the camera sees grow or shrink by a factor "
+        "drawn log-uniformly up to this one. 1 leaves the small changes of scale that all clips have.",
+        group=CLIPS,
+        min=1,
+        max=10,
+    )
+    max_rotation: float = option(
+        0.0,
+        help="Maximum rotation of an object over a clip in degrees, in the image plane and out of it (perspective).",
+        group=CLIPS,
+        min=0,
+        max=180,
+        metavar="DEGREES",
+    )
+    fast_motion_prob: float = option(
+        0.0,
+        help="Probability that an object cut out of a photo or video moves fast: by 0.15 to 0.45 of the frame from one "
+        "frame of the clip to the next.",
+        group=CLIPS,
+        min=0,
+        max=1,
+    )
+    out_of_view_prob: float = option(
+        0.0,
+        help="Probability that an object leaves the frame during the clip; most of them come back.",
+        group=CLIPS,
+        min=0,
+        max=1,
+    )
+    occluder_prob: float = option(
+        0.0,
+        help="Probability that things without a mask, which the first frame does not show, cross tracked objects "
+        "(occlusion).",
+        group=CLIPS,
+        min=0,
+        max=1,
+    )
+    max_brightness_change: float = option(
+        1.0,
+        help="Maximum factor by which the brightness changes over a clip, drawn log-uniformly.",
+        group=CLIPS,
+        min=1,
+        max=10,
+    )
+    split_components: int = option(
+        0,
+        help="Splits the one object of a photo's mask into connected components of at least this many pixels, so that "
+        "each is an object of its own; 0 does not split.",
+        group=CLIPS,
+        min=0,
+        metavar="PIXELS",
+    )
     max_objects: int = option(
         10, help="Maximum number of objects per clip (N).", group=CLIPS, min=1, max=255, metavar="N"
     )

@@ -7,12 +7,13 @@ Shapes: T frames; homographies float64 (3, 3) or (T, 3, 3), which map pixels (x,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from limpet.data.clip_scene import ClipStyle, Scene
+from limpet.data.clip_scene import ClipStyle, DrawScene, Scene
+from limpet.data.config import ClipConfig
 from limpet.data.layers import CameraView, CutOut, Layer, cut_out, moving_layer, random_placement
 from limpet.data.photometric import random_colour
 from limpet.data.random_warps import project, translation
@@ -26,8 +27,6 @@ ATTACHED_MOTION = 0.25  # an attached object's own motion on its carrier, in uni
 MIN_ATTACHED_SIDE = 10.0  # pixels of the clip, as the side of a square
 CARRIER_POINTS = 100  # pixels of the carrier that are sampled
 
-DrawScene = Callable[[], Scene | None]
-
 
 def pasted_layers(
     rng: np.random.Generator,
@@ -36,6 +35,7 @@ def pasted_layers(
     view: CameraView,
     style: ClipStyle,
     draw_scene: DrawScene,
+    config: ClipConfig,
 ) -> list[Layer]:
     """The layers to be pasted over those ``under`` them, which are the scene's own.
 
@@ -47,7 +47,7 @@ def pasted_layers(
     scale = 0.4 if style.crowded else 0.55 if scene.kind == "video" else 0.65
     for order in range(_count(rng, style)):
         copied = scene.kind != "regions" and rng.random() < (COPY_PROB if style.crowded else 0.12)
-        thing = _copy(rng, scene, pasted) if copied else _object_of(rng, draw_scene())
+        thing = _copy(rng, scene, pasted) if copied else object_of(rng, draw_scene())
         if thing is None:
             continue
         if style.crowded:
@@ -61,11 +61,12 @@ def pasted_layers(
         carrier = find_carrier(rng, [*under, *layers], view) if attached else None
         place = attach(rng, carrier, thing) if carrier is not None else None
         if carrier is not None and place is not None:
-            own, drift, seen = own * ATTACHED_MOTION, (0.0, 0.0), carrier.view
+            own, drift, seen, changes = own * ATTACHED_MOTION, (0.0, 0.0), carrier.view, None
         else:
             place, centre = random_placement(rng, thing, view.size, scale)
-            drift, seen = _drift(rng, scene, view, centre), view
-        layer = moving_layer(rng, seen, thing, place, own, label, drift, style.shutter, colour)
+            drift, seen, changes = _drift(rng, scene, view, centre), view, config
+        shifts = np.linspace(0.0, 1.0, len(view.camera))[:, None] * drift
+        layer = moving_layer(rng, seen, thing, place, own, label, shifts, style.shutter, colour, changes)
         layers += [layer] if layer is not None else []
     return layers
 
@@ -134,8 +135,8 @@ def _copy(rng: np.random.Generator, scene: Scene, pasted: Sequence[CutOut]) -> C
     return cut_out(scene.images, [int(rng.choice(scene.ids))], MIN_CUT_PIXELS)
 
 
-def _object_of(rng: np.random.Generator, other: Scene | None) -> CutOut | None:
-    """An object of another scene."""
+def object_of(rng: np.random.Generator, other: Scene | None) -> CutOut | None:
+    """An object of another scene, cut out; None where there is none that is large enough."""
     if other is None:
         return None
     whole = other.kind == "parts" and rng.random() < 0.6  # all clothes of a person, all parts of a car

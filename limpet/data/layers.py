@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from limpet.data.config import ClipConfig
 from limpet.data.image_cache import LabelledImage
 from limpet.data.photometric import PhotometricParams
 from limpet.data.random_warps import OBJECT, corners, pose, project, random_bend, random_motion, translation
+from limpet.data.trajectories import has_trajectory, random_trajectory
 
 CUT_MARGIN = 4  # pixels kept around a cut-out object, so that its soft edge has something to fade into
 MAX_MOTION_BLUR = 14.0  # pixels
+MAX_FAST_BLUR = 28.0  # pixels, of objects that may move fast
 
 
 @dataclass(frozen=True)
@@ -133,17 +136,19 @@ def moving_layer(
     placement: np.ndarray,
     energy: float,
     label: int,
-    drift: tuple[float, float] = (0.0, 0.0),
+    shifts: np.ndarray | None = None,
     shutter: float = 0.0,
     colour: np.ndarray | None = None,
+    config: ClipConfig | None = None,
 ) -> Layer | None:
     """A cut-out as a layer that moves with the camera and by itself; None if it never comes into view.
 
     Args:
         placement: (3, 3), pixels of the cut-out to output pixels in frame 0.
         energy: of its own motion, 1 is moderate.
-        drift: additional displacement (x, y) in pixels of the clip, from the first to the last frame.
+        shifts: float64 (T, 2), additional displacement (x, y) in pixels of the clip.
         shutter: share of the time between frames that the motion blur covers.
+        config: says what the object may do over the clip beside small motion, see ``random_trajectory``; None: nothing.
     """
     frames, (height, width) = len(view.camera), thing.extent
     x, y, box_width, box_height = thing.box()
@@ -152,31 +157,48 @@ def moving_layer(
     # small things seldom cross half of the frame in one step
     shift_scale = energy * min(1.0, 0.35 + 2.0 * reach / view.size)
     motion = random_motion(rng, frames, OBJECT, shift_scale, (pivot[0], pivot[1]), view.size, reach)
-    steps = np.linspace(0.0, 1.0, frames)
-    motion = np.stack(
-        [translation(drift[0] * s, drift[1] * s) @ m for s, m in zip(steps, motion, strict=True)]
-    )
+    total = np.zeros((frames, 2)) if shifts is None else shifts
+    longest_blur = MAX_MOTION_BLUR
+    if config is not None and has_trajectory(config):
+        enlargement = float(np.sqrt(abs(np.linalg.det(placement[:2, :2]))))
+        extent = (box_width * enlargement, box_height * enlargement)
+        camera_zoom = 1.0 / local_scale(view.relative, pivot)
+        whole = random_trajectory(rng, config, (pivot[0], pivot[1]), extent, enlargement, camera_zoom)
+        motion, total = motion @ whole.change, total + whole.shifts
+        if np.abs(whole.shifts).max() > 0:
+            longest_blur, shutter = MAX_FAST_BLUR, max(shutter, float(rng.uniform(0.1, 0.6)))
+    motion = np.stack([translation(*shift) @ m for shift, m in zip(total, motion, strict=True)])
     homography = np.linalg.inv(motion @ placement) @ view.relative
     bend = random_bend(rng, frames, OBJECT.bend * energy, height, width)
-    blur = motion_blur_of(homography, np.array([[x, y]]), shutter)
+    blur = motion_blur_of(homography, np.array([[x, y]]), shutter, longest_blur)
     window = _window(homography, view.size, height, width, float(np.abs(blur).max()) + 2)
     if window is None:
         return None
     return Layer(thing.images, thing.masks, homography, bend, label, window, colour, blur)
 
 
-def motion_blur_of(homography: np.ndarray, point: np.ndarray, shutter: float) -> np.ndarray:
+def local_scale(homography: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """By how much homographies (T, 3, 3) enlarge what is around a point (x, y): float64 (T,)."""
+    depth = homography[:, 2] @ np.array([point[0], point[1], 1.0])
+    result: np.ndarray = np.sqrt(np.abs(np.linalg.det(homography) / depth**3))
+    return result
+
+
+def motion_blur_of(
+    homography: np.ndarray, point: np.ndarray, shutter: float, longest: float = MAX_MOTION_BLUR
+) -> np.ndarray:
     """Motion blur of a layer from the path of one of its points: float32 (T, 2) in output pixels.
 
     Args:
         homography: (T, 3, 3), output pixels to pixels of the layer.
         point: float64 (1, 2), (x, y) in pixels of the layer.
         shutter: share of the time between frames that the blur covers.
+        longest: pixels.
     """
     path = project(np.linalg.inv(homography), point)[:, 0]  # (T, 2)
     blur = np.gradient(path, axis=0) * shutter
     length = np.linalg.norm(blur, axis=1, keepdims=True)
-    result: np.ndarray = blur * np.minimum(1.0, MAX_MOTION_BLUR / np.maximum(length, 1e-6))
+    result: np.ndarray = blur * np.minimum(1.0, longest / np.maximum(length, 1e-6))
     return result.astype(np.float32)
 
 

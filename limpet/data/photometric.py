@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
+from limpet.data.trajectories import log_uniform, progress_of_change
 
+MAX_TAPS = 15  # copies of a frame whose mean is its motion blur
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -75,13 +77,22 @@ def random_colour(rng: np.random.Generator, strength: float) -> np.ndarray:
     return result
 
 
-def random_photometric(rng: np.random.Generator, frames: int) -> PhotometricParams:
-    """Parameters of a clip: a strong colour change for all frames, a weak one for each, blur, gamma, noise."""
+def random_photometric(
+    rng: np.random.Generator, frames: int, max_brightness_change: float = 1.0
+) -> PhotometricParams:
+    """Parameters of a clip: a strong colour change for all frames, a weak one for each, blur, gamma, noise.
+
+    Args:
+        max_brightness_change: over the clip, as a factor; 1 is none.
+    """
     whole = random_colour(rng, 1.0) if rng.random() < 0.8 else np.eye(4)
     if rng.random() < 0.04:
         whole[:3, :3] = np.outer(np.ones(3), LUMA @ whole[:3, :3])  # black and white
     flicker = 0.12 if rng.random() < 0.7 else 0.35
     colour = np.stack([random_colour(rng, flicker) @ whole for _ in range(frames)])
+    if max_brightness_change > 1:
+        change = progress_of_change(rng, frames) - 0.5
+        colour[:, :3] *= np.exp(log_uniform(rng, max_brightness_change) * change)[:, None, None]
     blur = np.zeros(frames)
     if rng.random() < 0.12:
         blur += rng.uniform(0.4, 1.6)
@@ -125,7 +136,7 @@ def apply_motion_blur(images: torch.Tensor, paths: np.ndarray) -> torch.Tensor:
         return images
     images = images.clone()
     for t in chosen:
-        taps = int(np.ceil(np.abs(paths[t]).max())) + 1
+        taps = min(int(np.ceil(np.abs(paths[t]).max())) + 1, MAX_TAPS)
         along = np.linspace(-0.5, 0.5, taps)
         images[t] = _mean_of_shifts(
             images[t], [(round(a * paths[t, 0]), round(a * paths[t, 1])) for a in along]

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from limpet.data.layers import Layer, RawClip
+from limpet.data.layers import Layer, RawClip, local_scale
 from limpet.data.photometric import apply_motion_blur, change_colour
+from limpet.data.random_warps import project
 
 
 def render(clip: RawClip, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,12 +77,8 @@ def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
         pixels = change_colour(pixels, np.broadcast_to(layer.colour, (len(pixels), 3, 4))).clamp_(0, 1)
     alpha = _pixels([mask[..., None] for mask in layer.masks], images.device) * 255.0
     sheet = torch.cat([pixels * alpha, alpha], 1)
-    shrink = _shrink_factor(layer)
-    if shrink > 1:  # bilinear sampling would skip pixels of an image that is shrunk to less than half
-        height, width = sheet.shape[-2:]
-        sheet = F.interpolate(sheet, (max(height // shrink, 2), max(width // shrink, 2)), mode="area")
     # colours are premultiplied, so that what surrounds the object in its own image does not bleed in
-    sheet = _warp(sheet, grid, len(images), "bilinear", "zeros")
+    sheet = _warp_shrunk(sheet, grid, shrink_factors(layer))
     area = (slice(None), slice(top, bottom), slice(left, right))
     masks[area].masked_fill_(sheet[:, 3] > 0.5, layer.label or 0)
     sheet = apply_motion_blur(sheet, layer.motion_blur)
@@ -89,9 +86,32 @@ def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
     under.mul_(1.0 - sheet[:, 3:]).add_(sheet[:, :3])
 
 
-def _shrink_factor(layer: Layer) -> int:
-    scale = float(np.sqrt(np.abs(np.linalg.det(layer.homography[0, :2, :2]))))
-    return 1 << max(int(np.log2(max(scale, 1.0) / 0.9)), 0)
+def shrink_factors(layer: Layer) -> np.ndarray:
+    """By how much (1, 2, 4 …) the images of a cut-out are shrunk before they are sampled in each frame: int64 (T,).
+
+    Bilinear sampling would skip pixels of an image that is shrunk to less than half.
+    """
+    height, width = layer.masks[0].shape
+    middle = project(np.linalg.inv(layer.homography), np.array([[width / 2, height / 2]]))[:, 0]
+    scale = np.array([local_scale(h[None], p)[0] for h, p in zip(layer.homography, middle, strict=True)])
+    result: np.ndarray = 2 ** np.log2(np.maximum(scale, 1.0) / 0.9).astype(np.int64).clip(0, 5)
+    return result
+
+
+def _warp_shrunk(sheet: torch.Tensor, grid: torch.Tensor, factors: np.ndarray) -> torch.Tensor:
+    """Samples a sheet (1 or T, C, height, width) where each frame of the grid says, shrunk by the frame's factor."""
+    sheets = sheet.expand(len(grid), -1, -1, -1)
+    if factors.max() == 1:
+        return _warp(sheets, grid, len(grid), "bilinear", "zeros")
+    height, width = sheet.shape[-2:]
+    result = sheet.new_empty(len(grid), sheet.shape[1], *grid.shape[1:3])
+    for factor in np.unique(factors):
+        chosen = torch.from_numpy(np.flatnonzero(factors == factor)).to(sheet.device)
+        source = sheet if len(sheet) == 1 else sheets[chosen]
+        if factor > 1:
+            source = F.interpolate(source, (max(height // factor, 2), max(width // factor, 2)), mode="area")
+        result[chosen] = _warp(source, grid[chosen], len(chosen), "bilinear", "zeros")
+    return result
 
 
 def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:

@@ -13,9 +13,10 @@ from limpet.data.copy_paste import MIN_CUT_PIXELS, pasted_layers
 from limpet.data.datasets import VideoSequence
 from limpet.data.image_cache import ImageCache, UnreadableImageError
 from limpet.data.layers import RawClip, renumber_objects
+from limpet.data.occluders import occluder_layers
 from limpet.data.photometric import random_photometric
 from limpet.data.random_warps import draw_energy
-from limpet.data.stills import Still
+from limpet.data.stills import Still, split_components
 
 REDRAWS = 20
 KIND_WEIGHTS = {"objects": 0.65, "parts": 0.2, "regions": 0.15}  # people track whole objects more than parts
@@ -85,10 +86,17 @@ class ClipSampler:
         shutter = float(rng.uniform(0.2, 0.6)) if rng.random() < 0.4 else 0.0
         style = ClipStyle(energy, shutter, crowded, config.attached_object_prob)
         view = video_view(rng, scene, config) if video else photo_view(rng, scene, config, energy)
-        layers = scene_layers(rng, scene, view, style, config)
-        layers += pasted_layers(rng, scene, layers, view, style, lambda: self._another(rng, scene, progress))
+
+        def another() -> Scene | None:
+            return self._another(rng, scene, progress)
+
+        layers = scene_layers(rng, scene, view, style, config, another)
+        layers += pasted_layers(rng, scene, layers, view, style, another, config)
+        if config.occluder_prob > 0 and rng.random() < config.occluder_prob:
+            layers += occluder_layers(rng, layers, view, shutter, another)
         layers = renumber_objects(rng, layers, config.max_objects)
-        return RawClip(config.frames, config.size, tuple(layers), random_photometric(rng, config.frames))
+        photometric = random_photometric(rng, config.frames, config.max_brightness_change)
+        return RawClip(config.frames, config.size, tuple(layers), photometric)
 
     def _wants_video(self, rng: np.random.Generator, prob: float) -> bool:
         chosen = rng.random() < prob
@@ -97,6 +105,8 @@ class ClipSampler:
     def _draw_still(self, rng: np.random.Generator, crowded: bool = False) -> Scene | None:
         still = self.stills[rng.choice(len(self.stills), p=self._still_probs)]
         image = self._still_cache.load(still.image, still.mask)
+        if self.config.split_components and still.kind == "objects":
+            image = split_components(image, self.config.split_components)
         counts = np.bincount(image.mask.ravel(), minlength=256)
         counts[0] = 0
         usable = counts >= MIN_CUT_PIXELS // 2
@@ -114,7 +124,8 @@ class ClipSampler:
         frames = self.config.frames
         sequence = self.sequences[rng.integers(len(self.sequences))]
         gap = round(_between(self.config.max_frame_gap, progress))
-        picks = draw_frames(rng, len(sequence), frames, gap)
+        whole = self.config.whole_video_prob > 0 and rng.random() < self.config.whole_video_prob
+        picks = draw_frames(rng, len(sequence), frames, None if whole else gap)
         images = tuple(self._video_cache.load(sequence.frames[i], sequence.masks[i]) for i in picks)
         counts = np.bincount(images[0].mask.ravel(), minlength=256)
         counts[0] = 0
@@ -133,12 +144,15 @@ class ClipSampler:
         return self._draw_still(rng)
 
 
-def draw_frames(rng: np.random.Generator, length: int, frames: int, max_frame_gap: int) -> list[int]:
+def draw_frames(rng: np.random.Generator, length: int, frames: int, max_frame_gap: int | None) -> list[int]:
     """Frame numbers of a clip: random gaps up to ``max_frame_gap``, backwards half of the time.
 
-    A video that is too short for so many frames is run to and fro.
+    None draws them from the whole video. A video that is too short for so many frames is run to and fro.
     """
-    fits = max(min(max_frame_gap, (length - 1) // (frames - 1)), 1)
+    if max_frame_gap is None and length >= frames:
+        anywhere = np.sort(rng.choice(length, size=frames, replace=False))
+        return [int(i) for i in (anywhere if rng.random() < 0.5 else anywhere[::-1])]
+    fits = max(min(max_frame_gap or 1, (length - 1) // (frames - 1)), 1)
     gaps = rng.integers(1, fits + 1, size=frames - 1)
     picks = np.concatenate([[0], np.cumsum(gaps)])
     picks = picks + rng.integers(max(length - int(picks[-1]), 1))

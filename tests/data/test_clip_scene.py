@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,12 +18,16 @@ from limpet.data.clip_scene import (
 )
 from limpet.data.config import ClipConfig
 from limpet.data.image_cache import LabelledImage
-from limpet.data.layers import CameraView
+from limpet.data.layers import CameraView, local_scale
 from limpet.data.random_warps import corners, project, translation
 from tests.data.conftest import draw_mask
 
 CONFIG = ClipConfig(frames=3, size=65)
 STYLE = ClipStyle(energy=1.0, shutter=0.0, crowded=False, attached_object_prob=0.0)
+
+
+def no_scene() -> None:
+    """There is nothing else to cut objects out of."""
 
 
 def _picture(mask: np.ndarray) -> LabelledImage:
@@ -76,7 +82,7 @@ def test_a_video_is_one_layer_with_the_ids_that_were_chosen() -> None:
     picture = _picture(draw_mask(120, 160, [(30, 40, 60, 80), (70, 90, 100, 130)]))
     view = CameraView(65, np.stack([translation(40.0, 20.0)] * 3))
     (layer,) = scene_layers(
-        np.random.default_rng(0), Scene((picture,) * 3, (2,), "video"), view, STYLE, CONFIG
+        np.random.default_rng(0), Scene((picture,) * 3, (2,), "video"), view, STYLE, CONFIG, no_scene
     )
     assert len(layer.images) == 3 and layer.label is None and layer.bend is None
     assert set(np.unique(layer.masks[0])) <= {0, 2}
@@ -88,11 +94,52 @@ def test_objects_are_lifted_out_of_a_photo_but_not_out_of_regions() -> None:
     lifted = 0
     for seed in range(20):
         scene = Scene((picture,), (1,), "objects")
-        bottom, *above = scene_layers(np.random.default_rng(seed), scene, view, STYLE, CONFIG)
+        bottom, *above = scene_layers(np.random.default_rng(seed), scene, view, STYLE, CONFIG, no_scene)
         assert bottom.fill_holes == bool(above) and [layer.label for layer in above] == [1] * len(above)
         lifted += bool(above)
         whole = scene_layers(
-            np.random.default_rng(seed), Scene((picture,), (1,), "regions"), view, STYLE, CONFIG
+            np.random.default_rng(seed), Scene((picture,), (1,), "regions"), view, STYLE, CONFIG, no_scene
         )
         assert len(whole) == 1 and not whole[0].fill_holes
     assert 4 < lifted < 18
+
+
+@pytest.mark.parametrize("kind", ["objects", "video"])
+def test_the_camera_zooms_as_far_as_the_pixels_allow(kind: str) -> None:
+    picture = _picture(draw_mask(120, 160, [(50, 60, 70, 80)]))
+    images = (picture,) * 3 if kind == "video" else (picture,)
+    config = replace(CONFIG, max_zoom=5.0)
+    zooms = []
+    for seed in range(60):
+        rng, scene = np.random.default_rng(seed), Scene(images, (1,), kind)
+        view = video_view(rng, scene, config) if kind == "video" else photo_view(rng, scene, config, 0.1)
+        seen = project(view.camera, corners(65, 65))
+        assert (seen >= -0.05 * np.array([160, 120])).all() and (seen <= 1.05 * np.array([160, 120])).all()
+        scale = local_scale(view.camera, np.array([32.0, 32.0]))  # pixels of the scene for one of the clip
+        assert (scale > 0.25 * 120 / 65).all()
+        zooms.append(np.log(scale[0] / scale[-1]))
+    assert max(zooms) > 0.6 and min(zooms) < -0.6  # towards the object and away from it
+    assert np.mean(np.abs(zooms) < 0.15) > 0.2  # some stay
+
+
+def test_objects_that_move_far_get_another_background() -> None:
+    picture = _picture(draw_mask(120, 160, [(30, 40, 60, 80)]))
+    other = LabelledImage(np.full((60, 90, 3), 200, np.uint8), np.ones((60, 90), np.uint8))
+    view = CameraView(65, np.stack([translation(40.0, 20.0)] * 3))
+    config = replace(CONFIG, max_zoom=3.0)
+    replaced = closed = 0
+    for seed in range(30):
+        bottom, *above = scene_layers(
+            np.random.default_rng(seed),
+            Scene((picture,), (1,), "objects"),
+            view,
+            STYLE,
+            config,
+            lambda: Scene((other,), (1,), "objects"),
+        )
+        closed += bottom.fill_holes
+        if above and not bottom.fill_holes:
+            assert bottom.images[0].min() == 200 and not bottom.masks[0].any()
+            assert [layer.label for layer in above] == [1]
+            replaced += 1
+    assert replaced > 8 and closed > 2

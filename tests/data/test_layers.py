@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from limpet.data.config import ClipConfig
 from limpet.data.image_cache import LabelledImage
 from limpet.data.layers import (
     CameraView,
@@ -95,3 +96,20 @@ def test_things_out_of_view_make_no_layer() -> None:
     thing = cut_out([_picture(draw_mask(90, 100, [(20, 30, 50, 60)]))], [1], 50)
     assert thing is not None
     assert moving_layer(np.random.default_rng(0), view, thing, translation(400, 0), 0.0, 1) is None
+
+
+def test_what_moves_fast_goes_far_and_is_blurred() -> None:
+    view = CameraView(129, np.stack([np.eye(3)] * 5))
+    thing = cut_out([_picture(draw_mask(90, 100, [(20, 30, 50, 60)]))], [1], 50)
+    assert thing is not None
+    for config, far in ((None, False), (ClipConfig(frames=5, size=129, fast_motion_prob=1.0), True)):
+        layers = [
+            moving_layer(np.random.default_rng(s), view, thing, translation(50, 50), 0.3, 1, config=config)
+            for s in range(20)
+        ]
+        paths = [
+            project(np.linalg.inv(each.homography), np.array([[19.0, 19.0]]))[:, 0] for each in layers if each
+        ]
+        steps = np.linalg.norm(np.diff(paths, axis=1), axis=-1)
+        assert (np.median(steps) > 0.15 * 129) == far
+        assert all((np.abs(each.motion_blur).max() > 3) == far for each in layers if each)

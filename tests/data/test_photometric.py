@@ -80,3 +80,13 @@ def test_it_is_repeatable_and_in_range() -> None:
     assert not torch.equal(
         first, apply_photometric(images.clone(), PhotometricParams(params.colour, 0.8, params.blur, 0.05, 8))
     )
+
+
+def test_brightness_changes_over_a_clip_by_up_to_the_maximum() -> None:
+    factors = []
+    for seed in range(100):
+        same, changed = (random_photometric(np.random.default_rng(seed), 4, most) for most in (1.0, 3.0))
+        gain = changed.colour[:, 0] / same.colour[:, 0]  # (T, 4), the same for all colours
+        assert np.allclose(gain, gain[:, :1], rtol=1e-4)
+        factors.append(float(gain[:, 0].max() / gain[:, 0].min()))
+    assert 2.5 < max(factors) <= 3.0 + 1e-4 and min(factors) < 1.2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from limpet.data.image_cache import LabelledImage
 from limpet.data.layers import CameraView, Layer, RawClip, cut_out, moving_layer, random_placement
 from limpet.data.photometric import PhotometricParams
 from limpet.data.random_warps import CAMERA, project, random_bend, random_motion, translation
-from limpet.data.rendering import fill_holes, render, sampling_grid
+from limpet.data.rendering import fill_holes, render, sampling_grid, shrink_factors
 from tests.data.conftest import COLOURS, draw_mask
 
 CPU = torch.device("cpu")
@@ -166,3 +168,21 @@ def test_the_mask_of_an_enlarged_object_ends_where_half_of_the_colour_does() -> 
     )  # ten pixels at 3.9 each
     half = (images[0, 0, 32] > (COLOURS[0, 0] / 2 + COLOURS[1, 0] / 2) / 255).nonzero().flatten()
     assert torch.equal(half, row)
+
+
+def test_an_object_that_grows_is_as_sharp_as_one_that_is_large() -> None:
+    stripes = np.zeros((80, 80, 3), np.uint8)
+    stripes[::2] = 250
+    thing = cut_out([LabelledImage(stripes, draw_mask(80, 80, [(5, 5, 75, 75)]))], [1], 50)
+    assert thing is not None
+    view = CameraView(97, np.stack([np.eye(3)] * 3))
+    layer = moving_layer(np.random.default_rng(0), view, thing, np.eye(3), 0.0, 1)
+    assert layer is not None
+    shrunk = np.stack([np.diag([4.0, 4.0, 1.0]), np.diag([2.0, 2.0, 1.0]), np.eye(3)])
+    growing = replace(layer, homography=shrunk)
+    assert shrink_factors(layer).tolist() == [1, 1, 1] and shrink_factors(growing).tolist() == [4, 2, 1]
+    scene = scene_layer(view, [_picture(np.zeros((97, 97), np.uint8))], SAME, None, 0.0)
+    large, grown = (render(RawClip(3, 97, (scene, each), NO_CHANGE), CPU) for each in (layer, growing))
+    assert torch.equal(large[0][2], grown[0][2]) and torch.equal(large[1][2], grown[1][2])
+    inside = grown[0][0, :, 5:14, 5:14]  # the stripes are grey where they are too fine to be seen
+    assert inside.min() > 0.35 and inside.max() < 0.65

@@ -117,3 +117,41 @@ def test_a_short_video_runs_to_and_fro() -> None:
     for seed in range(10):
         picks = draw_frames(np.random.default_rng(seed), 2, 5, 4)
         assert picks in ([0, 1, 0, 1, 0], [1, 0, 1, 0, 1])
+
+
+def test_frames_of_the_whole_video_are_in_order() -> None:
+    rng, spans, directions = np.random.default_rng(0), [], set()
+    for _ in range(60):
+        picks = draw_frames(rng, 40, 5, None)
+        gaps = np.diff(picks)
+        assert (gaps > 0).all() or (gaps < 0).all()
+        assert min(picks) >= 0 and max(picks) < 40
+        directions.add(bool(gaps[0] > 0))
+        spans.append(np.ptp(picks))
+    assert directions == {True, False} and np.mean(spans) > 20 and max(spans) > 32
+    assert draw_frames(rng, 2, 4, None) in ([0, 1, 0, 1], [1, 0, 1, 0])
+
+
+HARD = {
+    "max_zoom": 4.0, "max_rotation": 60.0, "fast_motion_prob": 0.4, "out_of_view_prob": 0.3, "occluder_prob": 0.5,
+    "max_brightness_change": 2.0, "split_components": 300, "whole_video_prob": 0.5,
+}  # fmt: skip
+
+
+def test_clips_that_vary_more_have_all_that_other_clips_have(stills_root: Path, davis_root: Path) -> None:
+    sampler = _sampler(stills_root, davis_root, crowd_prob=(0.3, 0.3), attached_object_prob=0.3, **HARD)
+    again = _sampler(stills_root, davis_root, crowd_prob=(0.3, 0.3), attached_object_prob=0.3, **HARD)
+    zooms = []
+    for step in range(40):
+        clip = sampler.sample(step)
+        labels = [layer.label for layer in clip.layers[1:] if layer.label]
+        if not clip.layers[0].fill_holes:
+            labels += [int(i) for i in np.unique(clip.layers[0].masks[0]) if i]
+        assert sorted(labels) == list(range(1, len(labels) + 1)) and len(labels) <= 10
+        assert all(np.isfinite(layer.homography).all() for layer in clip.layers)
+        zooms += [
+            np.linalg.det(layer.homography[0] @ np.linalg.inv(layer.homography[-1])) for layer in clip.layers
+        ]
+        assert step % 10 or _same(clip, again.sample(step))
+    logarithms = np.log(np.abs(zooms))
+    assert logarithms.max() > 1.5 and logarithms.min() < -1.5

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from limpet.core.errors import DataError
-from limpet.data.stills import StillsFolder
+from limpet.data.image_cache import LabelledImage
+from limpet.data.stills import StillsFolder, split_components
+from tests.data.conftest import draw_mask
 
 
 def test_stills_are_listed_with_their_kind(stills_root: Path) -> None:
@@ -69,3 +71,31 @@ def test_when_everything_is_skipped_the_error_says_why(stills_root: Path) -> Non
         mask.unlink()
     with pytest.raises(DataError, match=r"3 were skipped, first bsds_c\.jpg: no mask bsds_c\.png"):
         StillsFolder(stills_root)
+
+
+def test_the_pieces_of_a_single_object_become_objects() -> None:
+    mask = draw_mask(100, 100, [(0, 0, 40, 40), (0, 60, 30, 90), (60, 0, 80, 20), (82, 0, 85, 5)]) > 0
+    image = LabelledImage(np.zeros((100, 100, 3), np.uint8), mask.astype(np.uint8) * 7)
+    ids = split_components(image, 300).mask
+    assert ids[10, 10] == 1 and ids[10, 70] == 2 and ids[70, 10] == 3, "by size"
+    assert ids[83, 2] == 3, "a fragment stays with the nearest object"
+    assert np.array_equal(ids > 0, mask)
+    assert split_components(image, 500).mask.max() == 2
+    assert split_components(image, 1000) is image
+
+
+def test_masks_that_tell_objects_apart_are_not_split() -> None:
+    mask = draw_mask(100, 100, [(0, 0, 40, 40), (0, 60, 30, 90)])
+    mask[60:90, :30] = 1
+    image = LabelledImage(np.zeros((100, 100, 3), np.uint8), mask)
+    assert split_components(image, 100) is image
+
+
+def test_no_more_pieces_than_ids() -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    for number in range(25):
+        top, left = 20 * (number // 5), 20 * (number % 5)
+        mask[top : top + 15, left : left + 10 + number % 3] = 1
+    image = LabelledImage(np.zeros((100, 100, 3), np.uint8), mask)
+    ids = split_components(image, 50).mask
+    assert sorted(np.unique(ids)) == list(range(11)) and np.array_equal(ids > 0, mask > 0)
