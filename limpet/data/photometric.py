@@ -44,7 +44,7 @@ def apply_photometric(images: torch.Tensor, params: PhotometricParams) -> torch.
     if params.gamma != 1.0:
         images = images.clamp_(min=1e-4).pow_(params.gamma)
     if params.noise:
-        images = (images + _noise(images, params)).clamp_(0.0, 1.0)
+        images = add_noise(images, params)
     return images
 
 
@@ -121,27 +121,36 @@ def gaussian_blur(images: torch.Tensor, deviations: np.ndarray) -> torch.Tensor:
         return images
     images = images.clone()
     for t in chosen:
-        deviation = float(deviations[t])
-        reach = max(int(np.ceil(2.5 * deviation)), 1)
-        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-        taps /= taps.sum()
+        taps = gaussian_taps(float(deviations[t]))
         images[t] = _along(_along(images[t], taps, 1), taps, 2)
     return images
 
 
+def gaussian_taps(deviation: float) -> np.ndarray:
+    """Weights of 2r + 1 neighbours, with a sum of 1, for a standard deviation in pixels."""
+    reach = max(int(np.ceil(2.5 * deviation)), 1)
+    taps: np.ndarray = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return taps / taps.sum()
+
+
 def apply_motion_blur(images: torch.Tensor, paths: np.ndarray) -> torch.Tensor:
     """Motion blur: each frame of (T, C, H, W) is averaged along its path (T, 2), (x, y) in pixels."""
-    chosen = [t for t, length in enumerate(np.abs(paths).max(1)) if length >= 1.5]
+    chosen = [(t, shifts) for t, path in enumerate(paths) if (shifts := shifts_along(path))]
     if not chosen:
         return images
     images = images.clone()
-    for t in chosen:
-        taps = min(int(np.ceil(np.abs(paths[t]).max())) + 1, MAX_TAPS)
-        along = np.linspace(-0.5, 0.5, taps)
-        images[t] = _mean_of_shifts(
-            images[t], [(round(a * paths[t, 0]), round(a * paths[t, 1])) for a in along]
-        )
+    for t, shifts in chosen:
+        images[t] = _mean_of_shifts(images[t], shifts)
     return images
+
+
+def shifts_along(path: np.ndarray) -> list[tuple[int, int]]:
+    """Whole pixels (x, y) along a path (2,), its middle being 0; none for a path that is too short to blur."""
+    length = np.abs(path).max()
+    if length < 1.5:
+        return []
+    along = np.linspace(-0.5, 0.5, min(int(np.ceil(length)) + 1, MAX_TAPS))
+    return [(round(a * path[0]), round(a * path[1])) for a in along]
 
 
 def _mean_of_shifts(image: torch.Tensor, shifts: list[tuple[int, int]]) -> torch.Tensor:
@@ -166,9 +175,11 @@ def _along(image: torch.Tensor, taps: np.ndarray, axis: int) -> torch.Tensor:
     return result
 
 
-def _noise(images: torch.Tensor, params: PhotometricParams) -> torch.Tensor:
+def add_noise(images: torch.Tensor, params: PhotometricParams) -> torch.Tensor:
+    """The frames of a clip (T, 3, H, W) with its noise; a new tensor."""
     generator = torch.Generator(device=images.device).manual_seed(params.noise_seed)
-    return torch.randn(images.shape, generator=generator, device=images.device) * params.noise
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    return (images + noise * params.noise).clamp_(0.0, 1.0)
 
 
 def _turn_about_grey(angle: float) -> np.ndarray:

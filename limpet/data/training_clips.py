@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from limpet.core.errors import DataError
+from limpet.data.batched_rendering import keep_visible_batch, render_batch
 from limpet.data.config import ClipConfig
 from limpet.data.datasets import VideoSet
 from limpet.data.image_cache import ImageCache
@@ -47,6 +48,7 @@ class TrainingClips:
         videos: videos with masks, any number of data sets; see ``training_videos``.
         device: where the clips are rendered and stay.
         rank: number of this process among those that train together.
+        together: render all clips of a step at once, see ``limpet.data.batched_rendering``; None: on GPUs.
 
     Raises:
         DataError: there is no data set at all.
@@ -59,9 +61,11 @@ class TrainingClips:
         videos: Sequence[VideoSet] = (),
         device: torch.device | str = "cpu",
         rank: int = 0,
+        together: bool | None = None,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
+        self.together = self.device.type != "cpu" if together is None else together
         self._sources: list[StillsFolder | VideoSet] = list(videos)
         if stills is not None:
             self._sources.append(stills)
@@ -104,6 +108,8 @@ class TrainingClips:
         Raises:
             DataError: no clip with an object in frame 0 could be made.
         """
+        if self.together:
+            return self._rendered_together(step, progress, drawn or self.draw(step, progress))
         drawn = drawn or [None] * self.config.batch
         clips = [self._clip(step, index, progress, raw) for index, raw in enumerate(drawn)]
         return ClipBatch(
@@ -111,6 +117,15 @@ class TrainingClips:
             masks=torch.stack([masks for _, masks, _ in clips], 1),
             object_counts=[count for _, _, count in clips],
         )
+
+    def _rendered_together(self, step: int, progress: float, drawn: Sequence[RawClip | None]) -> ClipBatch:
+        raw = [clip or self.sampler.sample(step, index, progress) for index, clip in enumerate(drawn)]
+        images, masks = render_batch(raw, self.device)
+        masks, counts = keep_visible_batch(masks, self.config.min_pixels)
+        for index, count in enumerate(counts):
+            if count == 0:  # another clip takes its place
+                images[index], masks[index], counts[index] = self._clip(step, index, progress, raw[index])
+        return ClipBatch(images.transpose(0, 1).contiguous(), masks.transpose(0, 1).contiguous(), counts)
 
     def _clip(
         self, step: int, index: int, progress: float, drawn: RawClip | None

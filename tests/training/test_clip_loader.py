@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import torch
 from limpet.core.errors import DataError
 from limpet.data import ClipBatch, StillsFolder, TrainingClips
 from limpet.training import clip_loader
-from limpet.training.clip_loader import ClipSteps, clip_batches, default_workers
+from limpet.training.clip_loader import ClipSteps, clip_batches, default_workers, taken_ahead
 
 from .tiny import CLIPS, make_stills
 
@@ -35,6 +37,29 @@ def test_steps_come_in_order_with_the_clips_of_their_progress(stills: StillsFold
     again = TrainingClips(config, stills)
     assert all(equal(batch, again.batch(step, step / 7)) for step, batch in found)
     assert not equal(found[-1][1], again.batch(6, 0.0)), "progress counts"
+
+
+def test_clips_may_be_made_ahead_in_a_thread(stills: StillsFolder) -> None:
+    """As where they are rendered on a GPU; with the progress that somebody else keeps."""
+    config = replace(CLIPS, crowd_prob=(0.0, 1.0))
+    made = clip_batches(TrainingClips(config, stills), 1, 50, 0, progress=lambda step: 0.1 * step, ahead=2)
+    again = TrainingClips(config, stills)
+    assert all(equal(batch, again.batch(step, 0.1 * step)) for step, batch in (next(made) for _ in range(3)))
+    thread = next(thread for thread in threading.enumerate() if thread.name == "clips")
+    made.close()  # a run that stops early
+    assert not thread.is_alive()
+    assert list(taken_ahead(iter("abc"), 1, torch.device("cpu"))) == ["a", "b", "c"]
+
+
+def test_an_error_of_the_thread_is_raised_in_its_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise DataError("torn")
+
+    made = taken_ahead(items(), 3, torch.device("cpu"))
+    assert next(made) == 1
+    with pytest.raises(DataError, match="torn"):
+        next(made)
 
 
 def test_clips_that_are_drawn_elsewhere_are_rendered_alike(stills: StillsFolder) -> None:
@@ -60,7 +85,7 @@ def test_a_worker_on_the_way_to_a_gpu_only_draws(stills: StillsFolder) -> None:
     clips.device = torch.device("meta")  # stands for a GPU: what is not the CPU is not rendered in a worker
     made = ClipSteps(clips, 10, packed=True)[3]
     clips.device = torch.device("cpu")
-    assert equal(clip_loader._unpacked(clips, 3, 10, made), expected)
+    assert equal(clip_loader._unpacked(clips, 3, 0.3, made), expected)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
