@@ -130,7 +130,8 @@ def gaussian_taps(deviation: float) -> np.ndarray:
     """Weights of 2r + 1 neighbours, with a sum of 1, for a standard deviation in pixels."""
     reach = max(int(np.ceil(2.5 * deviation)), 1)
     taps: np.ndarray = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    return taps / taps.sum()
+    taps /= taps.sum()
+    return taps
 
 
 def apply_motion_blur(images: torch.Tensor, paths: np.ndarray) -> torch.Tensor:

@@ -68,7 +68,7 @@ def train(
         DataError: no data, no checkpoint to resume from or one with other settings, or a loss that is not a number.
         MissingExtraError: the [train] extra is not installed.
     """
-    fabric = _fabric(device, processes, config.precision)
+    fabric = make_fabric(device, processes, config.precision)
     fabric.launch()
     keep_freed_memory()
     start = load_checkpoint(folder / CHECKPOINT) if resume else None
@@ -206,7 +206,8 @@ def lightning_precision(precision: str, device: str) -> str:
     return "bf16-mixed" if has_bf16(torch.device("cuda" if cuda else "cpu")) else "32-true"
 
 
-def _fabric(device: str, processes: int, precision: str) -> Any:
+def make_fabric(device: str, processes: int, precision: str) -> Any:
+    """Lightning's Fabric, not launched. Raises MissingExtraError: the [train] extra is not installed."""
     try:
         from lightning.fabric import Fabric
     except ImportError as error:

@@ -228,7 +228,7 @@ def test_a_number_that_is_none_stops_the_run_and_keeps_the_checkpoint(
 
 def test_the_average_follows_the_weights(tmp_path: Path, stills: StillsFolder) -> None:
     config = tiny_run(steps=50)
-    fabric = loop._fabric("cpu", 1, config.precision)
+    fabric = loop.make_fabric("cpu", 1, config.precision)
     run = Run(lively_model(), config, tmp_path, fabric, None)
     clips = loop.TrainingClips(config.clips, stills)
     expected = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
@@ -245,7 +245,7 @@ def test_the_average_follows_the_weights(tmp_path: Path, stills: StillsFolder) -
 def test_the_average_is_that_of_plain_interpolation(tmp_path: Path, stills: StillsFolder) -> None:
     """To the last digit, also where a run goes on, and with frozen weights."""
     config = tiny_run(steps=40, precision="32-true")
-    fabric = loop._fabric("cpu", 1, config.precision)
+    fabric = loop.make_fabric("cpu", 1, config.precision)
     run = Run(lively_model(), config, tmp_path, fabric, None)
     expected = [parameter.detach().clone() for parameter in run.model.parameters()]
     for step in range(7):
