@@ -19,11 +19,14 @@ from torch import Tensor, nn
 from limpet.core.config_fields import resume_config
 from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
+from limpet.core.provenance import command_line
 from limpet.tensor_files import read_tensors
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together
+from limpet.weights.weights_file import Weights, write_weights
 
 CHECKPOINT = "checkpoint.safetensors"  # its name in a run's folder
+KEPT = "kept"  # the folder there of averaged weights on the way
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,15 @@ def save_checkpoint(
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(whole, header))  # save_file would wrap a full disk in an error of its own
+
+
+def keep_weights(average: nn.Module, config: TrainConfig, folder: Path, step: int) -> Path:
+    """Write the averaged weights after ``step`` steps into the run's folder ``kept``, in fp16; returns the file."""
+    path = folder / KEPT / f"step-{step:07d}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    facts = {"command": command_line(), "steps": f"{step} of {config.steps}"}
+    write_weights(path, Weights(config.model, average.state_dict(), facts))
+    return path
 
 
 def resumed_config(config: TrainConfig, folder: Path, given: Collection[str] | None) -> TrainConfig:

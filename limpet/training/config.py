@@ -186,6 +186,14 @@ class TrainConfig:
     save_every: int = option(
         500, help="Steps between two checkpoints; 0 writes none.", group=RUN, min=0, may_change=True
     )
+    keep_every: int = option(
+        0,
+        help="Steps between two files of averaged weights that are kept in the run's folder, for: limpet weights soup; "
+        "0 keeps none.",
+        group=RUN,
+        min=0,
+        may_change=True,
+    )
     score_every: int = option(
         2000,
         help="Steps between two scores on the set of --score; 0 scores never.",

@@ -18,7 +18,14 @@ from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
 from limpet.models.frozen_norm import freeze
 from limpet.models.inference import has_bf16
-from limpet.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, restore, save_checkpoint
+from limpet.training.checkpoint import (
+    CHECKPOINT,
+    Checkpoint,
+    keep_weights,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+)
 from limpet.training.clip_loader import clip_batches, default_workers
 from limpet.training.config import TrainConfig
 from limpet.training.monitor import Monitor, progress_bar, save_batch
@@ -131,6 +138,8 @@ class Run:
                         monitor.record(step, values)
                     if score is not None and _is_due(done, config.score_every, config.steps):
                         monitor.record(step, {"score": score(self.average)})
+                    if config.keep_every > 0 and done % config.keep_every == 0:
+                        keep_weights(self.average, config, self.folder, done)
                     if _is_due(done, config.save_every, config.steps):
                         self.save(done)
                         monitor.draw()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import pytest
 import torch
 from golden import golden_weights
+from studies.conftest import make_video
+from training.test_model_soup import saved
 
-from limpet.weights.weights_file import read_weights, sha256
+from limpet.models import build_model
+from limpet.registry import find
+from limpet.weights.weights_file import Weights, read_weights, sha256, write_weights
 
 from .clips import masks_of
 from .command import Limpet
@@ -128,3 +133,48 @@ def test_existing_files_are_kept(limpet: Limpet, tmp_path: Path) -> None:
     assert (tmp_path / "deaot-t.safetensors").read_text() == "mine", (
         "a conversion that fails replaces nothing"
     )
+
+
+def test_a_soup_tells_what_stays(limpet: Limpet, tmp_path: Path) -> None:
+    make_video(tmp_path / "davis/JPEGImages/480p/one", tmp_path / "davis/Annotations/480p/one")
+    (tmp_path / "davis/ImageSets/2017").mkdir(parents=True)
+    (tmp_path / "davis/ImageSets/2017/train.txt").write_text("one\n")
+    for seed in range(2):
+        torch.manual_seed(seed)
+        state = build_model(find("deaot-nano").config()).state_dict()
+        write_weights(tmp_path / f"{seed}.safetensors", Weights("deaot-nano", state))
+    files = ("0.safetensors", "1.safetensors")
+    limpet("weights", "soup", *files, "--out", "soup.safetensors").refused(
+        "there is nothing to choose by; give --video"
+    )
+    quick = ("--stride", 2, "--max-frames", 3, "--max-size", 64, "--device", "cpu")
+    outcome = limpet(
+        "weights",
+        "soup",
+        *files,
+        "--out",
+        "soup.safetensors",
+        "--video",
+        tmp_path / "davis:2017/train",
+        *quick,
+    )
+    outcome.succeeded()
+    lines = outcome.out.splitlines()
+    assert (
+        lines[0].startswith("kept  ") and lines[1][:4] in ("kept", "left") and "the soup with it" in lines[1]
+    )
+    assert lines[2].startswith("J&F of the soup on 1 sequences: ")
+    report = json.loads((tmp_path / "soup.safetensors.json").read_text())
+    assert {each["place"] for each in report["ingredients"]} == set(files) and report["stride"] == 2
+    assert read_weights(tmp_path / "soup.safetensors").model == "deaot-nano"
+
+
+def test_a_uniform_soup_needs_no_scores(limpet: Limpet, tmp_path: Path) -> None:
+    for value in (1.0, 3.0):
+        saved(tmp_path / f"{value:g}.safetensors", value)
+    command = ("weights", "soup", "1.safetensors", "3.safetensors", "--uniform", "--out", "soup.safetensors")
+    limpet(*command).succeeded()
+    assert read_weights(tmp_path / "soup.safetensors").tensors["a.weight"][0, 0] == 2.0
+    assert json.loads((tmp_path / "soup.safetensors.json").read_text())["uniform"] is True
+    limpet(*command).refused("soup.safetensors exists already")
+    limpet("weights", "soup", "1.safetensors", "--out", "other.safetensors").refused("nothing to choose from")

@@ -195,7 +195,7 @@ def run(folder: Path, stills: StillsFolder, resume: bool = False, stop_at: int =
         raise KeyboardInterrupt
 
     torch.manual_seed(0)
-    training = tiny_run(steps=4, save_every=2, score_every=stop_at, mask_loss="poly_ce")
+    training = tiny_run(steps=4, save_every=2, score_every=stop_at, mask_loss="poly_ce", workers=0)
     return distill(
         lively_model(small_config(), seed=2), small_tracker(layers=2), record, training, folder, stills, (),
         device="cpu", quiet=True, resume=resume, score=stop if stop_at else None,
