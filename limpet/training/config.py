@@ -106,7 +106,7 @@ class TrainConfig:
     mask_corruption_prob: float = option(
         0.0,
         help="Probability that a remembered mask is corrupted: an object loses a piece or takes one. The model learns "
-        "to recover from its own errors.",
+        "to recover from its own errors. With --long-term-gap they stay in long-term memory; the reference is right.",
         group=MEMORY,
         min=0,
         max=1,

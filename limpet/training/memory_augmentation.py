@@ -8,7 +8,8 @@ short-term memory holds, is not changed.
 **Mask corruption.** A clip of a few frames is too short for the errors of a long video: an object that passes another
 one loses a little of itself to it in each frame, is gone after a second, and is not found again, although the first
 frame still shows what belongs to which object. So in the memory of the previous frame a piece of an object is given to
-its neighbour or to the background, or the object takes a piece of what is around it. The true masks remain the target.
+its neighbour or to the background, or the object takes a piece of what is around it. Where that memory is kept as
+long-term memory, so is the error; that of the reference frame is right. The true masks remain the target.
 
 Shapes: B clips; H W pixels. Random numbers are torch's own, on the CPU.
 """

@@ -277,6 +277,9 @@ class ClipRun:
         if not self.model.config.soft_memory:
             return self._identify_corrupted(masks)
         planes = full_logits.softmax(dim=1).to(self.model.dtype)
+        corrupted = corrupt_masks(masks, self.config.mask_corruption_prob)
+        pieces = (corrupted != masks).unsqueeze(1)
+        planes = torch.where(pieces, one_hot(corrupted, planes.shape[1], planes.dtype), planes)
         if not self.model.config.independent_objects:
             planes = F.pad(planes, (0, 0, 0, 0, 0, self.planes - planes.shape[1]))
         if self.slots is not None:

@@ -7,10 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from golden import normalise
+from models.per_object import PerObjectConfig, lively_per_object
 from networks import frames, lively_model, mask_of, small_config, tokens_of
 from torch import Tensor
 
 from limpet.models import DeAOT
+from limpet.models.base import Model
 from limpet.tracking.tracker import Tracker
 from limpet.training.losses import ce_jaccard_loss
 from limpet.training.rollout import RolloutConfig, rollout
@@ -143,6 +145,59 @@ def test_mistakes_are_in_the_frame_before_and_not_in_the_reference(
     for (reference, before), (same, spoiled) in zip(right, mistaken, strict=True):
         assert torch.equal(reference, same)
         assert not torch.equal(before, spoiled)
+
+
+def test_long_term_memory_remembers_what_was_predicted(model: DeAOT, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, masks = example()
+    given = what_is_read(monkeypatch)
+    settings = RolloutConfig(own_predictions=True, long_term_gap=1)
+    rollout(model, images, masks, COUNTS, settings)
+    wrong = torch.cat([masks[:1], masks[1:].flip(3)])
+    rollout(model, images, wrong, COUNTS, settings)
+    first, again = given[: T - 1], given[T - 1 :]
+    for (one, _), (other, _) in zip(first, again, strict=True):
+        assert torch.equal(one, other), "the truth of later frames is in no memory"
+    rollout(model, images, masks, COUNTS, settings._replace(own_predictions=False))
+    assert not torch.equal(given[-1][0], first[-1][0])
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["given masks", "own predictions"])
+def test_mistakes_stay_in_long_term_memory(model: DeAOT, monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
+    images, masks = example()
+    given = what_is_read(monkeypatch)
+    settings = RolloutConfig(own_predictions=own, long_term_gap=1)
+    rollout(model, images, masks, COUNTS, settings)
+    rollout(model, images, masks, COUNTS, settings._replace(mask_corruption_prob=1.0))
+    right, mistaken = given[: T - 1], given[T - 1 :]
+    tokens = mistaken[0][0].shape[1]
+    for t in range(1, T - 1):
+        newest, reference = mistaken[t][0][:, :tokens], mistaken[t][0][:, -tokens:]
+        assert torch.equal(newest, mistaken[t][1]), "as in the memory of the frame before"
+        assert not torch.equal(newest, right[t][0][:, :tokens])
+        assert torch.equal(reference, right[0][0]), "the reference is given, and right"
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_mistakes_are_in_remembered_probabilities_too(
+    monkeypatch: pytest.MonkeyPatch, probability: float
+) -> None:
+    images, masks = example()
+    model = lively_per_object(PerObjectConfig(), seed=1).eval()
+    remembered: list[Tensor] = []
+    identify = type(model).identify
+
+    def watched(self: Model, planes: Tensor) -> Tensor:
+        remembered.append(planes)
+        return identify(self, planes)
+
+    monkeypatch.setattr(type(model), "identify", watched)
+    settings = RolloutConfig(own_predictions=True, mask_corruption_prob=probability)
+    predicted = rollout(model, images, masks, COUNTS, settings).masks
+    for t in range(1, T):
+        planes = remembered[t - T]
+        wrong = planes.argmax(dim=1) != predicted[t]
+        assert bool(wrong.any()) == (probability > 0)
+        assert (planes.amax(dim=1)[wrong] == 1).all(), "a piece is given to another as a whole"
 
 
 def test_the_reference_is_elsewhere_in_long_term_memory_alone(
