@@ -51,6 +51,15 @@ CHANGES: dict[str, dict[str, Any]] = {
     "things that ride on others": {"crowd_prob": (0.5, 0.5), "attached_object_prob": 0.5},
     "the first frame elsewhere": {"reference_augment_prob": 0.5},
     "larger clips, 1 a step": {"size": 321, "batch": 1},
+    "objects grow and shrink": {"max_zoom": 4.0},
+    "objects turn, move fast and leave": {
+        "max_rotation": 40.0,
+        "fast_motion_prob": 0.25,
+        "out_of_view_prob": 0.2,
+    },
+    "occluders": {"occluder_prob": 0.35},
+    "frames of the whole video": {"whole_video_prob": 0.5},
+    "masks split into objects": {"split_components": 500},
 }
 
 
