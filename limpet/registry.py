@@ -119,6 +119,27 @@ MODELS = (
         "limpet.models.aot:swin_b_aot_l",
         65.4,
     ),
+    ModelEntry(
+        "stcn", "objects by themselves: ResNet-50, memory every 5 frames", "limpet.models.stcn:stcn", 54.4
+    ),
+    ModelEntry(
+        "mobilevos-resnet-18",
+        "objects by themselves: ResNet-18, first and previous frame",
+        "limpet.models.stcn:mobilevos_resnet_18",
+        8.1,
+    ),
+    ModelEntry(
+        "mobilevos-mobilenet-v2",
+        "objects by themselves: MobileNetV2, first and previous frame",
+        "limpet.models.stcn:mobilevos_mobilenet_v2",
+        2.5,
+    ),
+    ModelEntry(
+        "mobilevos-mobilenet-v2-small",
+        "for phones: as mobilevos-mobilenet-v2, without ASPP",
+        "limpet.models.stcn:mobilevos_mobilenet_v2_small",
+        1.9,
+    ),
 )
 """The models of limpet in the order in which they are listed."""
 

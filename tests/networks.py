@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from limpet.models import DeAOTConfig, Model, ModelConfig, build_model
 from limpet.models.gated_propagation import PropagationConfig
+from limpet.models.identity import one_hot
+from limpet.models.stcn import STCN, STCNConfig
+from limpet.models.value_encoder import MASKS
 from limpet.state import TrackerState
 from limpet.tracking.tracker import Tracker
 
@@ -26,6 +30,23 @@ def lively_model(config: ModelConfig | None = None, seed: int = 0) -> Model:
     with torch.no_grad():
         model.id_bank.patches.weight.mul_(30)
         model.decoder.conv_out.weight.mul_(30)
+    return model
+
+
+def lively_stcn(config: STCNConfig, seed: int = 0) -> STCN:
+    """A random network of STCN's family whose logits are of both signs and follow the masks that it remembers."""
+    torch.manual_seed(seed)
+    model = STCN(config).eval()
+    planes = one_hot(torch.from_numpy(mask_of(1, 2, height=64, width=96)).long()[None], 3)
+    with torch.no_grad():
+        stem = next(part for part in model.value_encoder.modules() if isinstance(part, nn.Conv2d))
+        stem.weight[:, -MASKS:].mul_(6 if stem.in_channels > MASKS else 2)
+        features = model.encode(torch.randn(1, 3, 64, 96))
+        model.key_projection.weight.mul_(1 / features.tokens[:, : config.key_channels].std())
+        logits = model.decode(model.refer(features, model.identify(planes))[0], features)[:, 1:]
+        scale = 2 / logits.std()
+        model.decoder.conv_out.weight.mul_(scale)
+        model.decoder.conv_out.bias.fill_(-scale * logits.mean())
     return model
 
 

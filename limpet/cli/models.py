@@ -107,23 +107,24 @@ def _speed_words(chosen: list[ModelEntry], book: SpeedBook) -> str:
 
 
 def _describe(entry: ModelEntry, book: SpeedBook) -> None:
-    from limpet.weights.zoo import ZOO, bundled_weights, official_file
+    from limpet.weights.zoo import bundled_weights, official_file, official_page
 
     config, bundled, official = entry.config(), bundled_weights(entry.name), official_file(entry.name)
     gap = config.long_term_gap
+    previous = ", the previous one" if config.reads_previous else ""
     own = f"{entry.name}.safetensors"
     rows = [
         ("encoder", config.encoder),
         ("layers", str(config.layers)),
-        ("memory", f"the first frame, the previous one{f', and every {gap}th' if gap else ''}"),
+        ("memory", f"the first frame{previous}{f', and every {gap}th' if gap else ''}"),
         ("parameters", "not counted" if entry.millions is None else f"{entry.millions:.1f} million"),
         ("sizes", f"16k{' + 1' if config.align_corners else ''} pixels; frames of any size are resized"),
         ("weights", str(bundled) if bundled else "none in the package"),
     ]
     if official:
         rows += [
-            ("official", f"{official}, in the model zoo of the official code:"),
-            ("", ZOO),
+            ("official", f"{official}, published with the official code:"),
+            ("", official_page(entry.name)),
             ("convert", f"limpet weights convert {official} --model {entry.name} --out {own}"),
         ]
     if official or not bundled:

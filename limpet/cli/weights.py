@@ -31,7 +31,8 @@ def _group() -> None:
 @app.command()
 def convert(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="An official AOT or DeAOT checkpoint (.pth).")
+        Path,
+        typer.Argument(metavar="CHECKPOINT", help="An official checkpoint of AOT, DeAOT or STCN (.pth)."),
     ],
     model: Annotated[
         str | None,

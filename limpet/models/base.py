@@ -31,6 +31,9 @@ from limpet.models.encoders import find_encoder
 PROBABILITY_MARGIN = 1e-5
 """Probabilities are kept this far from 0 and 1 before objects compete, as the official code does."""
 
+AGGREGATION_MARGIN = 1e-7
+"""The same for objects with logits of their own, as the code of STCN does."""
+
 Pending = tuple[Any, ...]
 """One value per layer: a frame as the layer saw it, before its masks are known. Only the model itself reads it."""
 
@@ -68,6 +71,11 @@ class ModelConfig(ABC):
     def align_corners(self) -> bool:
         """Whether image sizes are 16k + 1 and up-sampling aligns corners; else sizes are 16k."""
         return find_encoder(self.encoder).align_corners
+
+    @property
+    def reads_previous(self) -> bool:
+        """Whether the short-term memory is read, so that a state has to keep it."""
+        return True
 
     @abstractmethod
     def build(self) -> Model:
@@ -276,5 +284,5 @@ def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
     """
     if not config.independent_objects:
         return logits
-    probabilities = slot_probabilities(logits, config).clamp(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    probabilities = slot_probabilities(logits, config).clamp(AGGREGATION_MARGIN, 1 - AGGREGATION_MARGIN)
     return probabilities.logit().masked_fill(logits < MASKED_LOGIT / 2, MASKED_LOGIT)

@@ -28,6 +28,18 @@ def _mobilenet_v2() -> nn.Module:
     return MobileNetV2()
 
 
+def _mobilenet_v2_96() -> nn.Module:
+    from limpet.models.mobilenet import MobileNetV2
+
+    return MobileNetV2(dilated=False)
+
+
+def _resnet_18() -> nn.Module:
+    from limpet.models.resnet import ResNet18
+
+    return ResNet18()
+
+
 def _resnet_50() -> nn.Module:
     from limpet.models.resnet import ResNet50
 
@@ -42,6 +54,8 @@ def _swin_b() -> nn.Module:
 
 ENCODERS: dict[str, EncoderEntry] = {
     "mobilenet-v2": EncoderEntry(_mobilenet_v2, align_corners=True),
+    "mobilenet-v2-96": EncoderEntry(_mobilenet_v2_96, align_corners=True),
+    "resnet-18": EncoderEntry(_resnet_18, align_corners=True),
     "resnet-50": EncoderEntry(_resnet_50, align_corners=True),
     "swin-b": EncoderEntry(_swin_b, align_corners=False),
 }

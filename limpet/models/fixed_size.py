@@ -28,7 +28,8 @@ from limpet.models.base import Model, joint_logits, slot_probabilities
 FixedState = dict[str, Tensor]
 """By name: ``present`` (B, S), 1 for each slot in use; ``memory_mask`` (B, T), 1 for each frame of the long-term memory
 that has been written; ``since`` and ``cursor`` (B,) int32, frames since the ring was written and which of its frames is
-written next; ``long.<layer>.key|value`` (B, T*M, A|V); ``short.<layer>.key|value`` (B, M, A|V)."""
+written next; ``long.<layer>.key|value`` (B, T*M, A|V); ``short.<layer>.key|value`` (B, M, A|V), unless the model does
+not read it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class StartGraph(_TrackerGraph):
         if config.ring:
             state["since"] = torch.zeros(batch, dtype=torch.int32, device=image.device)
             state["cursor"] = torch.zeros(batch, dtype=torch.int32, device=image.device)
-        return state | memory.padded(config.memory_frames).named("long.") | memory.named("short.")
+        short = memory.named("short.") if self.model.config.reads_previous else {}
+        return state | memory.padded(config.memory_frames).named("long.") | short
 
 
 class StepGraph(_TrackerGraph):
@@ -136,7 +138,7 @@ class StepGraph(_TrackerGraph):
         config, family = self.config, self.model.config
         features = self.model.encode(image.to(self.model.dtype))
         long_term = Memory.of_named(state, "long.", frames=config.memory_frames)
-        short_term = Memory.of_named(state, "short.")
+        short_term = Memory.of_named(state, "short.") if family.reads_previous else long_term
         tokens, pending = self.model.propagate(features, long_term, short_term, state.get("memory_mask"))
         logits = self.model.decode(tokens, features)[:, : config.slots]
         logits = logits + ((1 - state["present"]) * MASKED_LOGIT).unsqueeze(2).unsqueeze(3)
@@ -146,7 +148,7 @@ class StepGraph(_TrackerGraph):
         else:
             planes = self.planes(mask, image)
         memory = self.model.remember(pending, self.model.identify(planes))
-        after = memory.named("short.")
+        after = memory.named("short.") if family.reads_previous else {}
         if config.ring:
             after |= self._written(state, long_term, memory)
         return mask, logits, soft_ious(slot_probabilities(logits.flatten(2), family)), after

@@ -1,6 +1,6 @@
-"""MobileNetV2 (Sandler et al., 2018) as an image encoder of output stride 16.
+"""MobileNetV2 (Sandler et al., 2018) as an encoder of output stride 16.
 
-The last stage that halves the map is dilated instead, so that the deepest map keeps stride 16.
+The last stage that halves the map is dilated instead, so that the deepest map keeps stride 16; or it is left out.
 """
 
 from __future__ import annotations
@@ -35,36 +35,41 @@ class MobileNetV2(nn.Module):
 
     Args:
         freeze_at: number of stages without gradient, see ``freeze``.
+        inputs: channels of the image; other than 3 where it is made of masks.
+        dilated: with the dilated stage. Without it the last two maps are the same, of 96 channels, and three quarters
+            of the parameters are saved.
     """
 
-    channels: tuple[int, int, int, int] = (24, 32, 96, LAST_CHANNELS)
+    channels: tuple[int, int, int, int]
 
-    def __init__(self, freeze_at: int = 0) -> None:
+    def __init__(self, freeze_at: int = 0, inputs: int = 3, dilated: bool = True) -> None:
         super().__init__()
-        self.features = nn.Sequential(conv_norm(3, STEM_CHANNELS, size=3, stride=2), *_groups())
-        self.features.append(conv_norm(320, LAST_CHANNELS, size=1))
+        self.channels = (24, 32, 96, LAST_CHANNELS if dilated else 96)
+        self._ends = STAGE_ENDS if dilated else STAGE_ENDS[:4]
+        stem, last = conv_norm(inputs, STEM_CHANNELS, size=3, stride=2), conv_norm(320, LAST_CHANNELS, size=1)
+        self.features = nn.Sequential(*[stem, *_groups(), last][: self._ends[-1]])
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
         freeze(self, freeze_at)
 
     def stages(self) -> Sequence[nn.Module]:
-        """The stem and the stages that end at strides 4, 8, 16 and (dilated) 16."""
-        return [self.features[start:end] for start, end in zip((0, *STAGE_ENDS), STAGE_ENDS, strict=False)]
+        """The stem and the stages that end at strides 4, 8, 16 and, if it is there, dilated 16."""
+        return [self.features[start:end] for start, end in zip((0, *self._ends), self._ends, strict=False)]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Maps with ``channels`` channels at strides 4, 8, 16, 16.
 
         Args:
-            image: (B, 3, H, W) float, ImageNet-normalised RGB; any size, halves are rounded up.
+            image: (B, inputs, H, W) float, ImageNet-normalised RGB; any size, halves are rounded up.
         """
         x, maps = image, []
         for index, block in enumerate(self.features, start=1):
             x = block(x)
-            if index in STAGE_ENDS[1:]:
+            if index in self._ends[1:]:
                 maps.append(x)
-        quarter, eighth, sixteenth, last = maps
-        return quarter, eighth, sixteenth, last
+        quarter, eighth, sixteenth = maps[:3]
+        return quarter, eighth, sixteenth, maps[-1]
 
 
 class InvertedResidual(nn.Module):

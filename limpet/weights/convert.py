@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from limpet.core.errors import WeightsError
+from limpet.core.errors import Option, WeightsError
 from limpet.core.files import check_free
 from limpet.registry import find
 from limpet.weights.identify import BUILT, ModelMatch, describe_matches, match_models, model_tensors
@@ -37,7 +37,7 @@ def convert(
     overwrite: bool = False,
     command: str = "",
 ) -> Converted:
-    """Convert an official AOT or DeAOT checkpoint; no code in it is run.
+    """Convert an official checkpoint of AOT, DeAOT or STCN; no code in it is run.
 
     Args:
         model: which model it is for; None finds out from the tensors, and from the file's name where models share them.
@@ -88,10 +88,16 @@ def fitting(checkpoint: Path, model: str, tensors: dict[str, Tensor]) -> dict[st
     fit = compare(expected, whole)
     if fit:
         return whole
+    best, *_ = found = match_models(tensors)
+    if best.share == 1 and model not in best.models:
+        raise WeightsError(
+            f"{checkpoint} is a checkpoint of {' or '.join(best.models)}, not of {model}; pass ",
+            Option("model", best.models[0]),
+        )
     missing, unexpected, reshaped = fit.counts
     problem = WeightsError(
         f"{checkpoint} does not fit {model}: {missing} tensors missing, {unexpected} unexpected, "
-        f"{reshaped} of another shape; {describe_matches(match_models(tensors))}"
+        f"{reshaped} of another shape; {describe_matches(found)}"
     )
     for line in fit.lines():
         problem.add_note(line)

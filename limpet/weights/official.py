@@ -1,17 +1,17 @@
-"""Reads the official checkpoints: their names for what we call by the papers' names.
+"""Reads the official checkpoints of AOT, DeAOT and STCN: their names for what we call by the papers' names.
 
 The official layout, as its own code writes and reads it: a dict with ``state_dict`` (else ``model``, else the dict
-itself), names with or without the prefix ``module.``. The official training keeps averaged weights (EMA) in a folder
-of their own, ``ema_ckpt/``; other code puts them into the same file under a name of their own. Unlike the official
-loader, which leaves initial values where a name is missing, this one is strict: a file that does not fit is refused
-with the names that do not.
+itself), names with or without the prefix ``module.``; STCN's training puts ``network`` beside its optimizer. The
+official training keeps averaged weights (EMA) in a folder of their own, ``ema_ckpt/``; other code puts them into the
+same file under a name of their own. Unlike the official loader, which leaves initial values where a name is missing,
+this one is strict: a file that does not fit is refused with the names that do not.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from limpet.core.errors import WeightsError
+from limpet.weights.official_stcn import from_official_stcn, is_stcn, stcn_name
 
 # Official name -> ours, applied in this order: what both families have, then what each has of its own.
 SHARED_RENAMES: tuple[tuple[str, str], ...] = (
@@ -67,9 +68,9 @@ AOT_RENAMES: tuple[tuple[str, str], ...] = (
 )
 # Where the tensors may lie in a file. Averaged weights come first: they are what one evaluates.
 AVERAGED = ("state_dict_ema", "ema_state_dict", "model_ema", "ema")
-LAST = ("state_dict", "model")
-Family = Literal["aot", "deaot"]
-RENAMES: dict[Family, tuple[tuple[str, str], ...]] = {
+LAST = ("state_dict", "model", "network")
+Family = Literal["aot", "deaot", "stcn"]
+RENAMES: dict[str, tuple[tuple[str, str], ...]] = {
     "aot": SHARED_RENAMES + AOT_RENAMES,
     "deaot": SHARED_RENAMES + DEAOT_RENAMES,
 }
@@ -81,11 +82,16 @@ UNUSED = {"aot": "LSTT.mask_token"}
 
 def family_of(names: Iterable[str]) -> Family:
     """The family whose official state dict has these names; only AOT's blocks have a third norm."""
+    names = list(names)
+    if is_stcn(names):
+        return "stcn"
     return "aot" if any(re.search(r"\bLSTT\.layers\.\d+\.norm3\.", name) for name in names) else "deaot"
 
 
 def our_name(official: str, family: Family = "deaot") -> str:
     """The limpet name of an official parameter: ``LSTT.layers.0.linear_U.bias`` -> ``layers.0.gate.bias``."""
+    if family == "stcn":
+        return stcn_name(official)
     name = official.removeprefix("module.")
     if name.startswith("encoder."):
         return name
@@ -97,6 +103,8 @@ def our_name(official: str, family: Family = "deaot") -> str:
 def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename an official state dict; 1x1 convolutions that we hold as linear maps lose their last two axes."""
     renamed, family = {}, family_of(state)
+    if family == "stcn":
+        return from_official_stcn(state)[0]
     for official, tensor in state.items():
         name = our_name(official, family)
         if IGNORED.search(name) or name == UNUSED.get(family):
@@ -138,8 +146,25 @@ def read_official(path: Path) -> OfficialCheckpoint:
     if not inside and _is_state(content):
         found[""] = from_official(content)
     if not found:
-        raise WeightsError(f"{path} holds no state dict of tensors; expected a checkpoint of AOT or DeAOT")
-    return _choose(found, [name for name in inside if name not in found])
+        raise WeightsError(
+            f"{path} holds no state dict of tensors; expected a checkpoint of AOT, DeAOT or STCN"
+        )
+    chosen = _choose(found, [name for name in inside if name not in found])
+    return replace(chosen, notes=(*chosen.notes, *_stcn_notes(content, chosen.part)))
+
+
+def _stcn_notes(content: Mapping[str, Any], part: str) -> list[str]:
+    """What else to know of a checkpoint of STCN; nothing of others."""
+    state = content[part] if part else content
+    if not is_stcn(state):
+        return []
+    notes = list(from_official_stcn(state)[1])
+    if "it" in content and part:
+        notes.insert(
+            0,
+            f"it is a checkpoint of a training after {content['it']} iterations, of which the weights were taken",
+        )
+    return notes
 
 
 def _choose(found: Mapping[str, dict[str, Tensor]], unread: Sequence[str]) -> OfficialCheckpoint:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from limpet.core.errors import WeightsError
 
-ZOO = "https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md"
+AOT_ZOO = "https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md"
+STCN_RELEASES = "https://github.com/hkchengrex/STCN/releases"
 OFFICIAL_NAMES = {
     "deaot-t": "DeAOTT",
     "deaot-s": "DeAOTS",
@@ -28,8 +29,15 @@ OFFICIAL_NAMES = {
 
 def official_file(model: str) -> str | None:
     """The file of the weights trained on photos, YouTube-VOS and DAVIS; None if none are published for ``model``."""
+    if model == "stcn":
+        return "stcn.pth"
     name = OFFICIAL_NAMES.get(model)
     return None if name is None else f"{name}_PRE_YTB_DAV.pth"
+
+
+def official_page(model: str) -> str:
+    """The page that has the official file of ``model``."""
+    return STCN_RELEASES if model == "stcn" else AOT_ZOO
 
 
 BUNDLED = Path(__file__).parent / "bundled"

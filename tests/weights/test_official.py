@@ -204,7 +204,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 def test_checkpoints_of_something_else_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(
-        WeightsError, match=r"x\.pth holds no state dict of tensors; expected a checkpoint of AOT or"
+        WeightsError, match=r"x\.pth holds no state dict of tensors; expected a checkpoint of AOT, DeAOT or"
     ):
         read_official(tmp_path / "x.pth")
 
