@@ -14,12 +14,14 @@ reads; H W pixels; h w feature cells; M memory tokens of a frame.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limpet.attention_map import AttentionMap, MapKind
@@ -284,5 +286,26 @@ def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
     """
     if not config.independent_objects:
         return logits
-    probabilities = slot_probabilities(logits, config).clamp(AGGREGATION_MARGIN, 1 - AGGREGATION_MARGIN)
-    return probabilities.logit().masked_fill(logits < MASKED_LOGIT / 2, MASKED_LOGIT)
+    return soft_aggregation(logits[:, 1:] - logits[:, :1])
+
+
+def soft_aggregation(objects: Tensor) -> Tensor:
+    """Log-odds of objects, each against its own background, as log-odds of the background of all and of every object.
+
+    The background's probability is the product of those of the objects' backgrounds (STM and STCN).
+
+    Args:
+        objects: (B, N, ...) log-odds; MASKED_LOGIT, where a slot holds no object, stays.
+
+    Returns:
+        (B, N + 1, ...) within those of AGGREGATION_MARGIN, background first.
+    """
+    if objects.shape[1] == 1:
+        background = -objects
+    else:
+        log_probability = -F.softplus(objects).sum(dim=1, keepdim=True).clamp_min(AGGREGATION_MARGIN)
+        background = log_probability - torch.log(-torch.expm1(log_probability))
+    most = math.log((1 - AGGREGATION_MARGIN) / AGGREGATION_MARGIN)
+    merged = torch.cat([background.clamp(-most, most), objects.clamp(-most, most)], dim=1)
+    absent = F.pad(objects < MASKED_LOGIT / 2, (0, 0) * (objects.dim() - 2) + (1, 0))
+    return merged.masked_fill(absent, MASKED_LOGIT)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from limpet.core.errors import ModelError
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
-from limpet.models.base import Model, joint_logits, slot_probabilities
+from limpet.models.base import Model, slot_probabilities, soft_aggregation
 
 FixedState = dict[str, Tensor]
 """By name: ``present`` (B, S), 1 for each slot in use; ``memory_mask`` (B, T), 1 for each frame of the long-term memory
@@ -142,7 +142,7 @@ class StepGraph(_TrackerGraph):
         tokens, pending = self.model.propagate(features, long_term, short_term, state.get("memory_mask"))
         logits = self.model.decode(tokens, features)[:, : config.slots]
         logits = logits + ((1 - state["present"]) * MASKED_LOGIT).unsqueeze(2).unsqueeze(3)
-        mask = self._enlarged(logits, self.mask_size(state)).argmax(dim=1).to(torch.uint8)
+        mask = most_probable(self._enlarged(logits, self.mask_size(state)))
         if family.soft_memory:
             planes = self._enlarged(logits, image.shape[2:]).softmax(dim=1).to(self.model.dtype)
         else:
@@ -159,9 +159,16 @@ class StepGraph(_TrackerGraph):
 
     def _enlarged(self, logits: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
         """Logits (B, S, height/4, width/4) -> (B, S, *size), by which slots compete."""
-        align_corners = self.model.config.align_corners
-        large = F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=align_corners)
-        return joint_logits(large, self.model.config)
+        config = self.model.config
+
+        def enlarge(planes: Tensor) -> Tensor:
+            return F.interpolate(
+                planes, size=tuple(size), mode="bilinear", align_corners=config.align_corners
+            )
+
+        if config.independent_objects:
+            return soft_aggregation(enlarge(logits[:, 1:] - logits[:, :1]))  # no plane for slot 0
+        return enlarge(logits)
 
     def _written(self, state: FixedState, long_term: Memory, memory: Memory) -> FixedState:
         """The long-term memory with the frame in its ring, if ``gap`` frames have passed since the last one."""
@@ -180,6 +187,13 @@ class StepGraph(_TrackerGraph):
             "memory_mask": torch.maximum(mask, where.to(mask.dtype)),
             **long_term.written(memory, where).named("long."),
         }
+
+
+def most_probable(logits: Tensor) -> Tensor:
+    """The slot of the largest logit, (B, S, H, W) -> (B, H, W) uint8; two slots are compared, which is faster."""
+    if logits.shape[1] == 2:
+        return (logits[:, 1] > logits[:, 0]).to(torch.uint8)
+    return logits.argmax(dim=1).to(torch.uint8)
 
 
 def soft_ious(probabilities: Tensor) -> Tensor:

@@ -106,19 +106,19 @@ class ResidualDecoder(nn.Module):
         self.conv_out = conv3x3(at_4, 1)
 
     def representation(self, x: Tensor, at_4: Tensor, at_8: Tensor) -> Tensor:
-        """What the last layer reads; see ``forward`` for the arguments: (B*N, C, H/4, W/4)."""
-        x = self.compress(self.pyramid(x))
-        return F.relu(self.up_4x(self.up_8x(x, at_8), at_4))
-
-    def forward(self, x: Tensor, at_4: Tensor, at_8: Tensor) -> Tensor:
-        """The logit of every object.
+        """What the last layer reads of every object.
 
         Args:
             x: (B*N, inputs, h, w), of every object.
             at_4, at_8: the encoder's maps (B, C, H/4, W/4) and (B, C, H/8, W/8) of the frame.
 
         Returns:
-            (B*N, 1, H/4, W/4).
+            (B*N, widths[2], H/4, W/4).
         """
+        x = self.compress(self.pyramid(x))
+        return F.relu(self.up_4x(self.up_8x(x, at_8), at_4))
+
+    def forward(self, x: Tensor, at_4: Tensor, at_8: Tensor) -> Tensor:
+        """The logit of every object, (B*N, 1, H/4, W/4); see ``representation`` for the arguments."""
         logits: Tensor = self.conv_out(self.representation(x, at_4, at_8))
         return logits

@@ -148,14 +148,28 @@ class STCN(Model):
 
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
         """Tokens (B, N*V, h, w) -> logits (B, N + 1, H/4, W/4) in float32, the background being 0."""
-        x, objects = self._with_own_map(tokens, features)
-        logits = self.decoder(x, features.at_4, features.at_8)  # B*N 1 H/4 W/4
-        return F.pad(logits.squeeze(1).unflatten(0, (-1, objects)).float(), (0, 0, 0, 0, 1, 0))
+        return self.last_layer(self.representation(tokens, features))
 
     def representation(self, tokens: Tensor, features: Features) -> Tensor:
-        """What the last layer reads of every object, (B*N, C, H/4, W/4); see ``decode`` for the arguments."""
-        x, _ = self._with_own_map(tokens, features)
-        return self.decoder.representation(x, features.at_4, features.at_8)
+        """What the last layer reads of every object, (B, N, C, H/4, W/4); see ``decode`` for the arguments."""
+        channels = self.config.value_channels
+        objects = tokens.shape[1] // channels
+        own = features.tokens[:, self.config.key_channels :]
+        if objects > 1:
+            own = own.repeat_interleave(objects, dim=0)
+        x = torch.cat([tokens.unflatten(1, (objects, channels)).flatten(0, 1), own], dim=1)  # B*N 2*V h w
+        return self.decoder.representation(x, features.at_4, features.at_8).unflatten(0, (-1, objects))  # type: ignore[no-any-return]
+
+    def last_layer(self, representation: Tensor) -> Tensor:
+        """The logits of ``decode``."""
+        objects = representation.shape[1]
+        logits = self.decoder.conv_out(representation.flatten(0, 1)).squeeze(1).unflatten(0, (-1, objects))
+        return F.pad(logits.float(), (0, 0, 0, 0, 1, 0))
+
+    @property
+    def representation_channels(self) -> int:
+        """C of ``representation``."""
+        return self.config.decoder_widths[-1]
 
     def attention_map(
         self,
@@ -205,15 +219,6 @@ class STCN(Model):
         plane: Tensor = found.unflatten(1, size).permute(0, 3, 1, 2)
         return plane
 
-    def _with_own_map(self, tokens: Tensor, features: Features) -> tuple[Tensor, int]:
-        """What every object read beside the frame's own map, (B*N, 2*V, h, w), and N."""
-        channels = self.config.value_channels
-        objects = tokens.shape[1] // channels
-        own = features.tokens[:, self.config.key_channels :]
-        if objects > 1:
-            own = own.repeat_interleave(objects, dim=0)
-        return torch.cat([tokens.unflatten(1, (objects, channels)).flatten(0, 1), own], dim=1), objects
-
 
 def _as_tokens(plane: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, h*w, C)."""
@@ -243,13 +248,13 @@ def stcn() -> STCNConfig:
     return STCNConfig(long_term_gap=5, top_k=TOP_K)
 
 
-def _student(encoder: str, channels: int, widths: tuple[int, int, int], pyramid: bool) -> STCNConfig:
+def _student(encoder: str, channels: int, widths: tuple[int, int, int], pyramid: int = 0) -> STCNConfig:
     return STCNConfig(
         encoder=encoder,
         align_corners=True,
         value_channels=channels,
         decoder_widths=widths,
-        pyramid=(128, channels) if pyramid else None,
+        pyramid=(pyramid, channels) if pyramid else None,
         value_encoder="mobilenet-v2",
         reads_previous=True,
     )
@@ -257,14 +262,14 @@ def _student(encoder: str, channels: int, widths: tuple[int, int, int], pyramid:
 
 def mobilevos_resnet_18() -> STCNConfig:
     """MobileVOS with ResNet-18 and ASPP."""
-    return _student("resnet-18", 128, (192, 96, 64), pyramid=True)
+    return _student("resnet-18", 128, (192, 96, 64), pyramid=128)
 
 
 def mobilevos_mobilenet_v2() -> STCNConfig:
     """MobileVOS with MobileNetV2 and ASPP."""
-    return _student("mobilenet-v2-96", 64, (64, 64, 64), pyramid=True)
+    return _student("mobilenet-v2-96", 64, (88, 32, 32), pyramid=120)
 
 
 def mobilevos_mobilenet_v2_small() -> STCNConfig:
     """MobileVOS with MobileNetV2 and without ASPP, the fastest."""
-    return _student("mobilenet-v2-96", 64, (64, 64, 64), pyramid=False)
+    return _student("mobilenet-v2-96", 64, (88, 32, 32))

@@ -115,6 +115,8 @@ def test_tensors_inside_the_network(model: STCN, sides: list[int]) -> None:
 
     frame = next(follow(model, sides))
     check_maps("f1", frame.features)
-    inside.check("f1/readout_cat_f16thin", model._with_own_map(frame.tokens, frame.features)[0])
+    own = frame.features.tokens[:, 64:].expand(OBJECTS, -1, -1, -1)
+    read = frame.tokens.unflatten(1, (OBJECTS, -1))[0]
+    inside.check("f1/readout_cat_f16thin", torch.cat([read, own], dim=1))
     inside.check("f1/decoder_logits_full", frame.logits[0, 1:, ::2, ::2].unsqueeze(1))
     assert inside.seen == set(inside.stored)
