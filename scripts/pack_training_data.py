@@ -272,7 +272,7 @@ def _require(fits: bool) -> None:
         raise DataError("the videos and files alone do not fit; allow more --parts or a larger --part-mib")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     packing = commands.add_parser("pack", help="write the parts and the manifest")
@@ -289,7 +289,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unpacking = commands.add_parser("unpack", help="unpack the parts that are there")
     unpacking.add_argument("folder", type=Path)
     unpacking.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = make_parser().parse_args(arguments)
     if options.command == "unpack":
         manifest, missing = unpack(options.folder, options.out)
         print(

@@ -109,14 +109,18 @@ def with_row(page: str, line: str) -> str:
     return "".join([*lines[: rows[-1] + 1], f"{line}\n", *lines[rows[-1] + 1 :]])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("result", type=Path, help="folder with result.json and the pieces")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the log")
     parser.add_argument("--name", default="brief training", help="of the run, in its row")
     parser.add_argument("--runs", type=Path, help="the page that gets the row, docs/runs.md")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in --out")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = make_parser().parse_args(arguments)
     facts = take(options.result, options.out, options.overwrite)
     line = row(facts, options.name)
     if options.runs is not None:

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,12 +25,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from brief_training.benchmarks import run_benchmarks
+from brief_training.clock import Clock, say
 from pack_training_data import unpack
 from take_training_result import WEIGHTS, write_result
 
 from limpet.core.config_fields import build
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 from limpet.core.provenance import command_line, commit, cpu_model
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, training_videos
 from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -46,7 +47,6 @@ from limpet.training.train_model import quiet_lightning, root_and_split
 from limpet.weights.weights_file import Weights, sha256, write_weights
 from limpet.weights.zoo import find_weights
 
-ROOT = Path(__file__).resolve().parents[1]
 STAGE: dict[str, Any] = {
     "model": "deaot-t-deformable", "frames": 5, "size": 465, "batch": 16, "long_term_gap": 1, "max_frame_gap": (6, 14),
     "video_prob": (0.55, 0.55), "crowd_prob": (0.6, 0.6), "attached_object_prob": 0.3, "mask_corruption_prob": 0.25,
@@ -55,66 +55,10 @@ STAGE: dict[str, Any] = {
     "log_every": 5, "workers": None,
 }  # fmt: skip
 """Settings of ``limpet train``; see "A borrowed GPU" in docs/training.md."""
-LIMPET = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
-STREAMS = [sys.executable, str(ROOT / "benchmarks" / "many_videos.py"), "--videos", "1", "16"]
-BENCHMARKS: dict[str, list[str]] = {
-    "default": [*LIMPET, "bench", "deaot-t-deformable"],
-    "default-many-objects": [*LIMPET, "bench", "deaot-t-deformable", "--objects", "30"],
-    "deaot-l": [*LIMPET, "bench", "deaot-l"],
-    "streams-default": [*STREAMS, "--model", "deaot-t-deformable", "--objects", "3"],
-    "streams-many-objects": [*STREAMS, "--model", "deaot-t-deformable", "--objects", "10"],
-    "streams-deaot-l": [*STREAMS, "--model", "deaot-l", "--objects", "3"],
-    "streams-default-compiled": [*STREAMS, "--model", "deaot-t-deformable", "--objects", "3", "--compiled"],
-}
-"""In order of importance: those for which no time is left are not run."""
 COMPILED = ("encode", "identify", "refer", "propagate", "remember", "decode")
 UNCOMPILED_STEPS, UNSETTLED_STEPS = 8, 3  # measured before the model is compiled; of these, left out
 SETTLED_AFTER = 40  # compiled steps, after which those that were not faster are given up
-WINDOW = 16  # steps whose median is the present rate
 SAVING_SECONDS = 15.0  # kept for the last checkpoint and the result
-
-
-class Clock:
-    """How many steps fit into the time. It may be copied to worker processes, which see the present plan.
-
-    Args:
-        ends: time of ``time.monotonic`` at which the last step should be done.
-        first: the step to begin with. most: the step to end with at the latest.
-        guess: seconds of a step, before one was measured.
-    """
-
-    def __init__(self, ends: float, first: int, most: int, guess: float) -> None:
-        self.ends, self.most = ends, most
-        self.seconds: list[float] = []
-        self._steps = multiprocessing.Value("d", 0.0)
-        self._plan(first, guess)
-
-    @property
-    def steps(self) -> int:
-        """Of the whole run, by what is known now."""
-        return max(1, round(self._steps.value))
-
-    def progress(self, step: int) -> float:
-        """0 to 1."""
-        return min(1.0, step / self.steps)
-
-    def took(self, done: int, seconds: float) -> None:
-        """A step took ``seconds``, with everything around it; ``done`` steps are done."""
-        self.seconds.append(seconds)
-        self._plan(done, self.rate())
-
-    def rate(self, count: int = WINDOW) -> float:
-        """Seconds of one of the last steps."""
-        return statistics.median(self.seconds[-count:])
-
-    def is_over(self, done: int) -> bool:
-        """Whether there is no time for another step, or none is wanted."""
-        needed = self.rate() if self.seconds else 0.0
-        return done >= self.most or time.monotonic() + needed > self.ends
-
-    def _plan(self, done: int, seconds: float) -> None:
-        left = max(0.0, self.ends - time.monotonic()) / max(seconds, 1e-6)
-        self._steps.value = min(float(self.most), done + max(1.0, left))
 
 
 class BriefRun:
@@ -300,28 +244,6 @@ class BriefRun:
         }  # fmt: skip
 
 
-def run_benchmarks(device: str, ends: float, stopped: Callable[[], str]) -> dict[str, bytes]:
-    """The output of each benchmark for which there is time, as ``benchmarks/NAME.txt``."""
-    found = {}
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for name, command in BENCHMARKS.items():
-        left = ends - time.monotonic()
-        if left < 5 or stopped():
-            say(f"no time for the benchmark {name}")
-            continue
-        try:
-            done = subprocess.run(
-                [*command, "--device", device], cwd=ROOT, env=environment, timeout=left, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-            )  # fmt: skip
-            text = done.stdout
-        except subprocess.TimeoutExpired as error:
-            text = f"{error.output or ''}\nnot finished in {left:.0f} s"
-        found[f"benchmarks/{name}.txt"] = text.encode()
-        say(f"{name}:\n{text}")
-    return found
-
-
 def settings(changes: Sequence[str]) -> TrainConfig:
     """STAGE with changes NAME=VALUE, the values in JSON or plain words. Raises DataError."""
     values = dict(STAGE)
@@ -344,12 +266,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    began = time.monotonic()
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--data", type=Path, help="folder that pack_training_data.py made; none: only benchmarks"
@@ -373,7 +290,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--compile", choices=("auto", "on", "off"), default="auto", help="auto: on a GPU")
     parser.add_argument("--save-seconds", type=float, default=60.0, help="between checkpoints (default: 60)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --work")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    began = time.monotonic()
+    options = make_parser().parse_args(arguments)
     signals: list[str] = []
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, _: signals.append(signal.Signals(number).name))
@@ -385,10 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench_seconds = 60 * options.bench_minutes
     if options.data is None:
         found = run_benchmarks(options.device, ends, stopped)
-        for name, text in found.items():
-            target = options.out / name.replace("/", "-")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(text)
+        options.out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(options.out / "benchmarks.txt") as temporary:
+            temporary.write_bytes(b"".join(f"# {name}\n".encode() + text for name, text in found.items()))
         return
     brief = BriefRun(options, ends - bench_seconds - SAVING_SECONDS, stopped)
     brief.train()

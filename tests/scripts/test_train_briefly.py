@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import torch
 import train_briefly
+from brief_training import benchmarks
+from brief_training.clock import Clock
 from pack_training_data import pack
 from take_training_result import main as take_result
 from take_training_result import read_result
-from train_briefly import STAGE, Clock, main, settings
+from train_briefly import STAGE, main, settings
 
 from limpet.core.errors import DataError
 from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -165,13 +167,17 @@ def test_settings_are_those_of_limpet_train() -> None:
         settings(["sizes=3"])
 
 
-def test_benchmarks_stop_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benchmarks_stop_with_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = {name: [sys.executable, "-c", f"print('{name}')"] for name in ("first", "second")}
-    monkeypatch.setattr(train_briefly, "BENCHMARKS", commands)
-    found = train_briefly.run_benchmarks("cpu", time.monotonic() + 60, lambda: "")
+    monkeypatch.setattr(benchmarks, "BENCHMARKS", commands)
+    found = benchmarks.run_benchmarks("cpu", time.monotonic() + 60, lambda: "")
     assert found == {"benchmarks/first.txt": b"first\n", "benchmarks/second.txt": b"second\n"}
-    assert train_briefly.run_benchmarks("cpu", time.monotonic() + 60, lambda: "SIGTERM") == {}
-    assert train_briefly.run_benchmarks("cpu", time.monotonic() + 1, lambda: "") == {}
+    assert benchmarks.run_benchmarks("cpu", time.monotonic() + 60, lambda: "SIGTERM") == {}
+    assert benchmarks.run_benchmarks("cpu", time.monotonic() + 1, lambda: "") == {}
+    main(["--work", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "1"])
+    assert (
+        tmp_path / "out" / "benchmarks.txt"
+    ).read_text() == "# benchmarks/first.txt\nfirst\n# benchmarks/second.txt\nsecond\n"
 
 
 def test_data_without_any_part_is_refused(data: Path, tmp_path: Path) -> None:
