@@ -1,4 +1,4 @@
-"""``limpet study``: the tables and figures of the distillation paper, repeated at a chosen scale."""
+"""``limpet study``: the tables and figures of two papers, repeated at a chosen scale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from limpet.core.errors import DataError, WeightsError
 from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
-    from limpet.studies.catalogue import Arm, Study
+    from limpet.studies.arms import Arm, Study
     from limpet.studies.conditions import Conditions, StudyData
     from limpet.tracking.tracker import Tracker
 
@@ -39,6 +39,14 @@ def study_command(
     teacher_weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Weights of the teacher.", show_default="those in the package"),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Model to train in all rows, for studies whose rows have one student.",
+            show_default="that of the study",
+        ),
     ] = None,
     start: Annotated[
         Path | None,
@@ -96,7 +104,7 @@ def study_command(
         ),
     ] = None,
 ) -> None:
-    """Repeat a table or a figure of the distillation paper.
+    """Repeat a table or a figure of the distillation paper or of MobileVOS.
 
     Each row is trained with several seeds in OUT/NAME/ROW/seedK; runs that are finished are not repeated. The table,
     with the paper's figures beside ours, and a plot are written to OUT/NAME.
@@ -116,8 +124,9 @@ def study_command(
     from limpet.tracking.load import choose_device
     from limpet.training.train_model import quiet_lightning
 
-    study, size = find_study(name), find_scale(scale, steps)
-    chosen = choose_arms(study, arms)
+    study = find_study(name)
+    size = find_scale(scale, steps, study.paper)
+    chosen = with_student(choose_arms(study, arms), student)
     choose_device(device)
     if threads:
         torch.set_num_threads(threads)
@@ -154,6 +163,24 @@ def choose_arms(study: Study, names: str | None) -> list[Arm]:
     if unknown:
         raise DataError(f"{study.name} has no row {unknown[0]!r}; its rows are {', '.join(there)}")
     return [arm for arm in study.arms if arm.name in wanted]
+
+
+def with_student(arms: list[Arm], name: str | None) -> list[Arm]:
+    """The arms with another student. Raises DataError where they have several, ModelError for an unknown name."""
+    from dataclasses import replace
+
+    from limpet.registry import find
+
+    if name is None:
+        return arms
+    students = list(dict.fromkeys(arm.student for arm in arms))
+    if len(students) > 1:
+        raise DataError(
+            f"--student would make the rows alike, which differ in it: {', '.join(students)}; choose rows of one with "
+            f"--arms, or leave it out"
+        )
+    find(name)
+    return [replace(arm, student=name) for arm in arms]
 
 
 def load_teacher(name: str, weights: Path | None, device: str) -> tuple[Tracker | None, str]:
@@ -223,13 +250,14 @@ def _run(study: Study, arms: Sequence[Arm], seeds: int, conditions: Conditions, 
 
 def _list() -> None:
     from limpet.studies.catalogue import STUDIES
-    from limpet.studies.scale import SCALES
+    from limpet.studies.scale import MOBILEVOS_SCALES, SCALES
 
     for study in STUDIES.values():
         say(
             f"{study.name}: {study.title} ({study.section})\n    rows: {', '.join(arm.name for arm in study.arms)}"
         )
-    say("\nscales")
-    for make in SCALES.values():
-        scale = make()
-        say(f"    {scale.name}: {scale.summary}")
+    for heading, scales in (("scales", SCALES), ("scales of MobileVOS's studies", MOBILEVOS_SCALES)):
+        say(f"\n{heading}")
+        for make in scales.values():
+            scale = make()
+            say(f"    {scale.name}: {scale.summary}")

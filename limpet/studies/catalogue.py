@@ -1,10 +1,8 @@
-"""All studies by name, each with its arms: small changes of one way to distil, that of eq. 12."""
+"""All studies by name, each with its arms; those of the distillation paper are small changes of its eq. 12."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import Literal
 
 from limpet.core.errors import DataError
 from limpet.distillation.config import (
@@ -15,53 +13,8 @@ from limpet.distillation.config import (
     LogitLoss,
     MapChoice,
 )
-from limpet.studies import paper
-from limpet.studies.paper import PaperScores
-
-Plot = Literal["scores", "memory", "curves"]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train a student.
-
-    Attributes:
-        name: of its folder.
-        title: its row in the table, as the paper has it.
-        distillation: what of the student is compared with the teacher.
-        student: name of a preset.
-        paper: its row in the paper; None where the paper has no such arm.
-    """
-
-    name: str
-    title: str
-    distillation: DistillationConfig
-    student: str = "deaot-t-deformable"
-    paper: PaperScores | None = None
-
-
-@dataclass(frozen=True)
-class Study:
-    """A table or a figure of the paper: a question, and the arms that answer it.
-
-    Attributes:
-        name: as on the command line.
-        title, section: where the paper has it.
-        question: one sentence.
-        arms: in the order of the table.
-        teacher: the preset to learn from where the user names none, at a scale below the paper's.
-        plot: what is drawn: the scores, scores over memory, or curves of the losses.
-        remark: what a reader should know of the paper's numbers, or of our reading of it.
-    """
-
-    name: str
-    title: str
-    section: str
-    question: str
-    arms: tuple[Arm, ...]
-    teacher: str = "deaot-l"
-    plot: Plot = "scores"
-    remark: str = ""
+from limpet.studies import mobilevos_catalogue, paper
+from limpet.studies.arms import Arm, Study
 
 
 def distillation(
@@ -191,5 +144,5 @@ _ALL = (
     ),
 )  # fmt: skip
 
-STUDIES = {study.name: study for study in _ALL}
-"""By name, in the order of the paper."""
+STUDIES = {study.name: study for study in (*_ALL, *mobilevos_catalogue.STUDIES)}
+"""By name, paper by paper, in the order of each."""

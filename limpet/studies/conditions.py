@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, ModelError
 from limpet.data import StillsFolder, VideoSet, evaluation_videos, training_videos
 from limpet.distillation.config import DistillationRecord
 from limpet.models import Model
 from limpet.registry import find
-from limpet.studies.catalogue import Arm
+from limpet.studies.arms import Arm
 from limpet.studies.result import Recipe
-from limpet.studies.scale import Scale
+from limpet.studies.scale import Scale, Stage
 from limpet.tracking.tracker import Tracker
+from limpet.training.config import TrainConfig
 from limpet.training.setup import build_training_model
 from limpet.weights.weights_file import load_into, read_weights, sha256
 from limpet.weights.zoo import find_weights
@@ -59,6 +60,9 @@ class Start:
         model = build_training_model(name, None, None, seed)
         prefix = "encoder."
         encoder = {k.removeprefix(prefix): v for k, v in content.tensors.items() if k.startswith(prefix)}
+        known = model.encoder.state_dict()
+        if set(known) < set(encoder):  # the same encoder, cut off earlier
+            encoder = {k: encoder[k] for k in known}
         load_into(model.encoder, encoder, f"the encoder in {self.weights}")
         return model
 
@@ -95,19 +99,18 @@ class Conditions:
 
     def recipe(self, arm: Arm, seed: int) -> Recipe:
         """Everything that a run's result depends on: equal recipes give equal students."""
+        stages = {stage.name: training_of(stage, arm).as_json() for stage in self.scale.stages}
+        facts = {"start": self.start.as_json(), "seed": seed, "stages": _plain(stages), "queue": arm.queue}
+        if arm.distillation is None:
+            return self._scored(student=arm.student, **facts)
         assert self.teacher is not None
-        layers = self.teacher.config.layers  # "the last map" and "map 3" are one recipe where there are three
-        maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in arm.distillation.maps)
-        settings = DistillationRecord(
-            self.teacher.name, self.teacher.weights_sha256, arm.student, replace(arm.distillation, maps=maps)
-        )
-        stages = {stage.name: stage.training.as_json() for stage in self.scale.stages}
-        return self._scored(
-            distillation=_plain(settings.as_json()),
-            start=self.start.as_json(),
-            seed=seed,
-            stages=_plain(stages),
-        )
+        what = arm.distillation
+        if what.method == "attention":  # "the last map" and "map 3" are one recipe where there are three
+            layers = self.teacher.config.layers
+            maps = tuple((o, theirs._replace(layer=theirs.layer % layers)) for o, theirs in what.maps)
+            what = replace(what, maps=maps)
+        settings = DistillationRecord(self.teacher.name, self.teacher.weights_sha256, arm.student, what)
+        return self._scored(distillation=_plain(settings.as_json()), **facts)
 
     def teacher_recipe(self) -> Recipe:
         """What the teacher's own score depends on."""
@@ -123,9 +126,17 @@ class Conditions:
 
     def obstacle(self, arm: Arm) -> str | None:
         """Why the arm cannot be run with this teacher, or None."""
+        if arm.distillation is None:
+            return None
         if self.teacher is None:
             return self.no_teacher
         teacher = self.teacher
+        if arm.distillation.method == "mobilevos":
+            try:
+                _ = teacher.model.representation_channels
+            except ModelError as error:
+                return f"{teacher.name} cannot teach it: {error}"
+            return None
         if not isinstance(teacher.config, type(find(arm.student).config())):
             return (
                 f"it needs a teacher of the student's family, and {teacher.name} cannot teach {arm.student}; "
@@ -137,6 +148,11 @@ class Conditions:
                 count = "1 layer" if layers == 1 else f"{layers} layers"
                 return f"it needs map {theirs.layer + 1} of the teacher, and {teacher.name} has {count}"
         return None
+
+
+def training_of(stage: Stage, arm: Arm) -> TrainConfig:
+    """The settings of a stage with the arm's loss on masks."""
+    return stage.training if arm.mask_loss is None else replace(stage.training, mask_loss=arm.mask_loss)
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Triple = tuple[float, float, float]
-"""J&F, J and F in per cent."""
+Triple = tuple[float, ...]
+"""J&F, J and F in per cent, or J&F alone."""
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,21 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from limpet.core.files import atomic_path
-from limpet.studies.catalogue import Plot
+from limpet.studies.arms import SPLITS, PaperName, Plot
 from limpet.studies.result import LOG, read_log
-from limpet.studies.table import Row, StudyTable, our_score, paper_score
+from limpet.studies.table import Row, StudyTable, our_score
 from limpet.visual.plotting import COLOURS, load_pyplot
 
 SMOOTHING = 9
-TERMS = {
-    "attention": ("attention_cka", "attention_kl"),
-    "logits (inter + intra)": ("inter", "intra"),
-    "whole loss": ("loss",),
+TERMS: dict[PaperName, dict[str, tuple[str, ...]]] = {
+    "distillation": {
+        "attention": ("attention_cka", "attention_kl"),
+        "logits (inter + intra)": ("inter", "intra"),
+        "whole loss": ("loss",),
+    },
+    "mobilevos": {"masks": ("labels",), "logits": ("logits_kl",), "representation": ("representation",)},
 }
-"""What Fig. 5 shows, and the names in the log that add up to it."""
+"""What is drawn of a paper's losses (Fig. 5 of both), and the names in the log that add up to it."""
 
 
 def draw_study(kind: Plot, table: StudyTable, folder: Path) -> Path:
@@ -57,7 +60,8 @@ def _scores(pyplot: Any, table: StudyTable) -> Any:
     names = [row.title for row in rows]
     ours = [our_score(row) for row in rows]
     spreads = [row.j_and_f.deviation or 0.0 if row.j_and_f else 0.0 for row in rows]
-    _panel(left, "paper: J&F on DAVIS-17 val", names, [paper_score(row) for row in rows], [0.0] * len(rows))
+    theirs = [table.paper_score(row) for row in rows]
+    _panel(left, f"paper: J&F on {SPLITS[table.split]}", names, theirs, [0.0] * len(rows))
     _panel(right, f"ours: J&F, {PurePath(table.facts.data.get('score', '')).name}", names, ours, spreads)
     for number, (title, row) in enumerate(table.references.items()):
         score = our_score(row)
@@ -111,13 +115,14 @@ def _deviation(row: Row) -> float:
 
 
 def _curves(pyplot: Any, table: StudyTable, folder: Path) -> Any:
-    """Each of TERMS over the steps: the mean of the seeds, and their smallest and largest."""
-    figure, axes = pyplot.subplots(1, len(TERMS), figsize=(4 * len(TERMS), 3.4), layout="constrained")
+    """Each of the paper's TERMS over the steps: the mean of the seeds, and their smallest and largest."""
+    terms = TERMS[table.paper]
+    figure, axes = pyplot.subplots(1, len(terms), figsize=(4 * len(terms), 3.4), layout="constrained")
     for number, row in enumerate(table.rows):
         logs = [read_log(path) for path in sorted((folder / row.name).glob(f"seed*/{LOG}"))]
-        for axis, names in zip(axes, TERMS.values(), strict=True):
+        for axis, names in zip(axes, terms.values(), strict=True):
             _curve(axis, row.title, [term(log, names) for log in logs], COLOURS[number % len(COLOURS)])
-    for axis, title in zip(axes, TERMS, strict=True):
+    for axis, title in zip(axes, terms, strict=True):
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("step")
         if axis.get_legend_handles_labels()[0]:

@@ -9,8 +9,9 @@ from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
+from limpet.studies.arms import SPLITS, PaperName
 from limpet.studies.paper import PaperScores, Triple
-from limpet.studies.table import Row, Spread, StudyTable, our_score, paper_score
+from limpet.studies.table import Row, Spread, StudyTable, our_score
 
 PAPER_HEAD = ("paper DAVIS-16 J&F / J / F", "paper DAVIS-17 J&F / J / F", "paper YT-18", "paper YT-19")
 HEAD = (
@@ -31,10 +32,15 @@ NOT_COMPARABLE = (
     "steps from weights that were trained before. Ours are the mean ± the sample standard deviation over the seeds; a "
     "difference that is smaller than the spread says nothing."
 )
-SELF_SUPERVISED = (
-    "No student saw a label beyond the first mask of a clip; all other masks are the teacher's. The teacher itself was "
-    "trained with labels, and so were the weights that students began with."
-)
+LABELS: dict[PaperName, str] = {
+    "distillation": "No student saw a label beyond the first mask of a clip; all other masks are the teacher's. The "
+    "teacher itself was trained with labels, and so were the weights that students began with.",
+    "mobilevos": "Students learned the masks of the clips, and distilled ones the teacher's predictions beside them.",
+}
+TRAINING: dict[PaperName, str] = {
+    "distillation": "230,000 steps of batch 16 on DAVIS and YouTube-VOS",
+    "mobilevos": "photos and then 600,000 steps of batch 8 on DAVIS and YouTube-VOS",
+}
 MEMORY = (
     "MB is the largest number of bytes in tensors that are alive at once, weights and memory included, while three "
     "frames of 480x854 with one object are tracked in float32; the kernels' workspace and Python are left out."
@@ -60,7 +66,7 @@ def as_markdown(table: StudyTable) -> str:
     lines += [f"- {row.title}: not run; {row.skipped}." for row in table.rows if row.skipped]
     lines += [f"- {table.remark}"] if table.remark else []
     if any(row.j_and_f for row in table.rows):
-        lines += [f"- {_not_comparable(table)}", f"- {SELF_SUPERVISED}", f"- {MEMORY}"]
+        lines += [f"- {_not_comparable(table)}", f"- {LABELS[table.paper]}", f"- {MEMORY}"]
     if table.others:
         lines += ["", "Table 3 of the paper, DAVIS-17 val J&F / J / F and YouTube-VOS 2018:", ""]
         lines += [
@@ -77,7 +83,7 @@ def on_screen(table: StudyTable) -> Table:
         shown.add_column(column, justify="right", no_wrap=True)
     for row in table.rows:
         shown.add_row(
-            row.title, _number(paper_score(row)), _spread(row.j_and_f), str(row.seeds), _seconds(row)
+            row.title, _number(table.paper_score(row)), _spread(row.j_and_f), str(row.seeds), _seconds(row)
         )
     shown.add_section()
     for row in table.references.values():
@@ -121,14 +127,15 @@ def _our_cells(row: Row) -> tuple[str, ...]:
 
 def _orders(table: StudyTable) -> list[str]:
     """The order of the arms in the paper and here, for the arms that both have."""
-    both = [row.title for row in table.rows if paper_score(row) is not None and our_score(row) is not None]
+    theirs_of = table.paper_score
+    both = [row.title for row in table.rows if theirs_of(row) is not None and our_score(row) is not None]
     if len(both) < 2:
         return []
     theirs, ours = (
-        [title for title in table.order(score) if title in both] for score in (paper_score, our_score)
+        [title for title in table.order(score) if title in both] for score in (theirs_of, our_score)
     )
     return [
-        f"- Order in the paper (DAVIS-17 val J&F): {' > '.join(theirs)}.",
+        f"- Order in the paper ({SPLITS[table.split]} J&F): {' > '.join(theirs)}.",
         f"- Order here: {' > '.join(ours)}.",
     ]
 
@@ -136,7 +143,7 @@ def _orders(table: StudyTable) -> list[str]:
 def _not_comparable(table: StudyTable) -> str:
     steps = " or ".join(str(n) for n in sorted({row.steps for row in table.rows if row.steps})) or "no"
     return NOT_COMPARABLE.format(
-        theirs="230,000 steps of batch 16 on DAVIS and YouTube-VOS",
+        theirs=TRAINING[table.paper],
         scored=table.facts.scored,
         score=table.facts.data.get("score", "nothing"),
         steps=steps,

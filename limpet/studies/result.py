@@ -9,6 +9,8 @@ from typing import Any
 
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.distillation.config import DistillationRecord
+from limpet.training.config import TrainConfig
 
 RECIPE, LOG, FILE = "recipe.json", "log.jsonl", "score.json"
 
@@ -22,8 +24,9 @@ class Recipe:
         max_size, stride: of the scoring: limit on the shorter side of the network input, and every how many frames.
         distillation, stages: settings of a student's training, as they are saved beside it.
         start: sha256 of what a student begins with. seed: of its training.
-        student: name of a student that is scored before it is trained.
+        student: name of a student that is scored before it is trained, or that is trained without a teacher.
         weights: sha256 of a teacher that is scored itself.
+        queue: the frames that a student remembers when it is scored, where these are not as it was trained.
     """
 
     data: dict[str, str]
@@ -35,6 +38,12 @@ class Recipe:
     seed: int | None = None
     student: str | None = None
     weights: str | None = None
+    queue: str | None = None
+
+    @property
+    def training(self) -> Recipe:
+        """The part that the trained weights depend on; what is of the scoring is left out."""
+        return replace(self, queue=None, max_size=0, stride=0, data={**self.data, "score": ""})
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists, without what does not apply."""
@@ -86,7 +95,7 @@ def read_result(folder: Path) -> Result | None:
         return None
     try:
         content = json.loads(path.read_text())
-        return Result(**{**content, "recipe": Recipe(**content["recipe"])})
+        return Result(**{**content, "recipe": Recipe(**_in_words_of_today(content["recipe"]))})
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{path} is not a result of this version ({error}); remove it, and the run is scored again"
@@ -101,7 +110,7 @@ def begin_run(folder: Path, recipe: Recipe) -> None:
     """
     path = folder / RECIPE
     if path.is_file():
-        return _expect(recipe, json.loads(path.read_text()), folder)
+        return _expect(recipe, _in_words_of_today(json.loads(path.read_text())), folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -124,6 +133,29 @@ def _expect(recipe: Recipe, before: dict[str, Any], folder: Path) -> None:
             f"the run in {folder} was made otherwise: {'; '.join(differences)}; repeat it with the same settings, "
             f"choose another --out, or remove that folder"
         )
+
+
+def _in_words_of_today(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A saved recipe with the settings that have come since, which have their defaults. Raises DataError."""
+    today = dict(recipe)
+    if "version" in today.get("distillation", {}):
+        today["distillation"] = DistillationRecord.from_json(today["distillation"]).as_json()
+    today["stages"] = {
+        name: TrainConfig.from_json(stage).as_json() if "version" in stage else stage
+        for name, stage in today.get("stages", {}).items()
+    }
+    if not today["stages"]:
+        del today["stages"]
+    return today
+
+
+def find_trained(out: Path, recipe: Recipe) -> Path | None:
+    """The folder of a finished run in ``out`` with the same training, that was scored in another way; or None."""
+    for path in sorted(out.glob(f"*/*/*/{FILE}")):
+        result = read_result(path.parent)
+        if result is not None and result.recipe.stages and result.recipe.training == recipe.training:
+            return path.parent
+    return None
 
 
 def find_twin(out: Path, recipe: Recipe) -> tuple[Path, Result] | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import torch
 
@@ -22,18 +23,22 @@ from limpet.distillation.distill_student import distill
 from limpet.evaluation.protocol import evaluate_tracker
 from limpet.evaluation.score_tables import Receipt
 from limpet.models import Model
-from limpet.studies.catalogue import Arm
-from limpet.studies.conditions import Conditions
+from limpet.studies.arms import Arm, Queue
+from limpet.studies.conditions import Conditions, training_of
 from limpet.studies.footprint import footprint
+from limpet.studies.queue import tracker_with_queue
 from limpet.studies.result import LOG, Recipe, Result, read_log
 from limpet.studies.scale import DRY_SIZE, Stage, dry
 from limpet.tracking.load import choose_device
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
+from limpet.training.loop import train
 from limpet.training.setup import finish_run
 from limpet.weights.weights_file import load_into, read_weights
 
 WEIGHTS, COST = "weights.safetensors", "cost.json"
+TRAINED = (WEIGHTS, COST, LOG)
+"""The files of a run that its training leaves."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +75,29 @@ def train_student(
 def _train_stage(
     student: Model, conditions: Conditions, arm: Arm, stage: Stage, seed: int, place: Path, quiet: bool
 ) -> None:
-    assert conditions.teacher is not None  # such arms are skipped
-    settings = DistillationRecord(
-        conditions.teacher.name, conditions.teacher.weights_sha256, arm.student, arm.distillation
-    )
-    training = replace(stage.training, model=arm.student, clips=replace(stage.training.clips, seed=seed))
+    training = training_of(stage, arm)
+    training = replace(training, model=arm.student, clips=replace(training.clips, seed=seed))
     share = training.clips.video_prob
     half_done = (place / CHECKPOINT).is_file()
     first = load_checkpoint(place / CHECKPOINT).step if half_done else 0
     torch.manual_seed(seed)  # of projections that are trained beside the student
     begin = time.perf_counter()
-    average = distill(
-        student, conditions.teacher, settings, training, place,
-        None if share == (1.0, 1.0) else conditions.stills,  # a stage of one kind sees nothing of the other
-        () if share == (0.0, 0.0) else conditions.videos,
-        device=conditions.device, resume=half_done, quiet=quiet,
-    )  # fmt: skip
+    stills = (
+        None if share == (1.0, 1.0) else conditions.stills
+    )  # a stage of one kind sees nothing of the other
+    videos = () if share == (0.0, 0.0) else conditions.videos
+    if arm.distillation is None or not stage.taught:
+        average = train(
+            student, training, place, stills, videos, device=conditions.device, resume=half_done, quiet=quiet
+        )
+    else:
+        teacher = conditions.teacher
+        assert teacher is not None  # such arms are skipped
+        settings = DistillationRecord(teacher.name, teacher.weights_sha256, arm.student, arm.distillation)
+        average = distill(
+            student, teacher, settings, training, place, stills, videos, device=conditions.device, resume=half_done,
+            quiet=quiet,
+        )  # fmt: skip
     seconds = time.perf_counter() - begin
     whole = seconds * training.steps / max(1, training.steps - first)
     if first < training.steps or not (place / COST).is_file():
@@ -109,7 +121,8 @@ def score_model(
     device = choose_device(conditions.device)
     model = model.eval()
     took = footprint(Tracker(model, device, precision="fp32"))
-    tracker = Tracker(model, device, max_size=conditions.scale.max_size, name=name)
+    queue = cast(Queue | None, recipe.queue)
+    tracker = tracker_with_queue(model, queue, device, max_size=conditions.scale.max_size, name=name)
     scores = evaluate_tracker(tracker, conditions.scored_on, stride=conditions.scale.stride)
     receipt = Receipt("", conditions.scored_on.split)
     return Result(

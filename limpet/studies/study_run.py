@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limpet.studies.catalogue import Arm, Study
+from limpet.studies.arms import Arm, Study
 from limpet.studies.conditions import Conditions
 from limpet.studies.result import (
     LOG,
@@ -16,11 +16,12 @@ from limpet.studies.result import (
     begin_run,
     copy_of,
     expect_recipe,
+    find_trained,
     find_twin,
     read_result,
     write_result,
 )
-from limpet.studies.student import score_model, score_teacher, train_student
+from limpet.studies.student import TRAINED, score_model, score_teacher, train_student
 
 REFERENCES = "references"
 Tell = Callable[[str], None]
@@ -128,7 +129,12 @@ def _run(folder: Path, recipe: Recipe, out: Path, tell: Tell, where: str, work: 
     twin = find_twin(out, recipe)
     begin_run(folder, recipe)
     if twin is None:
-        tell(where)
+        trained = find_trained(out, recipe)
+        if trained is None:
+            tell(where)
+        else:
+            tell(f"{where}: trained as {trained.relative_to(out)}")
+            _copy_training(trained, folder)
         result = work(folder)
     else:
         tell(f"{where}: the same run as {twin[0].relative_to(out)}")
@@ -137,3 +143,12 @@ def _run(folder: Path, recipe: Recipe, out: Path, tell: Tell, where: str, work: 
             shutil.copyfile(twin[0] / LOG, folder / LOG)
     write_result(result, folder)
     return result
+
+
+def _copy_training(trained: Path, folder: Path) -> None:
+    """What a training left, stage by stage, so that it is not repeated."""
+    for path in sorted(trained.rglob("*")):
+        if path.name in TRAINED:
+            target = folder / path.relative_to(trained)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)

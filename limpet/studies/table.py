@@ -9,6 +9,7 @@ from typing import Any
 
 from limpet.core.provenance import commit, machine
 from limpet.studies import paper
+from limpet.studies.arms import PaperName, Split
 from limpet.studies.conditions import Conditions
 from limpet.studies.paper import PaperScores
 from limpet.studies.result import Result
@@ -75,20 +76,22 @@ class StudyTable:
     references: dict[str, Row]
     others: dict[str, PaperScores]
     facts: Provenance
+    paper: PaperName = "distillation"
+    split: Split = "davis17"
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists."""
         return asdict(self)
 
+    def paper_score(self, row: Row) -> float | None:
+        """The paper's J&F of a row on the split that ours is put in order with."""
+        found = getattr(row.paper, self.split) if row.paper else None
+        return found[0] if isinstance(found, tuple) else found
+
     def order(self, score: Callable[[Row], float | None]) -> list[str]:
         """Titles of the rows that have a score, the best first."""
         found = [(value, row.title) for row in self.rows if (value := score(row)) is not None]
         return [title for _, title in sorted(found, key=lambda pair: -pair[0])]
-
-
-def paper_score(row: Row) -> float | None:
-    """The paper's J&F on DAVIS-17 val."""
-    return row.paper.davis17[0] if row.paper and row.paper.davis17 else None
 
 
 def our_score(row: Row) -> float | None:
@@ -121,8 +124,9 @@ def make_table(run: StudyRun, conditions: Conditions, command: str) -> StudyTabl
     )
     others = {name: scores for name, (scores, _) in paper.OTHERS.items()} if study.plot == "memory" else {}
     return StudyTable(
-        study.name, study.title, study.section, study.question, study.remark, rows, references, others, facts
-    )
+        study.name, study.title, study.section, study.question, study.remark, rows, references, others, facts,
+        study.paper, study.split,
+    )  # fmt: skip
 
 
 def _row(

@@ -25,7 +25,16 @@ def given(files: Path) -> tuple[object, ...]:  # noqa: F811
 def test_the_list_names_every_study_and_scale(limpet: Limpet) -> None:
     outcome = limpet("study", "--list")
     outcome.succeeded()
-    for word in ("table-1: ", "table-8: ", "fig-5: ", "rows: kl, cka", "mini: ", "paper: "):
+    for word in (
+        "table-1: ",
+        "table-8: ",
+        "fig-5: ",
+        "rows: kl, cka",
+        "mini: ",
+        "paper: ",
+        "mobilevos-fig-9: ",
+        "scales of MobileVOS's studies",
+    ):
         assert word in outcome.out
 
 
@@ -64,6 +73,20 @@ def test_the_papers_recipe_in_the_official_layouts(limpet: Limpet, files: Path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_the_recipe_of_mobilevos_in_the_official_layouts(limpet: Limpet, files: Path) -> None:  # noqa: F811
+    """Photos without the teacher, then videos with it; any teacher will do, and any student."""
+    outcome = limpet(
+        "study", "mobilevos-table-6", "--scale", "paper", "--stills", files / "stills", "--davis", files / "davis",
+        "--youtube", files / "youtube", "--teacher", "deaot-l", "--teacher-weights", files / "teacher.safetensors",
+        "--student", "mobilevos-mobilenet-v2-small", "--from", files / "start.safetensors", "--device", "cpu",
+        "--dry-run", 1, "--out", "out",
+    )  # fmt: skip
+    outcome.succeeded()
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("omega-0.0, stills: 1 of 300000 steps on clips of 65 pixels, loss ")
+    assert lines[1].startswith("omega-0.0, videos: 1 of 600000 steps on clips of 65 pixels, loss ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -74,6 +97,11 @@ def test_the_papers_recipe_in_the_official_layouts(limpet: Limpet, files: Path, 
         (("table-4", "--score", "a:b"), ("there is nothing to train on",)),
         (("table-4", "--davis", "x", "--score", "a:b"), ("--davis and --youtube are for --scale paper",)),
         (("table-4", "--scale", "paper", "--davis", "x"), ("give --stills and --youtube too",)),
+        (
+            ("mobilevos-table-8", "--student", "deaot-t"),
+            ("--student would make the rows alike", "choose rows of one"),
+        ),
+        (("mobilevos-table-7", "--student", "deaot-x"), ("there is no model called 'deaot-x'",)),
         (("table-4", "--scale", "huge"), ("there is no scale 'huge'",)),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models.per_object import PerObjectConfig
 from networks import NARROW, lively_model
 from PIL import Image
 from training.tiny import CLIPS, make_stills
@@ -35,6 +36,9 @@ PRESETS: dict[str, Any] = {
     "deaot-l": replace(PLAIN, layers=3, long_term_gap=5),
     "r50-deaot-l": replace(PLAIN, layers=3, long_term_gap=5),
     "aot-t": AOTConfig(layers=1),
+    "mobilevos-resnet-18": PerObjectConfig(),
+    "mobilevos-mobilenet-v2": PerObjectConfig(),
+    "mobilevos-mobilenet-v2-small": PerObjectConfig(channels=8),
 }
 
 
@@ -99,7 +103,9 @@ def data(files: Path) -> StudyData:
 
 def tiny_scale(steps: int = 2, **changes: Any) -> Scale:
     """One stage on clips of 65 pixels."""
-    training = TrainConfig(steps=steps, clips=CLIPS, precision="32-true", log_every=1, save_every=1)
+    training = TrainConfig(
+        steps=steps, clips=CLIPS, precision="32-true", log_every=1, save_every=1, workers=0
+    )
     return replace(Scale("tiny", "two steps", (Stage("distil", training),), seeds=2, max_size=64), **changes)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.studies.catalogue import STUDIES, Arm, find_study
+from limpet.studies.arms import Arm
+from limpet.studies.catalogue import STUDIES, find_study
 
 
 def arm(study: str, name: str) -> Arm:
@@ -14,12 +17,14 @@ def arm(study: str, name: str) -> Arm:
 
 
 def test_every_table_and_figure_is_there() -> None:
-    assert list(STUDIES) == [f"table-{n}" for n in (1, 2, 4, 5, 6, 7, 8)] + ["fig-4", "fig-5"]
+    first = [f"table-{n}" for n in (1, 2, 4, 5, 6, 7, 8)] + ["fig-4", "fig-5"]
+    parts = ("fig-4", "table-5", "table-6", "table-7", "table-8", "fig-5", "fig-9")
+    assert list(STUDIES) == first + [f"mobilevos-{part}" for part in parts]
     for name, study in STUDIES.items():
         names = [arm.name for arm in study.arms]
         assert study.name == name and len(set(names)) == len(names) > 1
         assert all(part.replace("-", "").replace(".", "").isalnum() for part in names), "they are folders"
-        assert any(arm.paper for arm in study.arms)
+        assert any(arm.paper for arm in study.arms) or "picture" in study.remark
 
 
 def test_arms_differ_in_one_thing() -> None:
@@ -49,6 +54,29 @@ def test_arms_differ_in_one_thing() -> None:
         not arm("table-5", "logit").distillation.pairs
         and arm("table-5", "attention").distillation.loss.logits == "none"
     )
+
+
+def test_arms_of_mobilevos_differ_in_one_thing() -> None:
+    ours = arm("mobilevos-table-5", "all").distillation
+    assert ours is not None and ours.method == "mobilevos" and ours.mobilevos.omega == 0.0
+    for study, name in (("mobilevos-table-6", "omega-0.0"), ("mobilevos-fig-9", "ours")):
+        assert arm(study, name) == replace(
+            arm("mobilevos-table-5", "all"),
+            name=name,
+            title=arm(study, name).title,
+            paper=arm(study, name).paper,
+        )
+    parts = [arm("mobilevos-fig-9", name).distillation for name in ("hints", "attention-transfer")]
+    assert [part.mobilevos.representation for part in parts if part] == ["hints", "attention-transfer"]
+    logit = arm("mobilevos-table-5", "logit").distillation
+    assert logit is not None and logit.mobilevos == replace(ours.mobilevos, representation="none")
+    assert arm("mobilevos-table-5", "ce").distillation is None
+    assert [a.mask_loss for a in STUDIES["mobilevos-table-7"].arms] == ["poly_ce", "ce"]
+    assert [a.distillation is None for a in STUDIES["mobilevos-table-8"].arms] == [True, False, True, False]
+    queues = STUDIES["mobilevos-fig-4"].arms
+    assert len({a.queue for a in queues}) == 4 and len({(a.distillation, a.student) for a in queues}) == 1
+    assert arm("mobilevos-table-8", "small").distillation == arm("mobilevos-fig-5", "boundary").distillation
+    assert all(a.paper is None for a in STUDIES["mobilevos-fig-5"].arms)
 
 
 def test_an_unknown_study_is_told() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from limpet.studies import paper
+from limpet.studies import mobilevos_paper, paper
 from limpet.studies.paper import PaperScores
 
 ROWS = {name: value for name, value in vars(paper).items() if isinstance(value, PaperScores)}
@@ -31,3 +31,13 @@ def test_every_number_is_in_the_paper(shared: Path) -> None:
         v for v in values if not any(form in text for form in (f"{v:.2f}", f"{v:.1f}", f"\t{v:.0f}\t"))
     ]
     assert not missing and len(values) > 100
+
+
+def test_every_number_of_mobilevos_is_in_its_paper(shared: Path) -> None:
+    text = (shared / "papers" / "002_b88b517722eaef6b.txt").read_text()
+    rows = [row for row in vars(mobilevos_paper).values() if isinstance(row, PaperScores)]
+    rows += mobilevos_paper.OMEGAS.values()
+    values = [v for row in rows for part in (row.davis16, row.davis17) if part for v in part]
+    values += [row.youtube19 for row in rows if row.youtube19 is not None]
+    assert len(values) == 27
+    assert [v for v in values if f"{v:.2f}" not in text and f"{v:.1f}" not in text] == []

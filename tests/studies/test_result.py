@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 
 from limpet.core.errors import DataError
+from limpet.distillation.config import DistillationRecord
 from limpet.studies.result import (
     Recipe,
     Result,
     begin_run,
     copy_of,
     expect_recipe,
+    find_trained,
     find_twin,
     read_result,
     write_result,
 )
+from limpet.training.config import TrainConfig
 
 RESULT = Result(
     recipe=Recipe({"score": "davis:val"}, 240, 3, student="s", stages={"distil": {"steps": 2}}),
@@ -72,3 +75,29 @@ def test_a_recipe_names_only_what_applies(tmp_path: Path) -> None:
     begin_run(tmp_path / "run", RESULT.recipe)
     with pytest.raises(DataError, match="stride was 3, is now 1; repeat it"):
         begin_run(tmp_path / "run", replace(RESULT.recipe, stride=1))
+
+
+def test_a_recipe_of_before_a_setting_came_is_the_same_recipe(tmp_path: Path) -> None:
+    record = DistillationRecord("deaot-l", "a" * 64, "deaot-t").as_json()
+    stages = {"distil": TrainConfig(steps=2).as_json()}
+    today = Recipe({"score": "davis:val"}, 240, 3, distillation=record, stages=stages, seed=0)
+    then = json.loads(json.dumps(today.as_json()))
+    del then["distillation"]["settings"]["mobilevos"], then["distillation"]["settings"]["method"]
+    del then["stages"]["distil"]["keep_every"]
+    put(tmp_path / "a/b/run", replace(RESULT, recipe=Recipe(**then)))
+    found = read_result(tmp_path / "a/b/run")
+    assert found is not None and found.recipe == today
+    assert find_twin(tmp_path, today) is not None
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/recipe.json").write_text(json.dumps(then))
+    begin_run(tmp_path / "half", today)
+    with pytest.raises(DataError, match="seed was 0, is now 1"):
+        begin_run(tmp_path / "half", replace(today, seed=1))
+
+
+def test_weights_that_were_scored_in_another_way_are_found(tmp_path: Path) -> None:
+    put(tmp_path / "a/b/run")
+    trained = RESULT.recipe
+    assert find_trained(tmp_path, replace(trained, queue="first", stride=1)) == tmp_path / "a/b/run"
+    assert find_trained(tmp_path, replace(trained, queue="first", seed=3)) is None
+    assert find_twin(tmp_path, replace(trained, queue="first")) is None

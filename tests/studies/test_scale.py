@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.studies.scale import SCALES, dry, find_scale
+from limpet.studies.scale import MOBILEVOS_SCALES, SCALES, dry, find_scale
 
 
 def test_the_papers_recipe() -> None:
@@ -40,3 +40,17 @@ def test_a_dry_run_is_small_and_otherwise_the_same(name: str) -> None:
 def test_an_unknown_scale_is_told() -> None:
     with pytest.raises(DataError, match="there is no scale 'huge'; expected one of mini, small, paper"):
         find_scale("huge")
+
+
+def test_the_recipe_of_mobilevos() -> None:
+    scale = find_scale("paper", paper="mobilevos")
+    stills, videos = scale.stages
+    assert (stills.taught, videos.taught, scale.teacher) == (False, True, "stcn")
+    assert videos.training.steps == 600_000 and videos.training.clips.batch == 8
+    for stage in scale.stages:
+        assert (stage.training.learning_rate, stage.training.weight_decay) == (1e-5, 1e-7)
+        assert stage.training.teacher_forcing_until == 0.0 and stage.training.encoder_lr_ratio == 1.0
+    assert [s.taught for s in dry(scale, 3).stages] == [False, True]
+    assert set(MOBILEVOS_SCALES) == set(SCALES)
+    mini = find_scale("mini", steps=7, paper="mobilevos")
+    assert mini.stages[0].training.steps == 7 and mini.seeds >= 3

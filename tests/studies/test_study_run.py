@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from limpet.models import Model
 from limpet.studies import study_run as runner
 from limpet.studies.catalogue import STUDIES
 from limpet.studies.conditions import Conditions, Start
+from limpet.studies.render import as_markdown
 from limpet.studies.study_run import StudyRun, run_study
+from limpet.studies.table import make_table
 from limpet.tracking.tracker import Tracker
 from limpet.training.loop import Run
 from limpet.weights.weights_file import read_weights
@@ -141,3 +144,47 @@ def test_students_begin_alike(files: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(DataError, match="give --from or --encoder, not both"):
         Start.of(files, files)
     assert PRESETS["aot-t"].layers == 1
+
+
+def test_a_student_can_be_trained_without_a_teacher(make_conditions: MakeConditions, tmp_path: Path) -> None:
+    conditions = make_conditions(teacher=None, no_teacher="none ships")
+    study = STUDIES["mobilevos-table-5"]
+    done = run_study(study, study.arms, 1, conditions, tmp_path, lambda _: None, quiet=True)
+    assert list(done.results) == ["ce"] and done.skipped == {"logit": "none ships", "all": "none ships"}
+    (recipe,) = [result.recipe for result in done.results["ce"]]
+    assert recipe.distillation is None and recipe.student == "mobilevos-resnet-18"
+    assert recipe.stages is not None and recipe.stages["distil"]["mask_loss"] == "poly_ce"
+    assert not (tmp_path / "mobilevos-table-5/ce/seed0/distillation.json").exists()
+
+
+def test_one_training_is_scored_with_each_length_of_the_queue(
+    make_conditions: MakeConditions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, told = STUDIES["mobilevos-fig-4"], []
+    run_study(study, study.arms[:1], 1, make_conditions(), tmp_path, told.append, quiet=True)
+    first = tmp_path / "mobilevos-fig-4/first/seed0"
+    log = [set(json.loads(line)) for line in (first / "log.jsonl").read_text().splitlines()]
+    assert {"labels", "logits_kl", "representation"} <= log[0]
+    monkeypatch.setattr("limpet.studies.student.distill", None)
+    done = run_study(study, study.arms, 1, make_conditions(), tmp_path, told.append, quiet=True)
+    assert told[-5] == "mobilevos-fig-4, previous, seed 0 (2 of 4): trained as mobilevos-fig-4/first/seed0"
+    assert [done.results[arm.name][0].recipe.queue for arm in study.arms] == [arm.queue for arm in study.arms]
+    weights = {
+        (tmp_path / f"mobilevos-fig-4/{arm.name}/seed0/weights.safetensors").read_bytes()
+        for arm in study.arms
+    }
+    assert len(weights) == 1
+    page = as_markdown(make_table(done, make_conditions(), "limpet study mobilevos-fig-4"))
+    assert "Students learned the masks of the clips" in page and "600,000 steps of batch 8" in page
+
+
+def test_a_teacher_whose_map_has_no_name_cannot_teach(
+    make_conditions: MakeConditions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conditions = make_conditions()
+    arm = STUDIES["mobilevos-table-5"].arms[-1]
+    assert conditions.obstacle(arm) is None, "another family may teach"
+    assert conditions.teacher is not None
+    kind = type(conditions.teacher.model)
+    monkeypatch.setattr(kind, "representation_channels", Model.representation_channels)
+    assert "deaot-l cannot teach it: DeAOT does not name the map" in (conditions.obstacle(arm) or "")

@@ -55,6 +55,20 @@ def test_the_page_has_the_papers_figures_beside_ours(table: StudyTable) -> None:
     assert len(widths) == 1, "a ragged table"
 
 
+def test_ours_is_put_in_order_with_the_split_of_the_study(make_conditions: MakeConditions) -> None:
+    study = STUDIES["mobilevos-table-5"]
+    run = StudyRun(study, {"ce": results(60.0), "all": results(58.5)}, {}, {})
+    table = make_table(run, make_conditions(), "limpet study mobilevos-table-5")
+    page = as_markdown(table)
+    assert "| L_xe | - | - | - | 80.75 | 60.00 |" in page
+    assert "Order in the paper (YouTube-VOS 2019 J&F): L_xe + L_logit + L_repr > L_xe." in page
+    assert "Order here: L_xe > L_xe + L_logit + L_repr." in page
+    poly = make_table(
+        StudyRun(STUDIES["mobilevos-table-7"], {"with": results(1.0)}, {}, {}), make_conditions(), "c"
+    )
+    assert "| with | 89.80 | 80.10 | - | - | 1.00 |" in as_markdown(poly)
+
+
 def test_what_was_not_run_says_why(make_conditions: MakeConditions) -> None:
     run = StudyRun(STUDIES["table-8"], {}, {"conventional": "no teacher", "ours": "no teacher"}, {})
     page = as_markdown(make_table(run, make_conditions(), "c"))
