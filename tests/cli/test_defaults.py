@@ -34,7 +34,7 @@ NEEDS = [
     ("export", "Missing option '--to': Format: onnx, openvino, litert, coreml or torch"),
     ("export --to onnx", "Missing option '--size': Size of the frames in pixels, such as 480x854; or any"),
     ("parity", "Missing argument 'BUNDLE': A folder that limpet export made"),
-    ("weights convert", "Missing argument 'CHECKPOINT': An official AOT or DeAOT checkpoint (.pth)"),
+    ("weights convert", "Missing argument 'CHECKPOINT': An official checkpoint of AOT, DeAOT or STCN (.pth)"),
     ("weights soup", "Missing argument 'PLACE...': Weights files, or folders of training runs"),
     ("weights average", "Missing argument 'PLACE...': Weights files, or folders of training runs"),
     ("weights show", "Missing argument 'FILE': A weights file or checkpoint"),
