@@ -25,6 +25,7 @@ from limpet.core.files import atomic_path, output_error
 from limpet.core.provenance import cpu_model
 
 if TYPE_CHECKING:
+    from limpet.models.base import ModelConfig
     from limpet.registry import ModelEntry
 
 COLUMNS = ("model", "size", "weights", "ms", "what")
@@ -106,17 +107,23 @@ def _speed_words(chosen: list[ModelEntry], book: SpeedBook) -> str:
     return f"{what}, measured {when} on\n{', '.join(sorted({speed.device for speed in speeds}))}"
 
 
+def _memory_words(config: ModelConfig) -> str:
+    previous, gap, frames = config.reads_previous, config.long_term_gap, config.long_term_frames
+    words = ["the first frame"] + ["the previous one"] * previous
+    if gap is not None:
+        words.append(f"every {gap}th" + ("" if frames is None else f" ({frames} of them)"))
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def _describe(entry: ModelEntry, book: SpeedBook) -> None:
     from limpet.weights.zoo import bundled_weights, official_file, official_page
 
     config, bundled, official = entry.config(), bundled_weights(entry.name), official_file(entry.name)
-    gap = config.long_term_gap
-    previous = ", the previous one" if config.reads_previous else ""
     own = f"{entry.name}.safetensors"
     rows = [
         ("encoder", config.encoder),
         ("layers", str(config.layers)),
-        ("memory", f"the first frame{previous}{f', and every {gap}th' if gap else ''}"),
+        ("memory", _memory_words(config)),
         ("parameters", "not counted" if entry.millions is None else f"{entry.millions:.1f} million"),
         ("sizes", f"16k{' + 1' if config.align_corners else ''} pixels; frames of any size are resized"),
         ("weights", str(bundled) if bundled else "none in the package"),

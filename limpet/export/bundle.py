@@ -32,7 +32,7 @@ LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their fi
 CHECKED_SIZES = ((288, 512), (216, 300))
 """Sizes (H, W) of frames that a bundle for any size is tried on; they differ from the size of the graphs' example."""
 RING = 5
-"""Default number of tracked frames in memory, for models that were trained with a growing memory."""
+"""Default number of tracked frames in memory, for models whose memory grows with the video."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ def load_for(plan: ExportPlan) -> Tracker:
 
 
 def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
-    """Sizes and frames in memory. A model that was trained with a growing memory gets a ring; others have none."""
-    keeps_frames = default_policy(tracker.config).max_frames != 0
-    ring = (RING if keeps_frames else 0) if plan.ring is None else plan.ring
+    """Sizes and frames in memory: as many as the model's own policy keeps, or ``RING`` where that sets no limit."""
+    kept = default_policy(tracker.config).max_frames
+    ring = plan.ring if plan.ring is not None else RING if kept is None else kept
     frame_size = plan.frame_size or EXAMPLE_SIZE
     network = tracker.sizes.network_size(*frame_size)
     chosen = plan.gap or model_gap(tracker.config)

@@ -127,15 +127,15 @@ def aot_b() -> AOTConfig:
 
 
 def aot_l() -> AOTConfig:
-    """AOT-L: 3 layers, memory every 5 frames."""
-    return AOTConfig(layers=3, long_term_gap=5)
+    """AOT-L: 3 layers, memory every 5 frames, 8 of them at most unless chosen otherwise."""
+    return AOTConfig(layers=3, long_term_gap=5, long_term_frames=8)
 
 
 def r50_aot_l() -> AOTConfig:
     """AOT-L with ResNet-50."""
-    return AOTConfig(encoder="resnet-50", layers=3, long_term_gap=5)
+    return AOTConfig(encoder="resnet-50", layers=3, long_term_gap=5, long_term_frames=8)
 
 
 def swin_b_aot_l() -> AOTConfig:
     """AOT-L with Swin-B."""
-    return AOTConfig(encoder="swin-b", layers=3, long_term_gap=5)
+    return AOTConfig(encoder="swin-b", layers=3, long_term_gap=5, long_term_frames=8)

@@ -48,6 +48,7 @@ class ModelConfig(ABC):
     layers: how many layers keep a memory.
     max_objects: how many objects share one pass of the network at most.
     long_term_gap: frames between long-term memories; None keeps references only.
+    long_term_frames: how many tracked frames the long-term memory holds unless the user chooses; None sets no limit.
 
     independent_objects (of the family): every object has a logit of its own, whatever the others have, and slot 0 of
         ``Model.decode`` is what it competes with (usually 0). See ``joint_logits`` for how they are merged.
@@ -58,6 +59,7 @@ class ModelConfig(ABC):
     layers: int = 1
     max_objects: int = 10
     long_term_gap: int | None = None
+    long_term_frames: int | None = None
     independent_objects: ClassVar[bool] = False
     soft_memory: ClassVar[bool] = False
 
@@ -68,6 +70,8 @@ class ModelConfig(ABC):
             raise ValueError(f"a model needs at least one layer and one object: {self}")
         if self.long_term_gap is not None and self.long_term_gap < 1:
             raise ValueError(f"long_term_gap is {self.long_term_gap}, expected at least 1 frame or None")
+        if self.long_term_frames is not None and self.long_term_frames < 1:
+            raise ValueError(f"long_term_frames is {self.long_term_frames}, expected at least 1 or None")
 
     @property
     def align_corners(self) -> bool:

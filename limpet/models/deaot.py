@@ -137,31 +137,31 @@ def deaot_b() -> DeAOTConfig:
 
 
 def deaot_l() -> DeAOTConfig:
-    """DeAOT-L: 3 layers, memory every 5 frames."""
-    return DeAOTConfig(layers=3, long_term_gap=5)
+    """DeAOT-L: 3 layers, memory every 5 frames, 8 of them at most unless chosen otherwise."""
+    return DeAOTConfig(layers=3, long_term_gap=5, long_term_frames=8)
 
 
 def r50_deaot_l() -> DeAOTConfig:
     """DeAOT-L with ResNet-50."""
-    return DeAOTConfig(encoder="resnet-50", layers=3, long_term_gap=5)
+    return DeAOTConfig(encoder="resnet-50", layers=3, long_term_gap=5, long_term_frames=8)
 
 
 def swin_b_deaot_l() -> DeAOTConfig:
     """DeAOT-L with Swin-B."""
-    return DeAOTConfig(encoder="swin-b", layers=3, long_term_gap=5)
+    return DeAOTConfig(encoder="swin-b", layers=3, long_term_gap=5, long_term_frames=8)
 
 
 def deaot_t_deformable() -> DeAOTConfig:
-    """DeAOT-T with deformable long-term and self-propagation."""
-    return _deformable(deaot_t())
+    """DeAOT-T with deformable long-term and self-propagation; two remembered frames."""
+    return replace(_deformable(deaot_t()), long_term_gap=5, long_term_frames=2)
 
 
 def deaot_nano() -> DeAOTConfig:
-    """For phones: half the channels, deformable; made for images of 320 to 384 pixels."""
+    """For phones: half the channels, deformable, two remembered frames; made for images of 320 to 384 pixels."""
     propagation = PropagationConfig(
         channels=128, attention_channels=64, value_channels=256, deformable=DeformableConfig()
     )
-    return DeAOTConfig(layers=1, propagation=propagation)
+    return DeAOTConfig(layers=1, propagation=propagation, long_term_gap=5, long_term_frames=2)
 
 
 def deaot_s_deformable() -> DeAOTConfig:

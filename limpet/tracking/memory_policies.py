@@ -133,7 +133,8 @@ POLICIES: dict[str, type[MemoryPolicy]] = {p.name: p for p in (FirstFrame, Offic
 def default_policy(config: ModelConfig, max_bytes: int | None = None) -> MemoryPolicy:
     """The policy of a model unless the user chooses one; trackers, evaluation and export all ask here.
 
-    Models that were trained with references alone get ``FirstFrame``, others ``Official`` with their own gap.
+    Models that keep references alone get ``FirstFrame``, those that name a number of frames ``Bounded`` with it, and
+    others ``Official``; the gap is the model's own. docs/memory.md has the measurements behind it.
 
     Args:
         config: of the model.
@@ -141,7 +142,9 @@ def default_policy(config: ModelConfig, max_bytes: int | None = None) -> MemoryP
     """
     if config.long_term_gap is None:
         return FirstFrame(max_bytes=max_bytes)
-    return Official(gap=config.long_term_gap, max_bytes=max_bytes)
+    if config.long_term_frames is None:
+        return Official(gap=config.long_term_gap, max_bytes=max_bytes)
+    return Bounded(gap=config.long_term_gap, max_frames=config.long_term_frames, max_bytes=max_bytes)
 
 
 def model_gap(config: ModelConfig) -> int:

@@ -77,7 +77,7 @@ def describe_matches(found: Sequence[ModelMatch]) -> str:
 def _siblings(models: Sequence[str]) -> str:
     if len(models) == 1:
         return ""
-    configs = {replace(find(model).config(), long_term_gap=None) for model in models}
+    configs = {replace(find(model).config(), long_term_gap=None, long_term_frames=None) for model in models}
     return f" (same tensors; they differ in {'memory' if len(configs) == 1 else 'settings'} only)"
 
 

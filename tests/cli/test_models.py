@@ -173,3 +173,14 @@ def test_the_folder_is_where_the_system_keeps_such_things(monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
     assert cache_folder() == Path("/local/limpet")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("deaot-t", "the first frame and the previous one"),
+        ("deaot-t-deformable", "the first frame, the previous one and every 5th (2 of them)"),
+    ],
+)
+def test_the_memory_of_a_model_is_described(name: str, words: str, limpet: Limpet) -> None:
+    assert words in " ".join(limpet("models", name).out.split())

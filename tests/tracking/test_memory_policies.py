@@ -8,6 +8,7 @@ from networks import lively_model, small_config
 
 from limpet.core.errors import ModelError
 from limpet.models import DeAOTConfig
+from limpet.registry import find
 from limpet.state import StoredFrame
 from limpet.tracking.batched_tracker import BatchedTracker
 from limpet.tracking.load import load
@@ -162,8 +163,8 @@ def test_of_references_those_go_first_whose_objects_were_given_elsewhere_too() -
     assert order == [10, 20, 5]
 
 
-def model_with(gap: int | None) -> DeAOTConfig:
-    return DeAOTConfig(long_term_gap=gap)
+def model_with(gap: int | None, frames: int | None = None) -> DeAOTConfig:
+    return DeAOTConfig(long_term_gap=gap, long_term_frames=frames)
 
 
 def test_every_part_asks_one_place_for_the_default_of_a_model() -> None:
@@ -173,6 +174,9 @@ def test_every_part_asks_one_place_for_the_default_of_a_model() -> None:
         assert Tracker(model).memory == expected
         assert BatchedTracker(model, (48, 64)).config.ring == (0 if gap is None else 8)
     assert default_policy(model_with(2), 10**6).max_bytes == 10**6
+    assert default_policy(model_with(5, frames=2)) == Bounded(gap=5, max_frames=2)
+    for name in ("deaot-t-deformable", "deaot-nano"):
+        assert default_policy(find(name).config()) == Bounded(gap=5, max_frames=2), "what ships stays bounded"
 
 
 def test_a_model_brings_its_gap() -> None:

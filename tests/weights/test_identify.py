@@ -32,7 +32,9 @@ def test_every_model_is_told_from_all_others(table: dict[str, Shapes]) -> None:
     for model, shapes in table.items():
         best, second, *_ = match_models(tensors_of(shapes), table)
         assert model in best.models and best.share == 1 > second.share
-        settings = {replace(find(name).config(), long_term_gap=None) for name in best.models}
+        settings = {
+            replace(find(name).config(), long_term_gap=None, long_term_frames=None) for name in best.models
+        }
         assert len(settings) == 1, f"{best.models} differ in more than memory and yet have the same tensors"
     assert match_models(tensors_of(table["deaot-l"]), table)[0].models == DEAOT_L
 
