@@ -52,7 +52,7 @@ def test_more_of_a_model(limpet: Limpet) -> None:
     first, second = outcome.out.split("deaot-t: tiny")
     for words in (
         "r50-deaot-l: large: ResNet-50, 3 layers, memory every 5 frames",
-        "the first frame, the previous one, and every 5th",
+        "the first frame, the previous one and every 5th (8 of them)",
         "19.8 million",
         "16k + 1 pixels",
         "none in the package",
