@@ -16,9 +16,9 @@ class ClipConfig:
 
     >>> ClipConfig(size=257, frames=3).batch
     4
-    >>> ClipConfig(size=256)
+    >>> ClipConfig(size=250)
     Traceback (most recent call last):
-    limpet.core.errors.DataError: size is 256, expected 16k + 1 pixels, such as 257, 321 or 465
+    limpet.core.errors.DataError: size is 250, expected 16k + 1 pixels, such as 257, 321 or 465 (16k for stcn)
 
     The defaults are those of AOT and DeAOT: 5 frames of 465 x 465 pixels, 4 clips per GPU. They need a GPU; on a CPU
     3 frames of 257 pixels and 2 clips take a few seconds per step.
@@ -27,9 +27,9 @@ class ClipConfig:
     frames: int = option(5, help="Frames per clip (T).", group=CLIPS, min=2, metavar="N", primary=True)
     size: int = option(
         465,
-        help="Side of the square clips in pixels: 16k + 1, such as 257, 321 or 465.",
+        help="Side of the square clips in pixels: 16k + 1, such as 257, 321 or 465; 16k for models of such sizes.",
         group=CLIPS,
-        min=33,
+        min=32,
         metavar="PIXELS",
         primary=True,
     )
@@ -74,6 +74,20 @@ class ClipConfig:
         group=CLIPS,
         min=1,
         metavar="A B",
+    )
+    frame_gap_full: float = option(
+        1.0,
+        help="Progress at which the maximum frame gap is that of the end. STCN has 0.4 (and gaps 5 25).",
+        group=CLIPS,
+        above=0,
+        max=1,
+    )
+    frame_gap_back: float = option(
+        1.0,
+        help="Progress from which the maximum frame gap is that of the start again; 1 never. STCN has 0.9.",
+        group=CLIPS,
+        min=0,
+        max=1,
     )
     whole_video_prob: float = option(
         0.0,
@@ -166,5 +180,7 @@ class ClipConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.size % 16 != 1:
-            raise DataError(f"size is {self.size}, expected 16k + 1 pixels, such as 257, 321 or 465")
+        if self.size % 16 > 1:
+            raise DataError(
+                f"size is {self.size}, expected 16k + 1 pixels, such as 257, 321 or 465 (16k for stcn)"
+            )

@@ -123,7 +123,7 @@ class ClipSampler:
     def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
         frames = self.config.frames
         sequence = self.sequences[rng.integers(len(self.sequences))]
-        gap = round(_between(self.config.max_frame_gap, progress))
+        gap = max_gap(self.config, progress)
         whole = self.config.whole_video_prob > 0 and rng.random() < self.config.whole_video_prob
         picks = draw_frames(rng, len(sequence), frames, None if whole else gap)
         images = tuple(self._video_cache.load(sequence.frames[i], sequence.masks[i]) for i in picks)
@@ -142,6 +142,13 @@ class ClipSampler:
         if self._wants_video(rng, 0.5 if scene.kind == "video" else 0.25):
             return self._draw_video(rng, progress)
         return self._draw_still(rng)
+
+
+def max_gap(config: ClipConfig, progress: float) -> int:
+    """The maximum frame gap at ``progress`` (0 to 1): it grows linearly, stays, and may fall back in the end."""
+    if config.frame_gap_back < 1 and progress >= config.frame_gap_back:
+        return config.max_frame_gap[0]
+    return round(_between(config.max_frame_gap, progress / config.frame_gap_full))
 
 
 def draw_frames(rng: np.random.Generator, length: int, frames: int, max_frame_gap: int | None) -> list[int]:

@@ -20,7 +20,7 @@ from limpet.tracking.load import load
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import resumed_config
 from limpet.training.config import TrainConfig
-from limpet.training.setup import build_training_model, finish_run
+from limpet.training.setup import build_training_model, check_clip_size, finish_run
 from limpet.training.train_model import (
     OnNotices,
     TrainResult,
@@ -114,6 +114,7 @@ def distill(
     if isinstance(teacher, str):
         teacher = load(teacher, weights=teacher_weights, device=device, max_size=labelling.max_size)
     settings = DistillationRecord(teacher.name, teacher.weights_sha256, training.model, config)
+    check_clip_size(training)
     student = build_training_model(training.model, encoder, start, training.clips.seed)
     if not resume:  # what is resumed has settings of its own, and is checked with them
         check_models(student, teacher.model, settings)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -52,6 +52,8 @@ class ModelConfig(ABC):
 
     independent_objects (of the family): every object has a logit of its own, whatever the others have, and slot 0 of
         ``Model.decode`` is what it competes with (usually 0). See ``joint_logits`` for how they are merged.
+    training_gap (of the family): frames between long-term memories in training, whose clips are short, where the model
+        has a ``long_term_gap``.
     soft_memory (of the family): memories of predicted frames are made from the merged probabilities, not from masks.
     """
 
@@ -62,6 +64,7 @@ class ModelConfig(ABC):
     long_term_frames: int | None = None
     independent_objects: ClassVar[bool] = False
     soft_memory: ClassVar[bool] = False
+    training_gap: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         """Raises ValueError for sizes that no model can have, ModelError for an unknown encoder."""
@@ -236,6 +239,17 @@ class Model(nn.Module, ABC):
             ModelError: the model has no such layer, or no such map.
         """
         raise ModelError(f"{type(self).__name__} has no attention maps")
+
+    def encoder_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the weights of an image encoder are to this model, which begins its training with them.
+
+        Args:
+            tensors: by the names of ``self.encoder``.
+
+        Returns:
+            By the model's own names. They need not fit.
+        """
+        return {f"encoder.{name}": tensor for name, tensor in tensors.items()}
 
     @property
     def dtype(self) -> torch.dtype:

@@ -56,6 +56,19 @@ class FrozenBatchNorm2d(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
+def train_affine(module: nn.Module) -> None:
+    """Make parameters of the scale and shift of every frozen norm in ``module``; the statistics stay as they are.
+
+    Call it before stages are frozen. The names in the state dict do not change.
+    """
+    for norm in module.modules():
+        if isinstance(norm, FrozenBatchNorm2d):
+            for name in ("weight", "bias"):
+                buffer = norm._buffers.pop(name)
+                assert buffer is not None
+                norm.register_parameter(name, nn.Parameter(buffer))
+
+
 class StagedEncoder(Protocol):
     """An encoder whose parts can be frozen from the front."""
 

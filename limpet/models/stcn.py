@@ -14,7 +14,7 @@ h w feature cells; H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, cast
 
@@ -58,6 +58,7 @@ class STCNConfig(ModelConfig):
     reads_previous: bool = False
     independent_objects: ClassVar[bool] = True
     soft_memory: ClassVar[bool] = True
+    training_gap: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,6 +104,23 @@ class STCN(Model):
     def reads_image(self) -> bool:
         """Whether the value encoder reads the image beside the masks."""
         return self.config.value_encoder == "resnet-18"
+
+    def encoder_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Of both encoders, where they are of one kind: masks begin with the mean of an image's three channels.
+
+        Stages that neither encoder has are left out. See ``Model.encoder_state``.
+        """
+        own = {name: tensor for name, tensor in tensors.items() if name in self.encoder.state_dict()}
+        if len(own) < len(self.encoder.state_dict()):
+            return super().encoder_state(tensors)  # of another kind
+        state = super().encoder_state(own)
+        if type(self.value_encoder.encoder) is type(self.encoder):
+            for name, expected in self.value_encoder.encoder.state_dict().items():
+                tensor = own[name]
+                if tensor.shape != expected.shape:  # the first convolution
+                    tensor = tensor.mean(dim=1, keepdim=True).expand(expected.shape).clone()
+                state[f"value_encoder.encoder.{name}"] = tensor
+        return state
 
     def encode(self, image: Tensor) -> Features:
         """Normalised RGB (B, 3, H, W) -> Features; ``tokens`` hold the key and the frame's own map side by side."""

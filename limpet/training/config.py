@@ -122,7 +122,7 @@ class TrainConfig:
     long_term_gap: int | None = option(
         None,
         help="Frames of a clip between two long-term memories (lt_gap).  [default: 2 for models that keep tracked "
-        "frames, the reference frame alone for others]",
+        "frames, 1 for stcn, the reference frame alone for others]",
         group=MEMORY,
         min=1,
         metavar="N",
@@ -141,6 +141,33 @@ class TrainConfig:
         group=IDENTITY,
         min=0,
         max=1,
+    )
+    top_k_start: float = option(
+        0.0,
+        help="Progress up to which all pixels count in the bootstrapped cross-entropy; the share of the hardest ones "
+        "falls linearly from there on. STCN has 0.13.",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    top_k_full: float = option(
+        0.5,
+        help="Progress from which only the hardest --top-k-fraction of the pixels count. STCN has 0.47.",
+        group=SCHEDULE,
+        min=0,
+        max=1,
+    )
+    top_k_fraction: float = option(
+        0.15,
+        help="Share of the pixels, the hardest ones, that count in the cross-entropy from --top-k-full on.",
+        group=SCHEDULE,
+        above=0,
+        max=1,
+    )
+    train_norms: bool = option(
+        False,
+        help="Train the scales and shifts of the encoders' batch norms, whose statistics stay frozen, as in STCN.",
+        group=MODEL,
     )
     aux_loss_until: float = option(
         1.0,

@@ -16,7 +16,7 @@ from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, MissingExtraError, Option
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, VideoSet
 from limpet.models import Model
-from limpet.models.frozen_norm import freeze
+from limpet.models.frozen_norm import freeze, train_affine
 from limpet.models.inference import has_bf16
 from limpet.training.checkpoint import (
     CHECKPOINT,
@@ -102,6 +102,8 @@ class Run:
     ) -> None:
         self.config, self.folder, self.fabric = config, folder, fabric
         folder.mkdir(parents=True, exist_ok=True)
+        if config.train_norms:
+            train_affine(model)
         freeze(model.encoder, config.frozen_stages)  # type: ignore[arg-type]
         model = model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.model = model
@@ -155,7 +157,7 @@ class Run:
         slots = self._slots(step, batch.object_counts).to(self.fabric.device)
         gap = config.long_term_gap
         if gap is None and self.model.config.long_term_gap is not None:
-            gap = 2  # training clips are short
+            gap = self.model.config.training_gap
         probability = config.reference_augment_prob
         augmented = probability > 0 and float(torch.rand(())) < probability
         settings = rollout_config(config, step, gap, augmented)

@@ -80,7 +80,9 @@ def find_mask_loss(name: str) -> MaskLoss:
     return loss
 
 
-def top_k_schedule(progress: float, final: float = 0.15) -> float:
-    """Share of pixels that count at ``progress`` (0..1 of the stage): 1 at first, ``final`` from half-way on."""
-    ratio = min(1.0, progress / 0.5)
+def top_k_schedule(progress: float, final: float = 0.15, start: float = 0.0, full: float = 0.5) -> float:
+    """Share of pixels that count at ``progress`` (0..1): 1 up to ``start``, then linearly to ``final`` at ``full``."""
+    if progress >= full:
+        return final
+    ratio = max(0.0, progress - start) / (full - start)
     return ratio * final + (1.0 - ratio)

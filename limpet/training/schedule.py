@@ -48,7 +48,7 @@ def rollout_config(
         mask_corruption_prob=config.mask_corruption_prob,
         reference_augmented=reference_augmented,
         reference_weight=1.0 - faded,
-        top_k_fraction=top_k_schedule(progress),
+        top_k_fraction=top_k_schedule(progress, config.top_k_fraction, config.top_k_start, config.top_k_full),
         long_term_gap=long_term_gap,
         gradient_checkpointing=config.gradient_checkpointing,
         mask_loss=find_mask_loss(config.mask_loss),

@@ -42,10 +42,22 @@ def build_training_model(
         torch.manual_seed(seed)
         model = models.build_model(find(name).config())
     if encoder is not None:
-        load_into(model.encoder, read_encoder(Path(encoder)), str(encoder))
+        begun = model.encoder_state(read_encoder(Path(encoder)))
+        whole = {
+            name: tensor for name, tensor in model.state_dict().items() if not name.startswith("encoder.")
+        }
+        load_into(model, whole | begun, str(encoder))
     if start is not None:
         load_into(model, init_from_shallower(read_weights(Path(start)).tensors, model), str(start))
     return model
+
+
+def check_clip_size(config: TrainConfig) -> None:
+    """Raises DataError where the clips have sides of 16k pixels and the model needs 16k + 1."""
+    if config.clips.size % 16 == 0 and find(config.model).config().align_corners:
+        raise DataError(
+            f"size is {config.clips.size}, expected 16k + 1 pixels for {config.model}, such as {config.clips.size + 1}"
+        )
 
 
 def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2) -> Score:

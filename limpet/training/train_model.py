@@ -17,7 +17,7 @@ from limpet.training.checkpoint import CHECKPOINT, resumed_config
 from limpet.training.config import TrainConfig
 from limpet.training.loop import Score
 from limpet.training.loop import train as run_loop
-from limpet.training.setup import build_training_model, davis_score, finish_run
+from limpet.training.setup import build_training_model, check_clip_size, davis_score, finish_run
 
 VIDEOS = Option("videos", "ROOT:SPLIT", "video")
 OnNotices = Callable[[Sequence[str]], None]
@@ -91,6 +91,7 @@ def train(
     choose_device(device)
     if resume:
         config = resumed_config(config, out, given)
+    check_clip_size(config)
     if threads:
         torch.set_num_threads(threads)
     photos = None if stills is None else StillsFolder(Path(stills))

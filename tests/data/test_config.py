@@ -11,7 +11,7 @@ from limpet.data.config import ClipConfig
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 256}, r"size is 256, expected 16k \+ 1"),
+        ({"size": 250}, r"size is 250, expected 16k \+ 1"),
         ({"frames": 1}, "frames is 1, expected a number of at least 2"),
         ({"batch": 0}, "batch is 0, expected a number of at least 1"),
         ({"video_prob": (0.0, 1.5)}, r"video_prob is \(0\.0, 1\.5\), expected two numbers from 0 to 1"),

@@ -9,7 +9,7 @@ from limpet.core.errors import DataError
 from limpet.data import ClipConfig, StillsFolder, training_videos
 from limpet.data.image_cache import ImageCache
 from limpet.data.layers import RawClip
-from limpet.data.sampling import ClipSampler, draw_frames
+from limpet.data.sampling import ClipSampler, draw_frames, max_gap
 
 
 def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
@@ -111,6 +111,13 @@ def test_gaps_stay_within_the_video_and_the_curriculum(max_frame_gap: int) -> No
         assert (gaps > 0).all() or (gaps < 0).all()
         directions.add(bool(gaps[0] > 0))
     assert directions == {True, False}
+
+
+def test_the_largest_gap_grows_early_and_falls_back_where_that_is_asked_for() -> None:
+    plain = ClipConfig(max_frame_gap=(5, 25))
+    assert [max_gap(plain, progress) for progress in (0.0, 0.5, 1.0)] == [5, 15, 25]
+    curriculum = ClipConfig(max_frame_gap=(5, 25), frame_gap_full=0.4, frame_gap_back=0.9)
+    assert [max_gap(curriculum, p) for p in (0.0, 0.2, 0.4, 0.89, 0.9, 1.0)] == [5, 15, 25, 25, 5, 5]
 
 
 def test_a_short_video_runs_to_and_fro() -> None:

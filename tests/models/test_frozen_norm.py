@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from limpet.core.errors import ModelError
-from limpet.models.frozen_norm import FrozenBatchNorm2d, fold_frozen_norms, freeze
+from limpet.models.frozen_norm import FrozenBatchNorm2d, fold_frozen_norms, freeze, train_affine
 from limpet.models.mobilenet import MobileNetV2
 from limpet.models.resnet import ResNet50
 
@@ -69,3 +69,18 @@ def test_folding_keeps_the_convolution_s_own_bias_and_foreign_norms() -> None:
     torch.testing.assert_close(folded(x), model(x), atol=1e-5, rtol=1e-5)
     assert isinstance(folded[1], nn.Identity)
     assert isinstance(folded[3], FrozenBatchNorm2d)  # there is no convolution before it
+
+
+def test_scale_and_shift_may_learn_while_the_statistics_stay() -> None:
+    block = nn.Sequential(nn.Conv2d(3, 4, 1), FrozenBatchNorm2d(4))
+    randomise_norms(block)
+    names, x = list(block.state_dict()), torch.randn(2, 3, 5, 5)
+    before = block(x)
+    train_affine(block)
+    assert sorted(block.state_dict()) == sorted(names), "files stay the same"
+    after = block(x)
+    torch.testing.assert_close(after, before)
+    after.square().sum().backward()
+    learns = {name for name, parameter in block.named_parameters() if parameter.grad is not None}
+    assert learns == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    torch.testing.assert_close(fold_frozen_norms(block)(x), after)

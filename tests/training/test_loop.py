@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 import torch
-from networks import lively_model
+from networks import lively_model, lively_stcn
 from PIL import Image
 from torch import Tensor
 
 from limpet.core.errors import DataError
 from limpet.data import ClipBatch, StillsFolder
 from limpet.models import DeAOT
+from limpet.models.frozen_norm import FrozenBatchNorm2d
+from limpet.models.stcn import STCNConfig
 from limpet.tensor_files import read_tensors
 from limpet.training import loop
 from limpet.training import rollout as objective
@@ -311,3 +313,28 @@ def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch, fast: boo
     monkeypatch.setattr(loop, "has_bf16", lambda device: fast and device.type == "cpu")
     assert lightning_precision("auto", "cpu") == expected
     assert lightning_precision("bf16-mixed", "cpu") == "bf16-mixed", "what is asked for is taken"
+
+
+def test_stcn_trains_by_its_recipe(tmp_path: Path, stills: StillsFolder) -> None:
+    """Narrow: in eval mode but for the gradients, memory of every frame, its own soft masks, norms that learn."""
+    config = tiny_run(
+        steps=20, model="stcn", clips=replace(CLIPS, size=64, frames=3, max_objects=2), teacher_forcing_until=0.0,
+        aux_loss_until=0.0, mask_loss="ce", train_norms=True, save_every=0, frozen_stages=0,
+    )  # fmt: skip
+    model = lively_stcn(
+        STCNConfig(
+            encoder="resnet-18",
+            key_channels=16,
+            value_channels=16,
+            decoder_widths=(16, 16, 8),
+            long_term_gap=5,
+        )
+    )
+    norm = next(part for part in model.value_encoder.modules() if isinstance(part, FrozenBatchNorm2d))
+    before = norm.weight.clone(), norm.running_mean.clone(), norm.running_var.clone()
+    train(model, config, tmp_path, stills, [], device="cpu", quiet=True)
+    losses = [line["loss"] for line in log_of(tmp_path)]
+    assert len(losses) == 20
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert not torch.equal(norm.weight, before[0]), "scales learn"
+    assert torch.equal(norm.running_mean, before[1]) and torch.equal(norm.running_var, before[2])

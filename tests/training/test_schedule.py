@@ -106,6 +106,13 @@ def test_a_stage_moves_from_given_to_own_masks_and_the_auxiliary_loss_fades() ->
     assert last.reference_weight == rollout_config(config, 80, None).reference_weight == 0.0
 
 
+def test_the_hardest_pixels_are_those_of_stcn_where_that_is_asked_for() -> None:
+    config = TrainConfig(steps=150, top_k_start=20 / 150, top_k_full=70 / 150)
+    shares = [rollout_config(config, step, None).top_k_fraction for step in (0, 20, 45, 70, 149)]
+    assert shares == pytest.approx([1.0, 1.0, 0.575, 0.15, 0.15])
+    assert rollout_config(TrainConfig(top_k_fraction=0.3, top_k_full=0.0), 0, None).top_k_fraction == 0.3
+
+
 def test_settings_are_passed_on() -> None:
     passed_on = rollout_config(TrainConfig(gradient_checkpointing=True), 0, 2)
     assert (passed_on.long_term_gap, passed_on.gradient_checkpointing) == (2, True)

@@ -10,11 +10,13 @@ from networks import lively_model
 from safetensors.torch import save_file
 
 from limpet.core.errors import DataError, ModelError, WeightsError
+from limpet.data import ClipConfig
 from limpet.models import build_model
 from limpet.models.mobilenet import MobileNetV2
+from limpet.models.stcn import STCN
 from limpet.registry import find
 from limpet.training.rollout import RolloutConfig, rollout
-from limpet.training.setup import build_training_model, finish_run, init_from_shallower
+from limpet.training.setup import build_training_model, check_clip_size, finish_run, init_from_shallower
 from limpet.weights.weights_file import Weights, load_into, read_weights, sha256, write_weights
 
 from .tiny import tiny_run
@@ -29,6 +31,32 @@ def test_a_model_starts_from_an_encoder(tmp_path: Path) -> None:
         assert torch.equal(tensor, state[name]), name
     with pytest.raises(WeightsError, match=r"imagenet\.safetensors does not fit the model: .* missing"):
         build_training_model("r50-deaot-l", tmp_path / "imagenet.safetensors", None)
+
+
+def test_a_student_of_mobilevos_starts_with_the_encoder_in_both_of_its_own(tmp_path: Path) -> None:
+    encoder = MobileNetV2()
+    state = encoder.state_dict()
+    save_file({name: tensor.clone() for name, tensor in state.items()}, tmp_path / "imagenet.safetensors")
+    model = build_training_model("mobilevos-mobilenet-v2-small", tmp_path / "imagenet.safetensors", None)
+    assert isinstance(model, STCN)
+    for name, tensor in model.encoder.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+    for name, tensor in model.value_encoder.encoder.state_dict().items():
+        if name != "features.0.0.weight":
+            assert torch.equal(tensor, state[name]), name
+    masks = model.value_encoder.encoder.state_dict()["features.0.0.weight"]
+    image = state["features.0.0.weight"]
+    assert masks.shape[1] == 2
+    torch.testing.assert_close(masks, image.mean(1, keepdim=True).expand_as(masks))
+    with pytest.raises(WeightsError, match=r"imagenet\.safetensors does not fit the model"):
+        build_training_model("mobilevos-resnet-18", tmp_path / "imagenet.safetensors", None)
+
+
+def test_clips_have_a_size_that_the_model_takes() -> None:
+    check_clip_size(tiny_run(model="stcn", clips=ClipConfig(size=64)))
+    check_clip_size(tiny_run(model="stcn", clips=ClipConfig(size=65)))
+    with pytest.raises(DataError, match=r"size is 64, expected 16k \+ 1 pixels for deaot-t, such as 65"):
+        check_clip_size(tiny_run(model="deaot-t", clips=ClipConfig(size=64)))
 
 
 def test_a_model_starts_from_an_earlier_stage(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from networks import frames, mask_of
 
 import limpet
 from limpet.core.errors import DataError, OutputError
+from limpet.data import ClipConfig
 from limpet.training.train_model import TrainResult, make_run_folder, root_and_split
 
 from .tiny import make_stills, tiny_run
@@ -32,6 +35,23 @@ def test_a_run_leaves_weights_that_load(tmp_path: Path) -> None:
         tmp_path / "run", tiny_run(steps=1), stills=tmp_path / "stills", resume=True, given=(), device="cpu"
     )
     assert again.sha256 == result.sha256, "what was not chosen on purpose is that of the run"
+
+
+def test_a_student_of_mobilevos_trains_by_the_recipe_of_stcn(tmp_path: Path) -> None:
+    make_stills(tmp_path / "stills")
+    config = tiny_run(
+        steps=20, model="mobilevos-mobilenet-v2-small", clips=ClipConfig(frames=3, size=65, batch=1, max_objects=2),
+        teacher_forcing_until=0.0, aux_loss_until=0.0, mask_loss="ce", train_norms=True, save_every=0,
+        learning_rate=1e-4, min_learning_rate=1e-5, frozen_stages=0, workers=0,
+    )  # fmt: skip
+    result = limpet.train(tmp_path / "run", config, stills=tmp_path / "stills", device="cpu")
+    losses = [json.loads(line)["loss"] for line in (result.folder / "log.jsonl").read_text().splitlines()]
+    assert len(losses) == 20
+    assert sum(losses[-5:]) < sum(losses[:5])
+    tracker = limpet.load(weights=result.weights, device="cpu", precision="fp32")
+    first, second = frames(2, 64, 96)
+    _, state = tracker.step(second, tracker.start(first, mask_of(3, 200, height=64, width=96)))
+    assert set(state.confidence) == {3, 200}
 
 
 def test_what_is_refused_before_any_work(tmp_path: Path) -> None:
