@@ -14,14 +14,12 @@ reads; H W pixels; h w feature cells; M memory tokens of a frame.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limpet.attention_map import AttentionMap, MapKind
@@ -29,12 +27,10 @@ from limpet.core.errors import ModelError
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
 from limpet.models.encoders import find_encoder
+from limpet.models.soft_aggregation import soft_aggregation
 
 PROBABILITY_MARGIN = 1e-5
 """Probabilities are kept this far from 0 and 1 before objects compete, as the official code does."""
-
-AGGREGATION_MARGIN = 1e-7
-"""The same for objects with logits of their own, as the code of STCN does."""
 
 Pending = tuple[Any, ...]
 """One value per layer: a frame as the layer saw it, before its masks are known. Only the model itself reads it."""
@@ -305,25 +301,3 @@ def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
     if not config.independent_objects:
         return logits
     return soft_aggregation(logits[:, 1:] - logits[:, :1])
-
-
-def soft_aggregation(objects: Tensor) -> Tensor:
-    """Log-odds of objects, each against its own background, as log-odds of the background of all and of every object.
-
-    The background's probability is the product of those of the objects' backgrounds (STM and STCN).
-
-    Args:
-        objects: (B, N, ...) log-odds; MASKED_LOGIT, where a slot holds no object, stays.
-
-    Returns:
-        (B, N + 1, ...) within those of AGGREGATION_MARGIN, background first.
-    """
-    if objects.shape[1] == 1:
-        background = -objects
-    else:
-        log_probability = -F.softplus(objects).sum(dim=1, keepdim=True).clamp_min(AGGREGATION_MARGIN)
-        background = log_probability - torch.log(-torch.expm1(log_probability))
-    most = math.log((1 - AGGREGATION_MARGIN) / AGGREGATION_MARGIN)
-    merged = torch.cat([background.clamp(-most, most), objects.clamp(-most, most)], dim=1)
-    absent = F.pad(objects < MASKED_LOGIT / 2, (0, 0) * (objects.dim() - 2) + (1, 0))
-    return merged.masked_fill(absent, MASKED_LOGIT)

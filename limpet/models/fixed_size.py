@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from limpet.core.errors import ModelError
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
-from limpet.models.base import Model, slot_probabilities, soft_aggregation
+from limpet.models.base import Model, slot_probabilities
+from limpet.models.soft_aggregation import soft_aggregation
 
 FixedState = dict[str, Tensor]
 """By name: ``present`` (B, S), 1 for each slot in use; ``memory_mask`` (B, T), 1 for each frame of the long-term memory

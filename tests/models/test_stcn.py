@@ -13,7 +13,6 @@ from networks import frames, lively_stcn, mask_of
 
 from limpet.memory import LayerMemory, Memory
 from limpet.models import Model, build_model
-from limpet.models.base import joint_logits
 from limpet.models.stcn import STCN, KeyFrame, STCNConfig
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
@@ -130,13 +129,6 @@ def test_objects_in_one_group_are_the_objects_one_by_one(config: STCNConfig, at_
         assert (mask != other).sum() <= 3
         seen |= set(np.unique(mask))
     assert len(seen) > 2, "several objects must be seen, else this proves little"
-
-
-def test_one_object_alone_is_as_probable_as_twice_its_logit_says() -> None:
-    logits = torch.randn(1, 2, 4, 5)
-    logits[:, 0] = 0
-    merged = joint_logits(logits, NARROW).softmax(dim=1)
-    torch.testing.assert_close(merged[:, 1], (2 * logits[:, 1]).sigmoid(), atol=1e-5, rtol=1e-5)
 
 
 def test_the_state_of_one_object_stays_small() -> None:
