@@ -186,6 +186,7 @@ class BriefRun:
             return
         if taken == UNCOMPILED_STEPS:
             self.rates["plain"] = self.clock.rate(UNCOMPILED_STEPS - UNSETTLED_STEPS)
+            self.save()  # compiling takes long, and a signal waits for it
             self._set_compiled(True)
         elif taken == UNCOMPILED_STEPS + SETTLED_AFTER and self.compiled:
             self.rates["compiled"] = self.clock.rate(SETTLED_AFTER // 2)

@@ -118,7 +118,11 @@ def test_a_signal_ends_it_with_what_it_has_and_little_memory_makes_the_batch_sma
 def test_an_error_loses_nothing_and_a_compiled_model_that_fails_is_given_up(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    saved: list[int] = []
+
     def broken(function: Any) -> Any:
+        saved.append(read_result(tmp_path / "out")[1]["steps"])
+
         def call(*_: Any) -> Any:
             raise NotImplementedError("no compiler")
 
@@ -139,6 +143,7 @@ def test_an_error_loses_nothing_and_a_compiled_model_that_fails_is_given_up(
         main(arguments(data, tmp_path, "--compile", "on"))
     facts = read_result(tmp_path / "out")[1]
     assert facts["steps"] == 3 and facts["ended"] == "unfinished" and facts["compiled"] is False
+    assert set(saved) == {2}, "there is a result before the model is compiled"
 
 
 def test_the_plan_follows_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
