@@ -16,7 +16,7 @@ import torch
 from limpet import models
 from limpet.core.errors import DataError, WeightsError
 from limpet.data import VideoSequence
-from limpet.evaluation.protocol import evaluate_tracker
+from limpet.evaluation.protocol import evaluate_tracker, scored_names
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import CHECKPOINT, KEPT
@@ -151,7 +151,12 @@ def sequence_scorer(
 
     Args:
         on_frame: called after each frame with what is scored, the sequence and the frame's index.
+
+    Raises:
+        DataError: a sequence has too few frames for this stride.
     """
+    for sequence in sequences:  # before hours of scoring
+        scored_names(sequence.thinned(config.stride, config.max_frames))
 
     def score(weights: Weights, what: str) -> float:
         model = models.build_model(find(weights.model).config())

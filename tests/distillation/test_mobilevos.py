@@ -183,6 +183,21 @@ def test_the_teacher_remembers_every_frame(
     assert seen == [1, 2]
 
 
+def test_a_student_that_follows_the_loss_comes_nearer_to_its_teacher(clips: tuple[Tensor, Tensor]) -> None:
+    student, teacher = joint(), teacher_of("joint")
+    settings = method(omega=1.0, logit_weight=0.0, label_weight=0.0, representation_weight=1000.0)
+    objective = MobileVOSDistillation(student, teacher, settings)
+    optimizer = torch.optim.Adam(objective.parameters(), lr=3e-3)
+    terms = []
+    for _ in range(6):
+        result = objective(*clips, COUNTS, SLOTS, RolloutConfig())
+        optimizer.zero_grad()
+        result.loss.backward()
+        optimizer.step()
+        terms.append(float(result.terms["representation"]))
+    assert terms[-1] < 0.8 * terms[0]
+
+
 @pytest.fixture
 def stills(tmp_path: Path) -> StillsFolder:
     return make_stills(tmp_path / "stills")

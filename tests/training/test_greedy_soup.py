@@ -118,3 +118,7 @@ def test_weights_are_scored_by_tracking(tmp_path: Path) -> None:
     weights = Weights("deaot-nano", build_model(find("deaot-nano").config()).state_dict())
     assert 0 <= score(weights, "1 of 1 alone") <= 100
     assert seen == [("1 of 1 alone", "one", index) for index in range(3)]
+    with pytest.raises(DataError, match="sequence 'one' has 2 frames to use; at least 3 are needed"):
+        sequence_scorer(
+            list(evaluation_videos(tmp_path, "2017/train")), TasteConfig(stride=7), torch.device("cpu")
+        )

@@ -102,3 +102,46 @@ def test_what_does_not_fit_is_refused() -> None:
         representation_loss(student, teacher, labels[..., 1:])
     with pytest.raises(ValueError, match="batch and size of the sampled cells differ"):
         representation_loss(student, teacher, labels, 1.0, labels[:1] > 0)
+
+
+def renyi(matrix: Tensor) -> float:
+    """The matrix-based entropy of order 2 (MobileVOS, eq. 12), from the eigenvalues."""
+    values = torch.linalg.eigvalsh(matrix / matrix.trace())
+    return -math.log2(float(values.square().sum()))
+
+
+def cosines(planes: Tensor) -> Tensor:
+    rows = planes.flatten(1).T
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    return rows @ rows.T
+
+
+def test_it_is_the_difference_of_two_renyi_entropies() -> None:
+    """Eq. 17, and so minus the mutual information, but for the teacher's own entropy."""
+    student, teacher, labels = example()
+    found = representation_loss(student, teacher, labels)
+    for b in range(B):
+        ours, theirs = cosines(student[b]), cosines(teacher[b])
+        assert found[b].item() == pytest.approx((-renyi(ours) + renyi(ours * theirs)) / (H * W), rel=1e-9)
+
+
+def test_with_labels_alone_it_is_contrastive() -> None:
+    """Eq. 24: the share of the positive pairs in all squared cosines."""
+    student, teacher, labels = example()
+    found = representation_loss(student, teacher, labels, omega=0.0)
+    for b in range(B):
+        energy = cosines(student[b]).square()
+        positive = labels[b].flatten()[:, None] == labels[b].flatten()
+        assert found[b].item() == pytest.approx(-math.log2(energy[positive].sum() / energy.sum()) / (H * W))
+    assert not representation_loss(student, teacher, torch.zeros_like(labels), omega=0.0).any()
+
+
+def test_only_the_angles_between_cells_matter_and_it_is_bounded() -> None:
+    student, teacher, labels = example()
+    rotation = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q
+    turned = torch.einsum("cd,bdhw->bchw", rotation, student) * torch.rand(
+        B, 1, H, W, dtype=torch.float64
+    ).add(0.1)
+    found = representation_loss(student, teacher, labels, 0.4)
+    torch.testing.assert_close(representation_loss(turned, teacher, labels, 0.4), found)
+    assert (found > 0).all() and (found <= math.log2(H * W) / (H * W)).all()
