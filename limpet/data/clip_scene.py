@@ -18,6 +18,7 @@ from limpet.data.layers import CameraView, Layer, cut_out, keep_ids, motion_blur
 from limpet.data.random_warps import (
     CAMERA,
     HANDHELD,
+    change_shape,
     corners,
     draw_energy,
     keep_inside,
@@ -76,7 +77,7 @@ def photo_view(rng: np.random.Generator, scene: Scene, config: ClipConfig, energ
     if zoom is not None:  # towards the objects, or away from them
         target = project(np.linalg.inv(first), np.array([_centre_of(objects)]))[0].clip(0, size)
         about = np.stack([np.diag([z, z, 1.0]) for z in zoom])
-        motion = motion @ translation(*target) @ about @ translation(*-target)
+        motion = change_shape(motion, translation(*target) @ about @ translation(*-target), target)
     return CameraView(size, keep_inside(first @ np.linalg.inv(motion), size, *mask.shape))
 
 

@@ -15,7 +15,16 @@ import numpy as np
 from limpet.data.config import ClipConfig
 from limpet.data.image_cache import LabelledImage
 from limpet.data.photometric import PhotometricParams
-from limpet.data.random_warps import OBJECT, corners, pose, project, random_bend, random_motion, translation
+from limpet.data.random_warps import (
+    OBJECT,
+    change_shape,
+    corners,
+    pose,
+    project,
+    random_bend,
+    random_motion,
+    translation,
+)
 from limpet.data.trajectories import has_trajectory, random_trajectory
 
 CUT_MARGIN = 4  # pixels kept around a cut-out object, so that its soft edge has something to fade into
@@ -48,6 +57,24 @@ class Layer:
     colour: np.ndarray | None
     motion_blur: np.ndarray
     fill_holes: bool = False
+
+    def of_frame(self, t: int, size: int) -> Layer | None:
+        """A cut-out in frame ``t`` of a clip with sides ``size``, in a window of its own; None if it is out of view."""
+        height, width = self.masks[0].shape
+        blur = self.motion_blur[t : t + 1]
+        homography = self.homography[t : t + 1]
+        top, left, bottom, right = _window(homography, size, height, width, float(np.abs(blur).max()) + 2)
+        if right <= left or bottom <= top:
+            return None
+        return replace(
+            self,
+            images=(self.images[min(t, len(self.images) - 1)],),
+            masks=(self.masks[min(t, len(self.masks) - 1)],),
+            homography=homography,
+            bend=None if self.bend is None else self.bend[t : t + 1],
+            window=(top, left, bottom, right),
+            motion_blur=blur,
+        )
 
 
 @dataclass(frozen=True)
@@ -156,15 +183,18 @@ def moving_layer(
     reach = max(float(np.sqrt(abs(np.linalg.det(placement[:2, :2])) * box_width * box_height)) / 2, 8.0)
     # small things seldom cross half of the frame in one step
     shift_scale = energy * min(1.0, 0.35 + 2.0 * reach / view.size)
+    changes = config if config is not None and has_trajectory(config) else None
+    enlargement = float(np.sqrt(abs(np.linalg.det(placement[:2, :2]))))
+    if changes is not None:  # perspective refers to all of the cut-out: an object of a video moves in it
+        reach = max(float(np.linalg.norm(corners(height, width) - [x, y], axis=1).max()) * enlargement, 8.0)
     motion = random_motion(rng, frames, OBJECT, shift_scale, (pivot[0], pivot[1]), view.size, reach)
     total = np.zeros((frames, 2)) if shifts is None else shifts
     longest_blur = MAX_MOTION_BLUR
-    if config is not None and has_trajectory(config):
-        enlargement = float(np.sqrt(abs(np.linalg.det(placement[:2, :2]))))
+    if changes is not None:
         extent = (box_width * enlargement, box_height * enlargement)
         camera_zoom = 1.0 / local_scale(view.relative, pivot)
-        whole = random_trajectory(rng, config, (pivot[0], pivot[1]), extent, enlargement, camera_zoom)
-        motion, total = motion @ whole.change, total + whole.shifts
+        whole = random_trajectory(rng, changes, (pivot[0], pivot[1]), extent, reach, enlargement, camera_zoom)
+        motion, total = change_shape(motion, whole.change, pivot), total + whole.shifts
         if np.abs(whole.shifts).max() > 0:
             longest_blur, shutter = MAX_FAST_BLUR, max(shutter, float(rng.uniform(0.1, 0.6)))
     motion = np.stack([translation(*shift) @ m for shift, m in zip(total, motion, strict=True)])
@@ -172,7 +202,7 @@ def moving_layer(
     bend = random_bend(rng, frames, OBJECT.bend * energy, height, width)
     blur = motion_blur_of(homography, np.array([[x, y]]), shutter, longest_blur)
     window = _window(homography, view.size, height, width, float(np.abs(blur).max()) + 2)
-    if window is None:
+    if window[2] - window[0] < 4 or window[3] - window[1] < 4:
         return None
     return Layer(thing.images, thing.masks, homography, bend, label, window, colour, blur)
 
@@ -227,14 +257,12 @@ def renumber_objects(rng: np.random.Generator, layers: list[Layer], max_objects:
 
 def _window(
     homography: np.ndarray, size: int, height: int, width: int, margin: float
-) -> tuple[int, int, int, int] | None:
-    """The part of the output that the layer touches in any frame, room for its bend included."""
+) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of what the layer touches in any frame, room for its bend included; may be empty."""
     padded = corners(height, width) + 0.13 * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * [width, height]
     reached = project(np.linalg.inv(homography), padded).reshape(-1, 2)
     if not np.isfinite(reached).all():
-        return None
+        return (0, 0, 0, 0)
     left, top = np.floor(reached.min(0) - margin).clip(0, size).astype(int)
     right, bottom = np.ceil(reached.max(0) + margin + 1).clip(0, size).astype(int)
-    if right - left < 4 or bottom - top < 4:
-        return None
     return int(top), int(left), int(bottom), int(right)

@@ -100,6 +100,19 @@ def random_motion(
     return motion
 
 
+def change_shape(motion: np.ndarray, change: np.ndarray, pivot: np.ndarray) -> np.ndarray:
+    """Motion (T, 3, 3) of something that is also changed (T, 3, 3) about its pivot (x, y), which moves as before.
+
+    The change comes after rotation and tilt and before the shift: perspective would run off to infinity in what grows.
+    """
+    shifts = project(motion, pivot[None])[:, 0] - pivot
+    moved = [
+        translation(*shift) @ about @ translation(*-shift) @ pose
+        for shift, about, pose in zip(shifts, change, motion, strict=True)
+    ]
+    return np.stack(moved)
+
+
 def random_bend(
     rng: np.random.Generator, frames: int, deviation: float, height: int, width: int
 ) -> np.ndarray | None:

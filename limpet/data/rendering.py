@@ -69,21 +69,30 @@ def _render_scene(layer: Layer, frames: int, device: torch.device) -> tuple[torc
 
 
 def _paste(layer: Layer, images: torch.Tensor, masks: torch.Tensor) -> None:
-    """Puts a cut-out on top, in place. Its edge is soft in the image and at one half in the mask."""
-    top, left, bottom, right = layer.window
-    grid = sampling_grid(layer, images.device)
+    """Puts a cut-out on top, in place. Its edge is soft in the image and at one half in the mask.
+
+    Frame by frame: an object that moves covers far less of each than of all together.
+    """
     pixels = _pixels(layer.images, images.device)
     if layer.colour is not None:
         pixels = change_colour(pixels, np.broadcast_to(layer.colour, (len(pixels), 3, 4))).clamp_(0, 1)
     alpha = _pixels([mask[..., None] for mask in layer.masks], images.device) * 255.0
-    sheet = torch.cat([pixels * alpha, alpha], 1)
     # colours are premultiplied, so that what surrounds the object in its own image does not bleed in
-    sheet = _warp_shrunk(sheet, grid, shrink_factors(layer))
-    area = (slice(None), slice(top, bottom), slice(left, right))
-    masks[area].masked_fill_(sheet[:, 3] > 0.5, layer.label or 0)
-    sheet = apply_motion_blur(sheet, layer.motion_blur)
-    under = images[:, :, top:bottom, left:right]
-    under.mul_(1.0 - sheet[:, 3:]).add_(sheet[:, :3])
+    sheets = torch.cat([pixels * alpha, alpha], 1)
+    shrunk: dict[tuple[int, int], torch.Tensor] = {}
+    for t, factor in enumerate(shrink_factors(layer).tolist()):
+        frame = layer.of_frame(t, images.shape[-1])
+        if frame is None:
+            continue
+        index = min(t, len(sheets) - 1)
+        if (index, factor) not in shrunk:
+            shrunk[index, factor] = _shrink(sheets[index : index + 1], factor)
+        grid = sampling_grid(frame, images.device)
+        sheet = _warp(shrunk[index, factor], grid, 1, "bilinear", "zeros")
+        top, left, bottom, right = frame.window
+        masks[t, top:bottom, left:right].masked_fill_(sheet[0, 3] > 0.5, layer.label or 0)
+        sheet = apply_motion_blur(sheet, frame.motion_blur)[0]
+        images[t, :, top:bottom, left:right].mul_(1.0 - sheet[3:]).add_(sheet[:3])
 
 
 def shrink_factors(layer: Layer) -> np.ndarray:
@@ -98,20 +107,12 @@ def shrink_factors(layer: Layer) -> np.ndarray:
     return result
 
 
-def _warp_shrunk(sheet: torch.Tensor, grid: torch.Tensor, factors: np.ndarray) -> torch.Tensor:
-    """Samples a sheet (1 or T, C, height, width) where each frame of the grid says, shrunk by the frame's factor."""
-    sheets = sheet.expand(len(grid), -1, -1, -1)
-    if factors.max() == 1:
-        return _warp(sheets, grid, len(grid), "bilinear", "zeros")
+def _shrink(sheet: torch.Tensor, factor: int) -> torch.Tensor:
+    """A sheet (1, C, height, width) with its sides divided by ``factor``."""
+    if factor == 1:
+        return sheet
     height, width = sheet.shape[-2:]
-    result = sheet.new_empty(len(grid), sheet.shape[1], *grid.shape[1:3])
-    for factor in np.unique(factors):
-        chosen = torch.from_numpy(np.flatnonzero(factors == factor)).to(sheet.device)
-        source = sheet if len(sheet) == 1 else sheets[chosen]
-        if factor > 1:
-            source = F.interpolate(source, (max(height // factor, 2), max(width // factor, 2)), mode="area")
-        result[chosen] = _warp(source, grid[chosen], len(chosen), "bilinear", "zeros")
-    return result
+    return F.interpolate(sheet, (max(height // factor, 2), max(width // factor, 2)), mode="area")
 
 
 def _pixels(arrays: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:

@@ -64,6 +64,7 @@ def random_trajectory(
     config: ClipConfig,
     pivot: tuple[float, float],
     extent: tuple[float, float],
+    reach: float,
     enlargement: float,
     camera_zoom: np.ndarray,
 ) -> Trajectory:
@@ -72,10 +73,11 @@ def random_trajectory(
     Args:
         pivot: (x, y), its centre in frame 0 in pixels of the clip.
         extent: its width and height there, as it was placed.
+        reach: of the farthest point of its images from the centre, to which the perspective refers.
         enlargement: pixels of the clip for one pixel of its own image, as it was placed.
         camera_zoom: (T,), by how much the camera enlarges what stands still, 1 in frame 0.
     """
-    frames, reach = config.frames, max(float(np.hypot(*extent)) / 2, 8.0)
+    frames, half = config.frames, float(np.hypot(*extent)) / 2
     zoom = _zoom(rng, config, float(np.sqrt(extent[0] * extent[1])), enlargement, camera_zoom)
     poses = np.stack([np.diag([z, z, 1.0]) for z in zoom])
     if config.max_rotation > 0:
@@ -85,7 +87,7 @@ def random_trajectory(
     if rng.random() < config.fast_motion_prob:
         shifts = fast_path(rng, frames, pivot, config.size)
     if rng.random() < config.out_of_view_prob:
-        shifts = shifts + excursion(rng, pivot, shifts, reach * zoom * camera_zoom, config.size)
+        shifts = shifts + excursion(rng, pivot, shifts, half * zoom * camera_zoom, config.size)
     return Trajectory(change, shifts)
 
 

@@ -16,7 +16,7 @@ from limpet.data.layers import (
     random_placement,
     renumber_objects,
 )
-from limpet.data.random_warps import project, translation
+from limpet.data.random_warps import corners, project, translation
 from tests.data.conftest import draw_mask
 
 
@@ -113,3 +113,37 @@ def test_what_moves_fast_goes_far_and_is_blurred() -> None:
         steps = np.linalg.norm(np.diff(paths, axis=1), axis=-1)
         assert (np.median(steps) > 0.15 * 129) == far
         assert all((np.abs(each.motion_blur).max() > 3) == far for each in layers if each)
+
+
+def test_a_window_of_one_frame_is_part_of_that_of_all() -> None:
+    view = CameraView(129, np.stack([np.eye(3)] * 5))
+    thing = cut_out([_picture(draw_mask(90, 100, [(20, 30, 50, 60)]))], [1], 50)
+    assert thing is not None
+    shifts = np.array([[0, 0], [30, 0], [60, 0], [300, 0], [60, 0]], float)
+    whole = moving_layer(np.random.default_rng(0), view, thing, translation(5, 50), 0.0, 1, shifts)
+    assert whole is not None
+    frames = [whole.of_frame(t, 129) for t in range(5)]
+    assert frames[3] is None, "out of view"
+    for t, one in enumerate(frames):
+        if one is not None:
+            (top, left, bottom, right), (up, start, down, end) = one.window, whole.window
+            assert up <= top < bottom <= down and start <= left < right <= end and right - left < 60
+            assert np.array_equal(one.homography, whole.homography[t : t + 1]) and len(one.motion_blur) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_part_of_an_object_runs_off_to_infinity(seed: int) -> None:
+    mask = np.zeros((90, 300), np.uint8)
+    later = mask.copy()
+    mask[30:60, 10:30], later[30:60, 260:290] = 1, 1  # a video: the object moves in its cut-out
+    view = CameraView(129, np.stack([np.eye(3)] * 5))
+    thing = cut_out([_picture(each) for each in (mask, mask, later, later, later)], [1], 50)
+    assert thing is not None
+    config = ClipConfig(frames=5, size=129, max_zoom=5.0, max_rotation=60.0)
+    for order in range(20):
+        rng = np.random.default_rng([seed, order])
+        layer = moving_layer(rng, view, thing, translation(60, 40), 1.0, 1, config=config)
+        if layer is not None:
+            far = np.c_[corners(*thing.extent), np.ones(4)]
+            depth = far @ np.swapaxes(np.linalg.inv(layer.homography), -1, -2)[..., 2:]
+            assert (depth / depth[:, :1] > 0.05).all()

@@ -28,7 +28,7 @@ def zooms(max_zoom: float, side: float, camera_zoom: np.ndarray = STILL) -> np.n
     """Scales (200, T) of an object that was placed with this side."""
     config = ClipConfig(frames=FRAMES, size=SIZE, max_zoom=max_zoom)
     drawn = [
-        random_trajectory(np.random.default_rng(seed), config, PIVOT, (side, side), 1.0, camera_zoom)
+        random_trajectory(np.random.default_rng(seed), config, PIVOT, (side, side), side, 1.0, camera_zoom)
         for seed in range(200)
     ]
     return np.stack([local_scale(each.change, np.array(PIVOT)) for each in drawn])
@@ -68,7 +68,9 @@ def test_objects_turn_but_are_never_mirrored(degrees: float) -> None:
     around = np.array([[0, 0], [10, 0], [0, 20]]) + PIVOT
     angles = []
     for seed in range(100):
-        change = random_trajectory(np.random.default_rng(seed), config, PIVOT, (20, 40), 1.0, STILL).change
+        change = random_trajectory(
+            np.random.default_rng(seed), config, PIVOT, (20, 40), 25, 1.0, STILL
+        ).change
         middle, right, below = project(change, around).swapaxes(0, 1)
         upright = below - middle  # a turn out of the image plane leaves it as long as it is
         assert (np.linalg.det(np.stack([right - middle, upright], -1)) > 0).all()
@@ -102,7 +104,7 @@ def test_a_clip_of_two_frames_can_have_all_of_it() -> None:
     config = ClipConfig(
         frames=2, size=SIZE, max_zoom=3, max_rotation=90, fast_motion_prob=1, out_of_view_prob=1
     )
-    drawn = random_trajectory(np.random.default_rng(0), config, PIVOT, (20, 20), 1.0, np.ones(2))
+    drawn = random_trajectory(np.random.default_rng(0), config, PIVOT, (20, 20), 14, 1.0, np.ones(2))
     assert drawn.change.shape == (2, 3, 3) and drawn.shifts.shape == (2, 2)
     assert np.isfinite(drawn.change).all() and np.abs(drawn.shifts[1]).max() > 20
     assert has_trajectory(config) and not has_trajectory(ClipConfig())
