@@ -215,8 +215,8 @@ class TrainConfig:
     )
     keep_every: int = option(
         0,
-        help="Steps between two files of averaged weights that are kept in the run's folder, for: limpet weights soup; "
-        "0 keeps none.",
+        help="Steps between two files of averaged weights that are kept beside the last ones, for: limpet weights "
+        "soup; 0 keeps none.",
         group=RUN,
         min=0,
         may_change=True,

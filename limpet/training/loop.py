@@ -140,7 +140,7 @@ class Run:
                         monitor.record(step, values)
                     if score is not None and _is_due(done, config.score_every, config.steps):
                         monitor.record(step, {"score": score(self.average)})
-                    if config.keep_every > 0 and done % config.keep_every == 0:
+                    if config.keep_every > 0 and done % config.keep_every == 0 and done < config.steps:
                         keep_weights(self.average, config, self.folder, done)
                     if _is_due(done, config.save_every, config.steps):
                         self.save(done)

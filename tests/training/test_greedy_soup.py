@@ -78,16 +78,30 @@ def test_a_run_gives_the_weights_it_kept_and_its_last(
 ) -> None:
     monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
     model = lively_model()
-    settings = tiny_run(steps=4, keep_every=2, save_every=4, workers=0)
+    settings = tiny_run(steps=5, keep_every=2, save_every=5, workers=0)
     average = train(
         model, settings, tmp_path / "run", make_stills(tmp_path / "stills"), [], device="cpu", quiet=True
     )
     kept = [tmp_path / "run" / KEPT / f"step-000000{step}.safetensors" for step in (2, 4)]
     assert find_ingredients([tmp_path / "run"]) == [*kept, tmp_path / "run"]
-    assert read_weights(kept[0]).facts["steps"] == "2 of 4"
-    last = read_weights(kept[1]).tensors
-    assert all(torch.equal(last[name], t.half().float()) for name, t in average.state_dict().items())
-    assert any(not torch.equal(last[name], t) for name, t in read_weights(kept[0]).tensors.items())
+    assert read_weights(kept[0]).facts["steps"] == "2 of 5"
+    early, late = (read_weights(path).tensors for path in kept)
+    assert any(not torch.equal(early[name], late[name]) for name in late)
+    assert any(not torch.equal(late[name], t.half().float()) for name, t in average.state_dict().items())
+    settings = tiny_run(steps=4, keep_every=2, save_every=4, workers=0)
+    train(
+        lively_model(),
+        settings,
+        tmp_path / "even",
+        make_stills(tmp_path / "others"),
+        [],
+        device="cpu",
+        quiet=True,
+    )
+    assert find_ingredients([tmp_path / "even"]) == [
+        tmp_path / "even" / KEPT / "step-0000002.safetensors",
+        tmp_path / "even",
+    ], "the last ones are there once"
     saved(tmp_path / "run" / "weights.safetensors", 1.0)
     assert find_ingredients([tmp_path / "run", kept[0]]) == [*kept, tmp_path / "run" / "weights.safetensors"]
     assert (tmp_path / "run" / CHECKPOINT).is_file()
