@@ -56,6 +56,7 @@ def another(setting: Setting) -> tuple[Any, list[str]]:
         value = tuple(min(each, setting.option.max) for each in value) if setting.option.max else value
     elif isinstance(value, float):
         value = value / 2 or 0.5
+        value = value if setting.option.allows(value) else 2 * setting.default
     elif isinstance(value, str):
         value = "aot-t"
     else:
