@@ -56,6 +56,7 @@ def distill_command(
         typer.Option(
             metavar="ROOT:SPLIT",
             help="Videos whose masks count, for --method mobilevos: a data set and a split. May be repeated.",
+            rich_help_panel="Model and data",
         ),
     ] = None,
     teacher: Annotated[

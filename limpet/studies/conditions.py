@@ -60,10 +60,8 @@ class Start:
         model = build_training_model(name, None, None, seed)
         prefix = "encoder."
         encoder = {k.removeprefix(prefix): v for k, v in content.tensors.items() if k.startswith(prefix)}
-        known = model.encoder.state_dict()
-        if set(known) < set(encoder):  # the same encoder, cut off earlier
-            encoder = {k: encoder[k] for k in known}
-        load_into(model.encoder, encoder, f"the encoder in {self.weights}")
+        others = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(prefix)}
+        load_into(model, others | model.encoder_state(encoder), f"the encoder in {self.weights}")
         return model
 
     def as_json(self) -> dict[str, str]:

@@ -11,6 +11,8 @@ from limpet.studies.arms import PaperName
 from limpet.training.config import TrainConfig
 
 DRY_SIZE = 65
+HARD_FROM, HARD_FULL = 20_000, 70_000
+"""Steps between which STCN goes over from all pixels to the hardest."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,14 @@ def _mobilevos_paper() -> Scale:
         TrainConfig(learning_rate=1e-5, min_learning_rate=1e-6, weight_decay=1e-7, warmup_ratio=0.0)
     )
     begin = replace(begin, log_every=100, save_every=1000, keep_every=20_000)
-    stills = replace(begin, steps=300_000, clips=replace(clips, frames=3, batch=16, video_prob=(0.0, 0.0)))
-    videos = replace(begin, steps=600_000, clips=replace(clips, video_prob=(1.0, 1.0), max_frame_gap=(5, 25)))
+    photos = replace(clips, frames=3, batch=16, video_prob=(0.0, 0.0))
+    moving = replace(
+        clips, video_prob=(1.0, 1.0), max_frame_gap=(5, 25), frame_gap_full=0.4, frame_gap_back=0.9
+    )
+    stills, videos = (
+        replace(begin, steps=steps, clips=made, top_k_start=HARD_FROM / steps, top_k_full=HARD_FULL / steps)
+        for steps, made in ((300_000, photos), (600_000, moving))
+    )
     summary = (
         "the published recipe: 300,000 steps on photos, 600,000 on DAVIS-2017 and YouTube-VOS, batch 8 at 385"
     )
