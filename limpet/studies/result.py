@@ -153,7 +153,9 @@ def find_trained(out: Path, recipe: Recipe) -> Path | None:
     """The folder of a finished run in ``out`` with the same training, that was scored in another way; or None."""
     for path in sorted(out.glob(f"*/*/*/{FILE}")):
         result = read_result(path.parent)
-        if result is not None and result.recipe.stages and result.recipe.training == recipe.training:
+        if result is None or result.copied_from or not result.recipe.stages:
+            continue  # a copy has no weights, and a reference no training
+        if result.recipe.training == recipe.training:
             return path.parent
     return None
 

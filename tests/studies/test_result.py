@@ -100,4 +100,8 @@ def test_weights_that_were_scored_in_another_way_are_found(tmp_path: Path) -> No
     trained = RESULT.recipe
     assert find_trained(tmp_path, replace(trained, queue="first", stride=1)) == tmp_path / "a/b/run"
     assert find_trained(tmp_path, replace(trained, queue="first", seed=3)) is None
+    put(tmp_path / "a/a/run", replace(RESULT, copied_from="a/b/run"))
+    assert find_trained(tmp_path, replace(trained, queue="first")) == tmp_path / "a/b/run", (
+        "a copy has no weights"
+    )
     assert find_twin(tmp_path, replace(trained, queue="first")) is None
