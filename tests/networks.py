@@ -17,6 +17,26 @@ from limpet.tracking.tracker import Tracker
 HEIGHT, WIDTH = 65, 97
 NARROW = PropagationConfig(channels=32, attention_channels=16, value_channels=32, window_radius=3)
 
+NARROW_STUDENT = STCNConfig(
+    encoder="mobilenet-v2-96",
+    align_corners=True,
+    key_channels=16,
+    value_channels=16,
+    decoder_widths=(16, 16, 8),
+    value_encoder="mobilenet-v2",
+    reads_previous=True,
+)
+"""As the students of MobileVOS."""
+NARROW_STCN = STCNConfig(
+    encoder="resnet-18",
+    key_channels=16,
+    value_channels=16,
+    decoder_widths=(16, 16, 8),
+    long_term_gap=5,
+    top_k=6,
+)
+"""As STCN itself."""
+
 
 def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:
     """A narrow member of the family (the encoder is MobileNetV2 all the same)."""

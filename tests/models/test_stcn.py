@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from model_tester import ModelTester
-from networks import frames, lively_stcn, mask_of
+from networks import NARROW_STCN, NARROW_STUDENT, frames, lively_stcn, mask_of
 
 from limpet.memory import LayerMemory, Memory
 from limpet.models import Model, build_model
@@ -17,19 +17,9 @@ from limpet.models.stcn import STCN, KeyFrame, STCNConfig
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
 
-NARROW = STCNConfig(
-    encoder="mobilenet-v2-96",
-    align_corners=True,
-    key_channels=16,
-    value_channels=16,
-    decoder_widths=(16, 16, 8),
-    value_encoder="mobilenet-v2",
-    reads_previous=True,
-)
-
 
 class TestStudent(ModelTester):
-    config = NARROW
+    config = NARROW_STUDENT
     presets = ("mobilevos-resnet-18", "mobilevos-mobilenet-v2", "mobilevos-mobilenet-v2-small")
 
     @pytest.fixture
@@ -38,15 +28,7 @@ class TestStudent(ModelTester):
 
 
 class TestTeacher(ModelTester):
-    config = replace(
-        NARROW,
-        encoder="resnet-18",
-        value_encoder="resnet-18",
-        align_corners=False,
-        reads_previous=False,
-        top_k=6,
-        long_term_gap=5,
-    )
+    config = NARROW_STCN
     presets = ("stcn",)
 
     @pytest.fixture
@@ -54,7 +36,7 @@ class TestTeacher(ModelTester):
         return lively_stcn(self.config).eval()
 
 
-MEMBERS = {"student": TestStudent.config, "teacher": TestTeacher.config}
+MEMBERS = {"student": NARROW_STUDENT, "teacher": NARROW_STCN}
 members = pytest.mark.parametrize("config", MEMBERS.values(), ids=MEMBERS)
 
 
@@ -78,7 +60,7 @@ def random_memory(objects: int = 2, seed: int = 0) -> Memory:
 
 
 def test_the_previous_frame_is_read_once() -> None:
-    model = lively_stcn(NARROW).eval()
+    model = lively_stcn(NARROW_STUDENT).eval()
     first, previous, other = (random_memory(seed=seed) for seed in range(3))
     apart = propagated(model, first, previous)
     torch.testing.assert_close(propagated(model, previous.append(first), previous), apart)
@@ -87,7 +69,7 @@ def test_the_previous_frame_is_read_once() -> None:
 
 
 def test_a_teacher_reads_its_long_term_memory_alone() -> None:
-    model = lively_stcn(TestTeacher.config).eval()
+    model = lively_stcn(NARROW_STCN).eval()
     first, previous = random_memory(seed=0), random_memory(seed=1)
     image = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
@@ -98,7 +80,7 @@ def test_a_teacher_reads_its_long_term_memory_alone() -> None:
 
 
 def test_only_the_nearest_tokens_are_read_unless_it_is_trained() -> None:
-    model = lively_stcn(TestTeacher.config)
+    model = lively_stcn(NARROW_STCN)
     frame = random_memory()[0].key
     assert (
         (model.eval().attention_map(_pending(frame), random_memory(seed=1), (5, 7)).weights > 0).sum(-1) == 6
@@ -146,7 +128,7 @@ def test_the_state_of_one_object_stays_small() -> None:
 @pytest.mark.parametrize(("field", "value"), [("layers", 2), ("value_encoder", "swin-b")])
 def test_what_it_cannot_be_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"one layer of memory|expected resnet-18 or mobilenet-v2"):
-        replace(NARROW, **{field: value})  # type: ignore[arg-type]
+        replace(NARROW_STUDENT, **{field: value})  # type: ignore[arg-type]
 
 
 def _pending(key: torch.Tensor) -> tuple[KeyFrame]:

@@ -1,0 +1,65 @@
+"""Students of MobileVOS as bundles: the previous frame and the first one are the state, soft masks stay inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import NARROW_STUDENT, lively_stcn
+from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
+
+from limpet.export.parity import BARS, compare
+from limpet.export.program import Programs, make_programs
+from limpet.models.fixed_size import FixedConfig
+from limpet.runtime.exported_tracker import load_exported
+from limpet.tracking.tracker import Tracker
+
+
+@pytest.fixture(scope="module")
+def tracker() -> Tracker:
+    return Tracker(
+        lively_stcn(NARROW_STUDENT), precision="fp32", name="mobilevos-mobilenet-v2", weights_sha256="0" * 64
+    )
+
+
+@pytest.fixture(scope="module")
+def programs(tracker: Tracker) -> Programs:
+    network = tracker.sizes.network_size(*SIZE)
+    return make_programs(tracker.model, FixedConfig(SIZE, network, objects=2))
+
+
+def test_the_state_is_two_frames(programs: Programs) -> None:
+    shapes = {spec.name: spec.shape for spec in programs.step.inputs}
+    assert set(shapes) == {"image", "present", "long.0.key", "long.0.value", "short.0.key", "short.0.value"}
+    assert {spec.name for spec in programs.step.outputs} >= {"short.0.key", "short.0.value"}
+    assert shapes["long.0.key"] == shapes["short.0.key"], "one frame each"
+
+
+@pytest.fixture(scope="module")
+def onnx(tracker: Tracker, programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "onnx", "onnx", tracker, programs)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_masks_and_confidences_equal_the_trackers(
+    runtime: str, tracker: Tracker, onnx: Path, tmp_path: Path
+) -> None:
+    folder = onnx if runtime == "onnx" else for_openvino(onnx, tmp_path / "openvino")
+    exported = load_exported(folder, threads=1, precision="fp32" if runtime == "openvino" else "auto")
+    found = compare(tracker, exported, noise(6), boxes(200, 7))
+    assert found.mean >= BARS["fp32"], found.sentence()
+    first, second = noise(2)
+    (_, ours), (_, theirs) = (t.step(second, t.start(first, boxes(200, 7))) for t in (tracker, exported))
+    assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)
+
+
+def test_an_object_comes_later(onnx: Path) -> None:
+    exported = load_exported(onnx, threads=1)
+    first, second, third = noise(3)
+    _, state = exported.step(second, exported.start(first, boxes(7)))
+    later = np.zeros(SIZE, np.uint8)
+    later[30:50, 50:70] = 9
+    state = exported.add(second, later, state)
+    _, state = exported.step(third, state)
+    assert set(state.confidence) == {7, 9}
