@@ -140,6 +140,13 @@ MODELS = (
         "limpet.models.stcn:mobilevos_mobilenet_v2_small",
         1.9,
     ),
+    ModelEntry(
+        "devos-t", "follows motion: MobileNetV2, 1 block on 2 grids", "limpet.models.devos:devos_t", 8.1
+    ),
+    ModelEntry(
+        "devos-b", "follows motion: ResNet-50, 2 blocks on 2 grids", "limpet.models.devos:devos_b", 17.7
+    ),
+    ModelEntry("devos-l", "follows motion: Swin-B, 3 blocks on 2 grids", "limpet.models.devos:devos_l", 71.0),
 )
 """The models of limpet in the order in which they are listed."""
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from limpet.attention_map import AttentionMap, MapKind
 from limpet.core.errors import ModelError
+from limpet.core.flow import FlowName
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
 from limpet.models.encoders import find_encoder
@@ -81,6 +82,11 @@ class ModelConfig(ABC):
     def reads_previous(self) -> bool:
         """Whether the short-term memory is read, so that a state has to keep it."""
         return True
+
+    @property
+    def flow(self) -> FlowName | None:
+        """Where the network's optical flow comes from; None for networks that read none."""
+        return None
 
     @abstractmethod
     def build(self) -> Model:

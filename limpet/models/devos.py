@@ -1,0 +1,350 @@
+"""DeVOS (Fedynyak et al., WACV 2024), reconstructed from its abstract and supplement: attention that follows motion.
+
+A frame has a fine grid (stride 16) and a coarse one (stride 32). On each, a layer reads the long-term memory of that
+grid by plain attention, and the previous frame on both grids by ADVA, whose sampling locations follow optical flow
+(``limpet.models.adva``). Flow is also embedded into queries and keys ("QK-flow", section 1.1 of the supplement):
+
+    Q = LN(E_current + W F_forward),   K = LN(E_previous + W F_backward)
+
+Identities, their shuffling and the decoder are those of AOT. docs/devos.md lists what the authors say and what was
+decided here. The order of calls is explained in ``limpet.models.base``.
+
+Legend: B batch; T frames; M tokens of one frame on a grid; C channels; h w feature cells; H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from limpet.attention_map import AttentionMap, MapKind, check_request
+from limpet.core.flow import FlowName
+from limpet.memory import LayerMemory, Memory
+from limpet.models.adva import ADVA, COARSE, FINE, ADVAConfig, SourceMap
+from limpet.models.associating import AssociatingModel
+from limpet.models.attention import padding_bias
+from limpet.models.base import Features, ModelConfig
+from limpet.models.blocks import DropPath
+from limpet.models.motion import (
+    STRIDE,
+    FlowEncoder,
+    Motion,
+    as_plane,
+    as_tokens,
+    cells,
+    coarse_size,
+    match_flow,
+    to_coarse,
+    to_fine,
+)
+from limpet.models.multi_head import LocalAttention, MultiHeadAttention, SelfAttention
+from limpet.models.transformer import FeedForward, TransformerConfig, sine_position
+
+SCALES = (FINE, COARSE)
+NORM_GROUPS = 8
+
+Pair = tuple[Tensor, Tensor]
+"""Tokens of a frame (B, M, C), on the fine grid and on the coarse one."""
+
+
+@dataclass(frozen=True)
+class DeVOSConfig(ModelConfig):
+    """A member of the family; the other fields are those of ModelConfig.
+
+    layers: two per block, one for each grid.
+    flow: where optical flow comes from: "dis" (from images, outside the network), "match" (from features, by itself)
+        or "none". Weights fit all three.
+    transformer: widths of the layers.
+    adva: of the short-term attention; None reads a plain window of the previous frame instead, as AOT does, so that
+        flow has an effect by the embedding alone. transformer.window_radius is for this alone.
+    """
+
+    layers: int = 2
+    long_term_gap: int | None = 5
+    flow: FlowName = "dis"
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+    adva: ADVAConfig | None = field(default_factory=ADVAConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layers % 2:
+            raise ValueError(
+                f"layers is {self.layers}, expected an even number: each block has one for each grid"
+            )
+
+    def build(self) -> DeVOS:
+        """The network with random weights."""
+        return DeVOS(self)
+
+
+class GridLayer(nn.Module):
+    """One layer of one grid: self-attention, then long-term and short-term attention together, then feed-forward."""
+
+    def __init__(self, config: DeVOSConfig, scale: int) -> None:
+        super().__init__()
+        channels, heads = config.transformer.channels, config.transformer.heads
+        self.self_norm = nn.LayerNorm(channels)
+        self.self_attention = SelfAttention(channels, heads)
+        self.norm = nn.LayerNorm(channels)
+        self.flow_projection = nn.Linear(channels, channels, bias=False)
+        self.query = nn.Linear(channels, channels)
+        self.key = nn.Linear(channels, channels)
+        self.value = nn.Linear(channels, channels)
+        self.long_term = MultiHeadAttention(channels, heads)
+        self.short_term: ADVA | LocalAttention = (
+            LocalAttention(channels, heads, config.transformer.window_radius)
+            if config.adva is None
+            else ADVA(channels, heads, scale, config.adva)
+        )
+        self.feed_forward_norm = nn.LayerNorm(channels)
+        self.feed_forward = FeedForward(config.transformer)
+        self.drop_path = DropPath(config.transformer.drop_path)
+        self.scale = scale
+
+    def observe(self, tokens: Tensor, position: Tensor) -> Tensor:
+        """Tokens (B, M, C) and positions (M, C) -> tokens after self-attention, which is what a memory keeps."""
+        attended: Tensor = self.self_attention(self.self_norm(tokens), position)
+        observed: Tensor = tokens + self.drop_path(attended)
+        return observed
+
+    def remember(self, observed: Tensor, id_embedding: Tensor) -> LayerMemory:
+        """Join what was observed with the identity embedding (B, M, C) of its masks into a memory of the frame."""
+        return LayerMemory(observed, self.value(self.norm(observed) + id_embedding))
+
+    def moving_query(self, tokens: Tensor, motion: Motion) -> Tensor:
+        """Queries (B, M, C) of the short-term attention, which know the flow to the previous frame."""
+        query: Tensor = self.query(self.norm(tokens + self.flow_projection(motion.query[self.scale])))
+        return query
+
+    def moving_key(self, previous: LayerMemory, motion: Motion) -> Tensor:
+        """Keys (B, M, C) of the previous frame, which know the flow to this one."""
+        key: Tensor = self.key(self.norm(previous.key + self.flow_projection(motion.key[self.scale])))
+        return key
+
+    def forward(
+        self,
+        tokens: Tensor,
+        long_term: LayerMemory,
+        previous: Sequence[SourceMap],
+        motion: Motion,
+        size: tuple[int, int],
+        memory_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Tokens (B, M, C) as ``observe`` returned them -> tokens after the layer.
+
+        Args:
+            long_term: of T frames on this grid.
+            previous: the previous frame on the fine and on the coarse grid, its keys from ``moving_key``.
+            motion: see Motion.
+            size: (h, w) of this grid.
+            memory_mask: (B, T), see ``padding_bias``.
+        """
+        query = self.moving_query(tokens, motion)
+        if isinstance(self.short_term, ADVA):
+            short = self.short_term(query, motion.to_previous[self.scale], previous, size)
+        else:
+            short = self.short_term(query, previous[self.scale].key, previous[self.scale].value, size)
+        bias = padding_bias(memory_mask, tokens.shape[1], tokens)
+        long_key = self.key(self.norm(long_term.key))
+        long = self.long_term(self.query(self.norm(tokens)), long_key, long_term.value, bias)
+        tokens = tokens + long + short
+        mixed: Tensor = tokens + self.drop_path(self.feed_forward(self.feed_forward_norm(tokens), size))
+        return mixed
+
+
+class SceneTokens(NamedTuple):
+    """A frame before the layers: tokens on both grids, their positions (M, C), and the sizes of the grids."""
+
+    tokens: list[Tensor]
+    positions: tuple[Tensor, Tensor]
+    sizes: tuple[tuple[int, int], tuple[int, int]]
+
+
+class DeVOS(AssociatingModel):
+    """Encoder, identity bank, flow encoder, layers on two grids, and decoder."""
+
+    config: DeVOSConfig
+
+    def __init__(self, config: DeVOSConfig) -> None:
+        channels = config.transformer.channels
+        super().__init__(config, channels, normalise_identity=False)
+        self.coarse = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.coarse_norm = nn.GroupNorm(NORM_GROUPS, channels)
+        self.flow_encoder = FlowEncoder(channels, config.align_corners)
+        self.layers = nn.ModuleList(GridLayer(config, number % 2) for number in range(config.layers))
+        self.output_norms = nn.ModuleList(nn.LayerNorm(channels) for _ in SCALES)
+        self.decoder = self.make_decoder(2 * channels, channels)
+        self.initialise(zeros="relative.value")
+        for layer in self._all_layers():  # training begins as if there were no flow and no offsets
+            nn.init.zeros_(layer.flow_projection.weight)
+            if isinstance(layer.short_term, ADVA):
+                layer.short_term.zero()
+
+    def identify(self, planes: Tensor) -> Tensor:
+        """Masks as planes (B, S, H, W) -> identity embeddings (B, M, C) of the fine grid and then of the coarse one."""
+        size = (-(-planes.shape[2] // STRIDE), -(-planes.shape[3] // STRIDE))
+        fine: Tensor = self.id_bank(planes)
+        return torch.cat([fine, as_tokens(to_coarse(as_plane(fine, size)))], dim=1)
+
+    def refer(self, features: Features, id_embedding: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Memory]:
+        """A frame with known masks, which is its own memory and does not move.
+
+        Returns:
+            tokens (B, 2C, h, w) for the decoder, what the layers observed, and the memory of the frame.
+        """
+        scene = self._begin(features)
+        motion = self.flow_encoder(_no_flow(features))
+        identities = id_embedding.split([tokens.shape[1] for tokens in scene.tokens], dim=1)
+        tokens, pending, memory = scene.tokens, [], []
+        for block in self._blocks():
+            tokens = self._observe(block, tokens, scene)
+            own = [
+                layer.remember(seen, identity)
+                for layer, seen, identity in zip(block, tokens, identities, strict=True)
+            ]
+            pending += tokens
+            memory += own
+            tokens = self._read(block, tokens, own, own, motion, scene, None)
+        return self._finish(tokens, scene), tuple(pending), Memory(tuple(memory))
+
+    def propagate(
+        self, features: Features, long_term: Memory, short_term: Memory, memory_mask: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A frame with unknown masks.
+
+        Args:
+            features: ``flow`` is read unless the network finds it by itself; None is no flow.
+            memory_mask: (B, T), 1 for each of the T frames of ``long_term`` that is to be read, else 0; None reads
+                all of them.
+
+        Returns:
+            tokens (B, 2C, h, w) for the decoder, and what the layers observed for ``remember``.
+        """
+        scene = self._begin(features)
+        tokens, pending, motion = scene.tokens, [], None
+        for number, block in enumerate(self._blocks()):
+            tokens = self._observe(block, tokens, scene)
+            pending += tokens
+            if motion is None:
+                motion = self.flow_encoder(self._flow(features, tokens[FINE], short_term[FINE].key))
+            long, short = (
+                [memory[2 * number + scale] for scale in SCALES] for memory in (long_term, short_term)
+            )
+            tokens = self._read(block, tokens, long, short, motion, scene, memory_mask)
+        return self._finish(tokens, scene), tuple(pending)
+
+    def remember(self, pending: Sequence[Tensor], id_embedding: Tensor) -> Memory:
+        """The memory of a propagated frame, now that its masks are known."""
+        identities = id_embedding.split([seen.shape[1] for seen in pending[:2]], dim=1)
+        return Memory(
+            tuple(
+                layer.remember(seen, identities[layer.scale])
+                for layer, seen in zip(self._all_layers(), pending, strict=True)
+            )
+        )
+
+    def attention_map(
+        self,
+        pending: Sequence[Tensor],
+        long_term: Memory,
+        size: tuple[int, int],
+        layer: int = -1,
+        kind: MapKind = "long-term",
+    ) -> AttentionMap:
+        """The mean of the heads' long-term maps in one layer; see ``Model.attention_map``.
+
+        Odd layers are those of the coarse grid: a feature cell reads what the coarse cell nearest to it reads.
+        """
+        check_request(layer, kind, self.config.layers, ("long-term",))
+        module, seen = self._all_layers()[layer], pending[layer]
+        query, key = module.query(module.norm(seen)), module.key(module.norm(long_term[layer].key))
+        weights = module.long_term.weights(query, key)
+        if module.scale == FINE:
+            return AttentionMap(weights, size, None)
+        coarse = coarse_size(size)
+        places = cells(coarse, weights.device) * 2
+        rows, columns = (torch.arange(side, device=weights.device) // 2 for side in size)
+        nearest = (rows[:, None] * coarse[1] + columns).flatten()
+        return AttentionMap(weights[:, nearest], coarse, places.expand(len(weights), 1, -1, -1), places)
+
+    def _all_layers(self) -> list[GridLayer]:
+        return [cast(GridLayer, layer) for layer in self.layers]
+
+    def _blocks(self) -> Iterator[list[GridLayer]]:
+        layers = self._all_layers()
+        return (layers[first : first + 2] for first in range(0, len(layers), 2))
+
+    def _begin(self, features: Features) -> SceneTokens:
+        coarse = self.coarse_norm(self.coarse(features.tokens))
+        sizes = (features.size, coarse_size(features.size))
+        tokens = [as_tokens(features.tokens), as_tokens(coarse)]
+        fine, rough = (
+            sine_position(size, each.shape[2], each.device).to(each.dtype)
+            for size, each in zip(sizes, tokens, strict=True)
+        )
+        return SceneTokens(tokens, (fine, rough), sizes)
+
+    def _flow(self, features: Features, current: Tensor, previous: Tensor) -> Tensor:
+        """(B, 4, H/4, W/4) in pixels."""
+        if self.config.flow == "match":
+            shape = features.at_4.shape[-2:]
+            return match_flow(current, previous, features.size, shape, self.config.align_corners)
+        return _no_flow(features) if features.flow is None else features.flow
+
+    @staticmethod
+    def _observe(block: Sequence[GridLayer], tokens: Sequence[Tensor], scene: SceneTokens) -> list[Tensor]:
+        return [
+            layer.observe(each, position)
+            for layer, each, position in zip(block, tokens, scene.positions, strict=True)
+        ]
+
+    @staticmethod
+    def _read(
+        block: Sequence[GridLayer],
+        tokens: Sequence[Tensor],
+        long_term: Sequence[LayerMemory],
+        short_term: Sequence[LayerMemory],
+        motion: Motion,
+        scene: SceneTokens,
+        memory_mask: Tensor | None,
+    ) -> list[Tensor]:
+        previous = [
+            SourceMap(layer.moving_key(memory, motion), memory.value, size)
+            for layer, memory, size in zip(block, short_term, scene.sizes, strict=True)
+        ]
+        return [
+            layer(each, memory, previous, motion, size, memory_mask)
+            for layer, each, memory, size in zip(block, tokens, long_term, scene.sizes, strict=True)
+        ]
+
+    def _finish(self, tokens: Sequence[Tensor], scene: SceneTokens) -> Tensor:
+        """Both grids side by side on the fine one: (B, 2C, h, w)."""
+        fine, coarse = (
+            as_plane(norm(each), size)
+            for norm, each, size in zip(self.output_norms, tokens, scene.sizes, strict=True)
+        )
+        return torch.cat([fine, to_fine(coarse, scene.sizes[FINE])], dim=1)
+
+
+def _no_flow(features: Features) -> Tensor:
+    at_4 = features.at_4
+    return at_4.new_zeros(at_4.shape[0], 4, *at_4.shape[2:])
+
+
+def devos_t() -> DeVOSConfig:
+    """DeVOS-T: MobileNetV2, one block; not of the paper, for processors without a GPU."""
+    return DeVOSConfig(layers=2)
+
+
+def devos_b() -> DeVOSConfig:
+    """DeVOS-B: ResNet-50, two blocks."""
+    return DeVOSConfig(encoder="resnet-50", layers=4)
+
+
+def devos_l() -> DeVOSConfig:
+    """DeVOS-L: Swin-B, three blocks; the authors' encoder is another vision transformer."""
+    return DeVOSConfig(encoder="swin-b", layers=6)
