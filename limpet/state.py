@@ -89,6 +89,8 @@ class TrackerState:
         masks of its own; the whole then has no groups, and its mask and confidence are the merged ones. Empty
         otherwise.
     mirrored: whether this is the state of a view of mirrored frames.
+    seen: uint8, what the source of optical flow keeps of the last frame (``limpet.core.flow``); or None.
+    flow_zeroed: in how many frames flow could not be right, so that none was used. flow_problem: the first of them.
 
     >>> import tempfile
     >>> import numpy as np
@@ -113,6 +115,9 @@ class TrackerState:
     confidence: dict[int, float] = field(default_factory=dict)
     views: tuple[TrackerState, ...] = ()
     mirrored: bool = False
+    seen: Tensor | None = None
+    flow_zeroed: int = 0
+    flow_problem: str = ""
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -130,6 +135,14 @@ class TrackerState:
     def nbytes(self) -> int:
         """Bytes of all tensors."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self._tensors().values())
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of how the frames so far were tracked."""
+        if not self.flow_zeroed:
+            return ()
+        frames = "1 frame" if self.flow_zeroed == 1 else f"{self.flow_zeroed} frames"
+        return (f"{frames} tracked without optical flow; {self.flow_problem}",)
 
     def mask_array(self) -> NDArray[np.uint8]:
         """``mask`` as an array (H, W) that shares no memory with the state."""
@@ -204,7 +217,7 @@ class TrackerState:
             ) from error
 
     def _tensors(self) -> dict[str, Tensor]:
-        named = {"mask": self.mask}
+        named = {"mask": self.mask} | ({} if self.seen is None else {"seen": self.seen})
         for g, group in enumerate(self.groups):
             named |= group.long_term.named(f"{g}.long.") | group.short_term.named(f"{g}.short.")
         for v, view in enumerate(self.views):
@@ -227,6 +240,8 @@ class TrackerState:
             ],
             "views": [view._facts() for view in self.views],
             "mirrored": self.mirrored,
+            "flow_zeroed": self.flow_zeroed,
+            "flow_problem": self.flow_problem,
         }
 
     @staticmethod
@@ -255,6 +270,9 @@ class TrackerState:
             confidence,
             views,
             facts["mirrored"],
+            tensors.get("seen"),
+            facts.get("flow_zeroed", 0),
+            facts.get("flow_problem", ""),
         )
 
 

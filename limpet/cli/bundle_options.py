@@ -43,6 +43,7 @@ NOT_WITH_A_BUNDLE = {
     "device": "bundles run on the CPU",
     "max_size": _SIZE,
     "enlarge": _SIZE,
+    "flow": "its source of optical flow was fixed when it was exported (limpet export --flow)",
     "objects_at_once": "its number of objects was fixed when it was exported (limpet export --objects)",
     "memory": _MEMORY,
     "memory_budget": _MEMORY,

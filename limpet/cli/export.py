@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli.options import MODEL, NetworkSize, WeightsFile
+from limpet.cli.options import MODEL, Flow, NetworkSize, WeightsFile
 from limpet.cli.terminal import note, say
 from limpet.core.errors import MaskError, ModelError
 
@@ -76,6 +76,7 @@ def export_command(
         Path | None, typer.Option(metavar="PNG", help="Mask of the first frame of that video.")
     ] = None,
     max_size: NetworkSize = 480,
+    flow: Flow = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in DIR.")] = False,
 ) -> None:
     """Export a tracker for another runtime.
@@ -92,7 +93,8 @@ def export_command(
     options = ExportOptions(precision, _clip(calibrate, calibrate_mask, precision == "int8"), compiled)
     frame_size = None if size == "any" else parse_size(size, ", or any")
     plan = ExportPlan(
-        model, to, frame_size, weights, objects, references, ring, gap, max_size, options
+        model, to, frame_size, weights, objects, references, ring, gap, max_size, options,
+        flow,  # type: ignore[arg-type]  # load says so itself when it is no source
     )  # fmt: skip
     console = Console(stderr=True)
     with console.status("") as status:

@@ -95,6 +95,17 @@ Scales = Annotated[
         rich_help_panel=ACCURACY_PANEL,
     ),
 ]
+Flow = Annotated[
+    str | None,
+    typer.Option(
+        "--flow",
+        metavar="dis|match|none",
+        help="Source of optical flow, for models that follow motion (devos-*). dis: from the frames; match: from the "
+        "network's features, which can be exported; none: no flow.",
+        show_default="as the weights were trained",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 ResizeMask = Annotated[
     bool, typer.Option("--resize-mask", help="Resize masks whose size differs from that of the frames.")
 ]
@@ -123,6 +134,7 @@ class TrackerOptions:
     objects_at_once: ObjectsAtOnce = None
     flip: Flip = False
     scales: Scales = "1.0"
+    flow: Flow = None
 
 
 def load_arguments(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class TrackerFacts:
         objects_at_once: how many objects share one pass, where that is less than the model allows.
         device: "cpu", "cuda", or the runtime of an exported tracker.
         bundle: of an exported tracker, how it was exported.
+        flow: where the optical flow of a model that reads it comes from.
     """
 
     model: str
@@ -50,14 +51,16 @@ class TrackerFacts:
     objects_at_once: int | None
     device: str
     bundle: Mapping[str, str] | None = None
+    flow: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it; ``bundle`` only where there is one."""
+        """As JSON holds it; ``bundle`` and ``flow`` only where there is one."""
         facts = asdict(self) | {"network_size": list(self.network_size)}
         if self.calibration is not None:
             facts["calibration"] = [self.calibration.slope, self.calibration.offset]
-        if self.bundle is None:
-            del facts["bundle"]
+        for optional in ("bundle", "flow"):
+            if facts[optional] is None:
+                del facts[optional]
         return facts
 
 
@@ -70,6 +73,8 @@ class State(Protocol):
     def frame_index(self) -> int: ...
     @property
     def confidence(self) -> Mapping[int, float]: ...
+    @property
+    def notices(self) -> tuple[str, ...]: ...
     def mask_array(self) -> Mask:
         """The ids of the last frame, uint8 (H, W); a copy."""
 

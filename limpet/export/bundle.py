@@ -13,6 +13,7 @@ from pathlib import Path
 
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import output_error, temporary_name
+from limpet.core.flow import FlowName
 from limpet.core.provenance import VERSION
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 from limpet.export.calibration_clip import SampleClip, demo_clip, fit_clip
@@ -43,6 +44,7 @@ class ExportPlan:
     frame_size: (H, W) of the frames in pixels; None for any.
     objects, references, ring, gap: see FixedConfig; None for ring and gap takes what suits the model.
     max_size: limit on the shorter side of the network's image, in pixels.
+    flow: source of optical flow, "match" or "none"; None takes that of the weights.
     """
 
     model: str
@@ -55,6 +57,7 @@ class ExportPlan:
     gap: int | None = None
     max_size: int | None = 480
     options: ExportOptions = field(default_factory=ExportOptions)
+    flow: FlowName | None = None
 
 
 def export(
@@ -138,6 +141,7 @@ def load_for(plan: ExportPlan) -> Tracker:
         device="cpu",
         max_size=plan.max_size,
         precision=precision,  # type: ignore[arg-type]  # captures holds only what for_inference knows
+        flow=plan.flow,
     )
 
 
@@ -181,6 +185,7 @@ def describe(
             if path.is_file()
         },
         notes=(LICENSE_NOTE, *written.notes),
+        flow=tracker.flow.name,
         limpet=VERSION,
     )
 

@@ -112,6 +112,7 @@ def reference_tracker(manifest: Manifest, weights: Path | None = None) -> Tracke
         max_size=manifest.max_short,
         precision="fp32",
         memory=memory,
+        flow=manifest.flow,  # type: ignore[arg-type]  # a name that load checks
     )
     if tracker.weights_sha256 != manifest.weights_sha256:
         raise WeightsError(

@@ -2,9 +2,7 @@
 
 A frame has a fine grid (stride 16) and a coarse one (stride 32). On each, a layer reads the long-term memory of that
 grid by plain attention, and the previous frame on both grids by ADVA, whose sampling locations follow optical flow
-(``limpet.models.adva``). Flow is also embedded into queries and keys ("QK-flow", section 1.1 of the supplement):
-
-    Q = LN(E_current + W F_forward),   K = LN(E_previous + W F_backward)
+(``limpet.models.adva``). Flow is also embedded into queries and keys (``limpet.models.grid_layer``).
 
 Identities, their shuffling and the decoder are those of AOT. docs/devos.md lists what the authors say and what was
 decided here. The order of calls is explained in ``limpet.models.base``.
@@ -26,9 +24,8 @@ from limpet.core.flow import FlowName
 from limpet.memory import LayerMemory, Memory
 from limpet.models.adva import ADVA, COARSE, FINE, ADVAConfig, SourceMap
 from limpet.models.associating import AssociatingModel
-from limpet.models.attention import padding_bias
 from limpet.models.base import Features, ModelConfig
-from limpet.models.blocks import DropPath
+from limpet.models.grid_layer import GridLayer
 from limpet.models.motion import (
     STRIDE,
     FlowEncoder,
@@ -41,8 +38,7 @@ from limpet.models.motion import (
     to_coarse,
     to_fine,
 )
-from limpet.models.multi_head import LocalAttention, MultiHeadAttention, SelfAttention
-from limpet.models.transformer import FeedForward, TransformerConfig, sine_position
+from limpet.models.transformer import TransformerConfig, sine_position
 
 SCALES = (FINE, COARSE)
 NORM_GROUPS = 8
@@ -65,6 +61,7 @@ class DeVOSConfig(ModelConfig):
 
     layers: int = 2
     long_term_gap: int | None = 5
+    long_term_frames: int | None = 4
     flow: FlowName = "dis"
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     adva: ADVAConfig | None = field(default_factory=ADVAConfig)
@@ -79,81 +76,6 @@ class DeVOSConfig(ModelConfig):
     def build(self) -> DeVOS:
         """The network with random weights."""
         return DeVOS(self)
-
-
-class GridLayer(nn.Module):
-    """One layer of one grid: self-attention, then long-term and short-term attention together, then feed-forward."""
-
-    def __init__(self, config: DeVOSConfig, scale: int) -> None:
-        super().__init__()
-        channels, heads = config.transformer.channels, config.transformer.heads
-        self.self_norm = nn.LayerNorm(channels)
-        self.self_attention = SelfAttention(channels, heads)
-        self.norm = nn.LayerNorm(channels)
-        self.flow_projection = nn.Linear(channels, channels, bias=False)
-        self.query = nn.Linear(channels, channels)
-        self.key = nn.Linear(channels, channels)
-        self.value = nn.Linear(channels, channels)
-        self.long_term = MultiHeadAttention(channels, heads)
-        self.short_term: ADVA | LocalAttention = (
-            LocalAttention(channels, heads, config.transformer.window_radius)
-            if config.adva is None
-            else ADVA(channels, heads, scale, config.adva)
-        )
-        self.feed_forward_norm = nn.LayerNorm(channels)
-        self.feed_forward = FeedForward(config.transformer)
-        self.drop_path = DropPath(config.transformer.drop_path)
-        self.scale = scale
-
-    def observe(self, tokens: Tensor, position: Tensor) -> Tensor:
-        """Tokens (B, M, C) and positions (M, C) -> tokens after self-attention, which is what a memory keeps."""
-        attended: Tensor = self.self_attention(self.self_norm(tokens), position)
-        observed: Tensor = tokens + self.drop_path(attended)
-        return observed
-
-    def remember(self, observed: Tensor, id_embedding: Tensor) -> LayerMemory:
-        """Join what was observed with the identity embedding (B, M, C) of its masks into a memory of the frame."""
-        return LayerMemory(observed, self.value(self.norm(observed) + id_embedding))
-
-    def moving_query(self, tokens: Tensor, motion: Motion) -> Tensor:
-        """Queries (B, M, C) of the short-term attention, which know the flow to the previous frame."""
-        query: Tensor = self.query(self.norm(tokens + self.flow_projection(motion.query[self.scale])))
-        return query
-
-    def moving_key(self, previous: LayerMemory, motion: Motion) -> Tensor:
-        """Keys (B, M, C) of the previous frame, which know the flow to this one."""
-        key: Tensor = self.key(self.norm(previous.key + self.flow_projection(motion.key[self.scale])))
-        return key
-
-    def forward(
-        self,
-        tokens: Tensor,
-        long_term: LayerMemory,
-        previous: Sequence[SourceMap],
-        motion: Motion,
-        size: tuple[int, int],
-        memory_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Tokens (B, M, C) as ``observe`` returned them -> tokens after the layer.
-
-        Args:
-            long_term: of T frames on this grid.
-            previous: the previous frame on the fine and on the coarse grid, its keys from ``moving_key``.
-            motion: see Motion.
-            size: (h, w) of this grid.
-            memory_mask: (B, T), see ``padding_bias``.
-        """
-        query = self.moving_query(tokens, motion)
-        if isinstance(self.short_term, ADVA):
-            short = self.short_term(query, motion.to_previous[self.scale], previous, size)
-        else:
-            short = self.short_term(query, previous[self.scale].key, previous[self.scale].value, size)
-        bias = padding_bias(memory_mask, tokens.shape[1], tokens)
-        long_key = self.key(self.norm(long_term.key))
-        long = self.long_term(self.query(self.norm(tokens)), long_key, long_term.value, bias)
-        tokens = tokens + long + short
-        mixed: Tensor = tokens + self.drop_path(self.feed_forward(self.feed_forward_norm(tokens), size))
-        return mixed
 
 
 class SceneTokens(NamedTuple):
@@ -175,7 +97,9 @@ class DeVOS(AssociatingModel):
         self.coarse = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
         self.coarse_norm = nn.GroupNorm(NORM_GROUPS, channels)
         self.flow_encoder = FlowEncoder(channels, config.align_corners)
-        self.layers = nn.ModuleList(GridLayer(config, number % 2) for number in range(config.layers))
+        self.layers = nn.ModuleList(
+            GridLayer(config.transformer, config.adva, number % 2) for number in range(config.layers)
+        )
         self.output_norms = nn.ModuleList(nn.LayerNorm(channels) for _ in SCALES)
         self.decoder = self.make_decoder(2 * channels, channels)
         self.initialise(zeros="relative.value")

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.core.errors import ModelError
+from limpet.core.errors import ModelError, Option
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
 from limpet.models.base import Model, slot_probabilities
@@ -79,6 +79,14 @@ class _TrackerGraph(nn.Module):
         if config.objects > model.config.max_objects:
             raise ModelError(
                 f"the model has {model.config.max_objects} slots for objects, {config.objects} are asked for"
+            )
+        if model.config.flow == "dis":
+            raise ModelError(
+                "the optical flow of dis is found outside the network, and a graph of fixed size has the network "
+                "alone; load the model with ",
+                Option("flow", "match"),
+                " or ",
+                Option("flow", "none"),
             )
         self.model, self.config = model, config
         rows, columns = (

@@ -45,6 +45,11 @@ class ExportedState:
         height, width = self.mask.shape
         return height, width
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Nothing: what an exported tracker does, it does in every frame."""
+        return ()
+
     def mask_array(self) -> Mask:
         """A copy of ``mask``."""
         return self.mask.copy()

@@ -71,6 +71,7 @@ class ExportedTracker:
         """See ``Tracker.facts``; ``device`` is the runtime that computes."""
         manifest = self.manifest
         return TrackerFacts(
+            flow=self.manifest.flow,
             model=manifest.model,
             weights_sha256=manifest.weights_sha256,
             precision=self.engine.precision,

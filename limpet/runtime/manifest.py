@@ -73,6 +73,7 @@ class Manifest:
         state and gives "mask", "logits", "soft_iou" and, by the same names, what changes of the state.
     files: sha256 of every file beside the manifest. notes: what the user should know (licence, losses of accuracy).
     limpet: the version that made it.
+    flow: source of the optical flow that the graphs read, by themselves; None for models that read none.
     """
 
     backend: str
@@ -96,6 +97,7 @@ class Manifest:
     calibration: str | None = None
     files: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    flow: str | None = None
     format: str = FORMAT
 
     def write(self, folder: Path) -> None:

@@ -160,7 +160,7 @@ class AugmentedTracker(Tracker):
         views = apply_policy_to_states(pending, self.memory, more_bytes=labels.nbytes)
         first = views[0]
         confidence = {i: sum(view.confidence[i] for view in views) / len(views) for i in first.object_ids}
-        return TrackerState((), first.frame_index, labels, first.network_size, confidence, views=tuple(views))
+        return replace(first, groups=(), mask=labels, confidence=confidence, views=tuple(views), seen=None)
 
     def _view_size(self, scale: float, frame_size: tuple[int, int]) -> tuple[int, int]:
         """The network input size of a view. Raises ModelError if the scale leaves too few pixels."""

@@ -10,6 +10,7 @@ import torch
 
 from limpet.core.calibration import FACT, Calibration
 from limpet.core.errors import ModelError, Option, WeightsError
+from limpet.core.flow import FlowFunction, FlowName
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
@@ -36,6 +37,7 @@ def load(
     memory_budget_mb: float | None = None,
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
+    flow: FlowName | FlowFunction | None = None,
 ) -> Tracker:
     """A tracker with trained weights.
 
@@ -53,6 +55,8 @@ def load(
         memory_budget_mb: MB (10^6 bytes) that a state may hold, all objects together.
         flip: also track every frame mirrored, and merge both views (docs/augmentation.md).
         scales: factors of the network input size, each one a view; time grows with the sum of their squares.
+        flow: source of optical flow, for models that read it: "dis", "match", "none" or a function (docs/devos.md);
+            None takes the one that the weights were trained with.
 
     Raises:
         ModelError: unknown model, device or memory policy, a bad scale, or another setting that no tracker can have.
@@ -88,6 +92,7 @@ def load(
         precision=precision,
         memory=policy,
         calibration=calibration_of(content, path),
+        flow=flow or content.facts.get("flow"),  # type: ignore[arg-type]
         name=name,
         weights_sha256=sha256(path),
     )

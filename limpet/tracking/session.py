@@ -72,6 +72,7 @@ class Session:
         reader, results = self._reader, self._results
         self._reported = results.frames_written
         ids: tuple[int, ...] = self._state.object_ids if self._state else ()
+        notices: tuple[str, ...] = ()
         steps = follow(reader, first_mask, self._tracker, later, self._frames(limit), self._state)
         try:
             with interrupt_ends_stream(reader, results), WriteBehind() as behind:
@@ -79,7 +80,7 @@ class Session:
                     behind.wait()  # nothing of this frame is written before the previous one was reported
                     self._report(on_frame, limit)
                     behind.put(self._write, frame, labels, now, results.messages_so_far())
-                    ids = now.object_ids
+                    ids, notices = now.object_ids, now.notices
                     if reader.live:  # the next frame may be long in coming, or never come
                         behind.wait()
                         self._report(on_frame, limit)
@@ -89,6 +90,7 @@ class Session:
             with suppress(OutputError):  # the first error is the one to report
                 self._save()
             raise
+        results.notices.extend(notices)
         self._save()
         return ids
 

@@ -47,7 +47,8 @@ def attention_of_step(
             "attention maps need a state with a single view; load the tracker without flip and scales"
         )
     model = tracker.model
-    features = model.encode(prepare_image(frame, state.network_size, tracker.device).to(model.dtype))
+    encoded = model.encode(prepare_image(frame, state.network_size, tracker.device).to(model.dtype))
+    features, _ = tracker.flow.follow(encoded, frame, state)
     cells = CellGrid(features.size, model.config.align_corners)
     found = []
     for group in state.groups:

@@ -18,6 +18,7 @@ from torch import Tensor
 from limpet.core.calibration import Calibration
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import ModelError
+from limpet.core.flow import FlowFunction, FlowName
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
 from limpet.core.tracker_protocol import TrackerFacts
@@ -26,6 +27,7 @@ from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
 from limpet.state import GroupState, StoredFrame, TrackerState
 from limpet.tracking.batched_groups import BatchedGroups
+from limpet.tracking.frame_flow import FrameFlow
 from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.memory_update import (
     PendingMemory,
@@ -75,27 +77,14 @@ class Tracker:
         memory: memory policy, which past frames are attended to: a policy, or the name of one ("first", "official",
             "ring", "bounded"); None takes ``default_policy``. A state may be continued with another policy.
         calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
+        flow: source of optical flow, for models that read it: "dis", "match", "none", or a function (docs/devos.md);
+            None takes that of the model.
         groups_at_once: objects that do not fit into one pass make several groups; whether these pass the network as
             one batch. None does so on a GPU.
         name, weights_sha256: the model in reports.
 
     Raises:
         ModelError: a setting that no tracker can have.
-
-    >>> import numpy as np
-    >>> import limpet
-    >>> tracker = limpet.load("deaot-t", device="cpu")
-    >>> frame = np.zeros((48, 64, 3), np.uint8)               # H W 3, RGB
-    >>> mask = np.zeros((48, 64), np.uint8)                   # H W, object ids
-    >>> mask[8:24, 8:24] = 7
-    >>> state = tracker.start(frame, mask)
-    >>> mask, state = tracker.step(frame, state)
-    >>> mask.shape, state.frame_index, list(state.confidence)
-    ((48, 64), 1, [7])
-    >>> new = np.zeros((48, 64), np.uint8)
-    >>> new[30:40, 30:40] = 200
-    >>> tracker.add(frame, new, state).object_ids
-    (7, 200)
     """
 
     resumable = True
@@ -111,6 +100,7 @@ class Tracker:
         precision: Precision = "auto",
         memory: MemoryPolicy | str | None = None,
         calibration: Calibration | None = None,
+        flow: FlowName | FlowFunction | None = None,
         groups_at_once: bool | None = None,
         name: str = "",
         weights_sha256: str = "",
@@ -119,7 +109,8 @@ class Tracker:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.model = for_inference(model, self.device, precision)
-        self.config = model.config
+        self.flow = FrameFlow(model.config, flow)
+        self.config = self.model.config = self.flow.config
         self.memory = find_policy(memory, model.config)
         self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
         self.slots = objects_per_pass(model.config.max_objects, objects_at_once)
@@ -197,6 +188,7 @@ class Tracker:
             memory_budget_mb=policy.max_bytes and policy.max_bytes / MB,
             objects_at_once=None if self.slots == self.config.max_objects else self.slots,
             device=self.device.type,
+            flow=self.flow.name,
         )
 
     def _begin(
@@ -211,11 +203,12 @@ class Tracker:
             stored_frame(0, ids, [1.0], group.short_term) for ids, group in zip(groups, states, strict=True)
         ]
         confidence = {i: 1.0 for ids in groups for i in ids}
-        return PendingMemory(TrackerState(tuple(states), 0, labels, size, confidence), offers)
+        begun = TrackerState(tuple(states), 0, labels, size, confidence)
+        return PendingMemory(self.flow.begin(begun, frame), offers)
 
     def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[PendingMemory, list[Tensor]]:
         """``step`` before the memory policy is applied, and the logits of each group (1, N+1, H/4, W/4)."""
-        features = self._encode(frame, state.network_size)
+        features, state = self.flow.follow(self._encode(frame, state.network_size), frame, state)
         seen = BatchedGroups(self.model, features, state.groups, self._groups_at_once)
         logits = seen.logits
         groups_of_ids = [group.object_ids for group in state.groups]

@@ -12,7 +12,8 @@ from torch import nn
 
 from limpet.models import Model, build_model
 from limpet.models.adva import ADVA, ADVAConfig
-from limpet.models.devos import DeVOS, DeVOSConfig, GridLayer
+from limpet.models.devos import DeVOS, DeVOSConfig
+from limpet.models.grid_layer import GridLayer
 from limpet.models.identity import one_hot
 from limpet.models.transformer import TransformerConfig
 
