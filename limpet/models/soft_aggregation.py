@@ -31,6 +31,5 @@ def soft_aggregation(objects: Tensor) -> Tensor:
         log_probability = -F.softplus(objects).sum(dim=1, keepdim=True).clamp_min(AGGREGATION_MARGIN)
         background = log_probability - torch.log(-torch.expm1(log_probability))
     most = math.log((1 - AGGREGATION_MARGIN) / AGGREGATION_MARGIN)
-    merged = torch.cat([background.clamp(-most, most), objects.clamp(-most, most)], dim=1)
-    absent = F.pad(objects < MASKED_LOGIT / 2, (0, 0) * (objects.dim() - 2) + (1, 0))
-    return merged.masked_fill(absent, MASKED_LOGIT)
+    kept = objects.clamp(-most, most).masked_fill(objects < MASKED_LOGIT / 2, MASKED_LOGIT)
+    return torch.cat([background.clamp(-most, most), kept], dim=1)
