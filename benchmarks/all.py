@@ -30,7 +30,6 @@ from limpet.weights.zoo import bundled_weights
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER = DOCS / "benchmarks"
-RELEASE = DOCS.parent / "release"
 LIMPET = [sys.executable, "-c", "from limpet.cli.main import main; main()"]
 SIZE = "480x854"
 SMALL = 320
@@ -67,29 +66,21 @@ def measurements() -> list[Measurement]:
 def has_weights(measurement: Measurement) -> bool:
     """Whether there are trained weights to export; torch takes random ones, which are as fast."""
     model = measurement.export[0] if measurement.export else ""
-    return not model or bundled_weights(model) is not None or bool(weights_of(model))
-
-
-def weights_of(model: str) -> tuple[str, ...]:
-    """The option that names its file in release/; none for models that ship."""
-    path = RELEASE / f"{model}.safetensors"
-    return ("--weights", str(path)) if path.is_file() else ()
+    return not model or bundled_weights(model) is not None
 
 
 def steps(model: str, precision: str, size: int, objects: int) -> Measurement:
     """A tracker of torch."""
     name = f"{model}-{precision}-{size}px-{objects}"
     sizes = ("--size", SIZE, "--max-size", str(size))
-    return Measurement(
-        name, (model, *weights_of(model), *sizes, "--precision", precision, "--objects", str(objects))
-    )
+    return Measurement(name, (model, *sizes, "--precision", precision, "--objects", str(objects)))
 
 
 def exported(model: str, engine: str, precision: str, size: int) -> Measurement:
     """A tracker in another engine, with three objects; the bundle has room for no more."""
     sizes = ("--size", SIZE, "--max-size", str(size))
     int8 = ("--int8",) if precision == "int8" else ()
-    export = (model, *weights_of(model), "--to", engine, *sizes, "--objects", "3", *int8)
+    export = (model, "--to", engine, *sizes, "--objects", "3", *int8)
     asked = ("--precision", precision) if (engine, precision) == ("openvino", "bf16") else ()
     bundle = f"{model}-{engine}-{size}px{'-int8' * bool(int8)}"
     return Measurement(

@@ -168,7 +168,7 @@ def compare(trees: tuple[Path, Path], what: StepSpeed, options: argparse.Namespa
 
 def weights_of(model: str, tree: Path) -> str:
     """The model's weights in the checkout ``tree``; both checkouts read this one file."""
-    for folder in ("limpet/weights/bundled", "release"):
+    for folder in ("limpet/weights/bundled", "release"):  # the latter: deaot-l in older checkouts
         path = tree.resolve() / folder / f"{model}.safetensors"
         if path.is_file():
             return str(path)

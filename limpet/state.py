@@ -95,7 +95,7 @@ class TrackerState:
     >>> import tempfile
     >>> import numpy as np
     >>> import limpet
-    >>> tracker = limpet.load("deaot-t", device="cpu")
+    >>> tracker = limpet.load(device="cpu")
     >>> frame, mask = np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8)
     >>> mask[8:24, 8:24] = 7
     >>> before = tracker.start(frame, mask)

@@ -1,7 +1,7 @@
 """Makes the pictures of docs/visualise.md from the demo clip, small enough for a page.
 
     python scripts/make_attention_pictures.py
-    python scripts/make_attention_pictures.py --model deaot-t-deformable --weights FILE
+    python scripts/make_attention_pictures.py --weights FILE
 
 They come from ``limpet visualise`` alone, and are then reduced to JPEG.
 """
@@ -28,7 +28,7 @@ WIDTH = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="deaot-t")
+    parser.add_argument("--model", default="deaot-t-deformable")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--out", type=Path, default=PICTURES)
     given = parser.parse_args()

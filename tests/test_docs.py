@@ -14,14 +14,7 @@ from limpet.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(
-    [
-        *ROOT.glob("*.md"),
-        *DOCS.glob("*.md"),
-        *(ROOT / "limpet").rglob("*.md"),
-        *(ROOT / "release").glob("*.md"),
-    ]
-)
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "limpet").rglob("*.md")])
 LONGEST = 120
 """Characters of a line. The row of a table, which Markdown cannot break, may be longer."""
 SECTIONS = {

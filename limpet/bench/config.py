@@ -38,7 +38,7 @@ class BenchConfig:
         ModelError: something that cannot be measured; the message says what can.
     """
 
-    model: str = "deaot-t"
+    model: str = "deaot-t-deformable"
     weights: Path | None = None
     engine: str = TORCH
     bundle: Path | None = None

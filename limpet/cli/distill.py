@@ -9,7 +9,6 @@ import typer
 
 from limpet.cli.config_options import given, with_options
 from limpet.cli.options import (
-    MODEL,
     EncoderFile,
     Processes,
     Resume,
@@ -61,7 +60,7 @@ def distill_command(
     ] = None,
     teacher: Annotated[
         str, typer.Option(metavar="NAME", help="Model to learn from; a larger one teaches more.")
-    ] = MODEL,
+    ] = "deaot-l",
     teacher_weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Weights of the teacher.", show_default="those in the package"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from limpet.cli.options import EncoderFile, StillsPath, Threads, TrainDevice
+from limpet.cli.options import MODEL, EncoderFile, StillsPath, Threads, TrainDevice
 from limpet.cli.terminal import note, notes, say
 from limpet.core.errors import DataError, WeightsError
 from limpet.core.provenance import command_line
@@ -54,7 +54,7 @@ def study_command(
             "--from",
             metavar="FILE",
             help="Weights that the students start from.",
-            show_default="those of deaot-t in the package",
+            show_default=f"those of {MODEL} in the package",
         ),
     ] = None,
     encoder: EncoderFile = None,

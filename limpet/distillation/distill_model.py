@@ -30,8 +30,9 @@ from limpet.training.train_model import (
     root_and_split,
     scorer,
 )
+from limpet.weights.zoo import find_weights
 
-TEACHER = "deaot-t-deformable"
+TEACHER = "deaot-l"
 STUDENT = "deaot-nano"
 MASK_LOSS = {"attention": "ce_jaccard", "mobilevos": "poly_ce"}
 """The loss on masks that each method has in its paper, which is its default."""
@@ -112,7 +113,8 @@ def distill(
     if threads:
         torch.set_num_threads(threads)
     if isinstance(teacher, str):
-        teacher = load(teacher, weights=teacher_weights, device=device, max_size=labelling.max_size)
+        path = find_weights(teacher, teacher_weights, "teacher_weights")
+        teacher = load(teacher, weights=path, device=device, max_size=labelling.max_size)
     settings = DistillationRecord(teacher.name, teacher.weights_sha256, training.model, config)
     check_clip_size(training)
     student = build_training_model(training.model, encoder, start, training.clips.seed)

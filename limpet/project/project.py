@@ -36,7 +36,7 @@ class Project(EditableProject):
     >>> from limpet.demo.demo_clip import demo_video, first_mask
     >>> project = limpet.Project.create(tempfile.mkdtemp(), demo_video())
     >>> project.add(0, first_mask(), names={2: "cat"})
-    >>> project.propagate_forwards(limpet.load("deaot-t", enlarge=1.0), start=0, last=2).frames
+    >>> project.propagate_forwards(limpet.load("deaot-nano", enlarge=1.0), start=0, last=2).frames
     2
     >>> project.status(1), project.status(3)
     ('propagated', 'empty')

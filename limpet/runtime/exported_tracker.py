@@ -1,6 +1,6 @@
 """An exported tracker, with the interface of ``limpet.Tracker`` but without torch.
 
-tracker     = load_exported("deaot-t-onnx")
+tracker     = load_exported("tracker-onnx")
 state       = tracker.start(frame, mask)
 mask, state = tracker.step(frame, state)
 state       = tracker.add(frame, mask, state)

@@ -16,13 +16,12 @@ from limpet.registry import find
 from limpet.studies.arms import Arm
 from limpet.studies.result import Recipe
 from limpet.studies.scale import Scale, Stage
+from limpet.tracking.load import DEFAULT_MODEL
 from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig
 from limpet.training.setup import build_training_model
 from limpet.weights.weights_file import load_into, read_weights, sha256
 from limpet.weights.zoo import find_weights
-
-START = "deaot-t"
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,21 @@ class Start:
 
     @classmethod
     def of(cls, weights: Path | None, encoder: Path | None) -> Start:
-        """The bundled weights where neither is given. Raises DataError where both are."""
+        """The default model's weights where neither is given. Raises DataError where both are."""
         if weights is not None and encoder is not None:
             raise DataError(
                 "give --from or --encoder, not both: a whole network's weights hold an encoder already"
             )
         if weights is None and encoder is None:
-            weights = find_weights(START, None)
+            weights = find_weights(DEFAULT_MODEL, None)
         return cls(weights, encoder)
 
     def student(self, name: str, seed: int) -> Model:
         """A student; what the start does not hold is drawn with ``seed``.
 
-        Layers, and offset networks that give zero offsets, are added where the start has none. Of a start of another
-        family only the encoder is taken.
+        Layers, and offset networks that give zero offsets, are added where the start has none; where the student has
+        plain attention, the start's offset networks are left out. Of a start of another family only the encoder is
+        taken.
 
         Raises:
             ModelError, WeightsError: no such preset, or the start does not fit.

@@ -1,6 +1,6 @@
 """Several videos of one size, tracked in one batch with tensors of fixed shapes, as suits a GPU.
 
-    tracker = limpet.load("deaot-t", device="cuda")
+    tracker = limpet.load(device="cuda")
     batch = limpet.BatchedTracker.from_tracker(tracker, frame_size=(480, 854), videos=16)
     batch.start(frames, masks)
     masks, confidence = batch.step(frames)
@@ -61,7 +61,7 @@ class BatchedTracker:
         ModelError: numbers that no tracker can have.
 
     >>> import limpet, torch
-    >>> tracker = limpet.load("deaot-t", device="cpu")
+    >>> tracker = limpet.load(device="cpu")
     >>> batch = limpet.BatchedTracker.from_tracker(tracker, frame_size=(48, 64), videos=2)
     >>> frames = torch.zeros(2, 48, 64, 3, dtype=torch.uint8)     # B H W 3
     >>> masks = torch.zeros(2, 48, 64, dtype=torch.uint8)         # B H W

@@ -63,7 +63,7 @@ def load(
         WeightsError: weights that are missing, damaged or made for another model.
 
     >>> import limpet
-    >>> limpet.load("deaot-t", device="cpu", memory="ring").memory.name
+    >>> limpet.load(device="cpu", memory="ring").memory.name
     'ring'
     """
     content = read_weights(Path(weights)) if name is None and weights is not None else None

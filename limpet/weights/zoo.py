@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from limpet.core.errors import WeightsError
+from limpet.core.errors import Option, WeightsError
 
 AOT_ZOO = "https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md"
 STCN_RELEASES = "https://github.com/hkchengrex/STCN/releases"
@@ -49,15 +49,22 @@ def bundled_weights(model: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def find_weights(model: str, path: Path | str | None) -> Path:
-    """``path`` when the user named one, else the bundled file. Raises WeightsError when there is neither."""
+def find_weights(model: str, path: Path | str | None, argument: str = "weights") -> Path:
+    """``path`` when the user named one with ``argument``, else the bundled file.
+
+    Raises:
+        WeightsError: there is neither.
+    """
     if path is not None:
         return Path(path)
     found = bundled_weights(model)
     if found is None:
         ships = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors"))) or "none"
+        official = official_file(model)
+        convert = f"convert the official {official} ({official_page(model)}) with limpet weights convert"
         raise WeightsError(
-            f"no weights for {model!r} ship with limpet (those that do: {ships}); "
-            f"train some, or convert an official checkpoint, and name them with --weights FILE"
+            f"no weights for {model!r} ship with limpet (those that do: {ships}); train some"
+            f"{f', or {convert},' if official else ''} and pass ",
+            Option(argument, "FILE"),
         )
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from data.conftest import draw_mask, save_pair
 
 from limpet.cli.options import RENAMED_OPTIONS
+from limpet.weights.zoo import BUNDLED
 
 PLACES = {
     "--stills": "STILLS",
@@ -45,7 +46,8 @@ def commands_of(page: Path, *names: str) -> list[list[str]]:
 def of_a_file(command: str, stand_in: Path, run: Path) -> list[str]:
     """The command in a weights file's header, with its data replaced by stand-ins.
 
-    A file that the repository does not have (a run before it) becomes ``stand_in``; the run's folder is ``run``.
+    A file that the repository does not have (a run before it) becomes ``stand_in``; the teacher's weights were in
+    ``release/`` once. The run's folder is ``run``.
     """
     words, result = shlex.split(command.split(" (")[0])[1:], []
     while words:
@@ -57,8 +59,9 @@ def of_a_file(command: str, stand_in: Path, run: Path) -> list[str]:
             words.pop(0)
             result += [word, PLACES[word]]
         elif word in FILES:
-            known = Path(__file__).parents[2] / re.sub(r"^.*?(?=limpet/weights/|release/)", "", words.pop(0))
-            result += [word, str(known if known.is_file() else stand_in)]
+            known = BUNDLED / Path(file := words.pop(0)).name
+            is_bundled = re.search(r"(?:^|/)(?:weights/bundled|release)/[^/]+$", file) and known.is_file()
+            result += [word, str(known if is_bundled else stand_in)]
         else:
             result.append(word)
     return [*result, "--out", str(run)]

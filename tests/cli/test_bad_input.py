@@ -188,6 +188,21 @@ def bad_weights(folder: Path, good: Path, kind: str) -> str:
     return "there is no weights file at bad.safetensors"
 
 
+def test_a_model_without_weights_says_where_they_come_from(
+    limpet: Limpet, clip: Path, mask: Path, tmp_path: Path
+) -> None:
+    sentence = (
+        "no weights for 'deaot-t' ship with limpet (those that do: deaot-l, deaot-nano, deaot-t-deformable); train "
+        "some, or convert the official DeAOTT_PRE_YTB_DAV.pth "
+        "(https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md) with limpet weights convert, and pass "
+    )
+    track = ("track", clip, "--mask", mask, "--out", "out", "--model", "deaot-t")
+    limpet(*track).refused(f"{sentence}--weights FILE")
+    assert nothing_written(tmp_path)
+    distil = ("distill", "--out", "run", "--teacher", "deaot-t", "--videos", clip.parent)
+    limpet(*distil).refused(f"{sentence}--teacher-weights FILE")
+
+
 @pytest.mark.parametrize("kind", ["truncated", "junk", "empty", "not ours", "missing"])
 def test_bad_weights(limpet: Limpet, command: Command, weights: Path, tmp_path: Path, kind: str) -> None:
     words = bad_weights(tmp_path, weights, kind)

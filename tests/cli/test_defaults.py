@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import typer
 from limpet.cli.main import app
 from limpet.cli.options import MODEL
 from limpet.core.config_fields import settings_of
+from limpet.distillation.distill_model import STUDENT, TEACHER
 from limpet.distillation.label_clip import LabelConfig
 from limpet.training.config import TrainConfig
-from limpet.weights.weights_file import read_weights
-from limpet.weights.zoo import bundled_weights
+from limpet.weights.weights_file import read_weights, sha256
+from limpet.weights.zoo import BUNDLED, bundled_weights
 
 from .clips import picture, write_first_mask, write_video
 from .command import Limpet
@@ -79,12 +81,20 @@ def test_distilling_works_with_the_weights_in_the_package(limpet: Limpet, tmp_pa
     outcome = limpet("distill", "--out", "run", "--videos", "footage", "--first-masks", "footage", *small)
     outcome.succeeded()
     assert read_weights(tmp_path / "run/weights.safetensors").model == "deaot-nano"
+    record = json.loads((tmp_path / "run/distillation.json").read_text())
+    assert (record["teacher"], record["teacher_sha256"]) == (
+        "deaot-l",
+        sha256(BUNDLED / "deaot-l.safetensors"),
+    )
     limpet("weights", "show", "run/weights.safetensors").succeeded()
 
 
 def test_default_models_have_their_weights_in_the_package() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     defaults = {each.name: each.default for each in commands["distill"].params}
+    assert (defaults["teacher"], defaults["student"]) == (TEACHER, STUDENT), (
+        "one default, that of limpet.distill"
+    )
     assert bundled_weights(defaults["teacher"]) is not None and bundled_weights(MODEL) is not None
     assert defaults["cache_gb"] == LabelConfig().max_gb
     assert defaults["label_size"] == LabelConfig().max_size

@@ -19,7 +19,7 @@ from .command import Limpet
 from .conftest import FRAMES
 
 SMALL = ("--batch", 1, "--frames", 2, "--size", 65, "--precision", "32-true", "--device", "cpu")
-TEACHER = ("--teacher", "deaot-t", "--label-size", 128)
+TEACHER = ("--teacher", "deaot-nano", "--label-size", 128)
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from .command import Limpet
 
 def test_export_and_parity(limpet: Limpet, tmp_path: Path) -> None:
     done = limpet(
-        "export", "deaot-t", "--to", "onnx", "--size", "288x512", "--max-size", 48, "--out", "bundle"
+        "export", "deaot-nano", "--to", "onnx", "--size", "288x512", "--max-size", 48, "--out", "bundle"
     )
     done.succeeded()
-    assert "deaot-t as onnx fp32, 29" in done.out
+    assert "deaot-nano as onnx fp32, 15" in done.out
     manifest = Manifest.read(tmp_path / "bundle")
     assert (manifest.frame_size, manifest.network_size) == ((288, 512), (49, 81))
     assert set(manifest.files) == {"start.onnx", "step.onnx", "weights.bin"}

@@ -47,9 +47,9 @@ def test_every_model_has_a_line(limpet: Limpet, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_more_of_a_model(limpet: Limpet) -> None:
-    outcome = limpet("models", "r50-deaot-l", "deaot-t")
+    outcome = limpet("models", "r50-deaot-l", "deaot-t-deformable")
     outcome.succeeded()
-    first, second = outcome.out.split("deaot-t: tiny")
+    first, second = outcome.out.split("deaot-t-deformable: ")
     for words in (
         "r50-deaot-l: large: ResNet-50, 3 layers, memory every 5 frames",
         "the first frame, the previous one and every 5th (8 of them)",
@@ -63,7 +63,7 @@ def test_more_of_a_model(limpet: Limpet) -> None:
         "limpet models --measure r50-deaot-l",
     ):
         assert words in first, words
-    assert "bundled/deaot-t.safetensors" in second and "every" not in second
+    assert "bundled/deaot-t-deformable.safetensors" in second and "convert" not in second
 
 
 def test_speeds_are_measured_on_request_and_kept(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from limpet.cli.options import MODEL
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.training.checkpoint import load_checkpoint
 from limpet.weights.weights_file import read_weights
+from limpet.weights.zoo import BUNDLED
 
 from .command import Limpet
 from .recipes import commands_of, dry, lay_out, of_a_file
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted([*ROOT.glob("limpet/weights/bundled/*.safetensors"), *ROOT.glob("release/*.safetensors")])
+SHIPPED = sorted(BUNDLED.glob("*.safetensors"))
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
@@ -39,8 +41,7 @@ def test_the_command_in_a_file_that_ships_still_runs(file: Path, limpet: Limpet,
 
 def test_every_file_that_ships_has_its_command_on_a_card() -> None:
     for file in SHIPPED:
-        card = file.with_suffix(".md")
-        text = (card if card.exists() else file.parent / "README.md").read_text()
+        text = file.with_suffix(".md").read_text()
         _, name, action, *_ = read_weights(file).facts["command"].split()
         assert f"`limpet {f'{name} {action}' if name == 'weights' else name}`" in text, file.name
 
@@ -53,7 +54,7 @@ def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, 
     commands = commands_of(ROOT / "docs/full_scale.md", "train", "distill")
     one_gpu = [words for words in commands if "--processes" not in words]
     assert [words[2] for words in one_gpu] == ["runs/photos", "runs/teacher", "runs/student"]
-    sure = ("--teacher", "deaot-t", "--teacher-weights", ROOT / "limpet/weights/bundled/deaot-t.safetensors")
+    sure = ("--teacher", MODEL, "--teacher-weights", BUNDLED / f"{MODEL}.safetensors")
     for words in one_gpu:  # after 20 steps a teacher loses everything at once, and has nothing to tell
         limpet(*dry(words), *(sure if words[0] == "distill" else ())).succeeded()
         out = tmp_path / words[2]

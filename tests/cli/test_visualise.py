@@ -59,7 +59,11 @@ def test_pictures_and_videos_of_a_deformable_model(
 def test_a_plain_model_has_no_grid_and_the_rest_is_drawn(
     limpet: Limpet, clip: Path, mask: Path, tmp_path: Path
 ) -> None:
-    command = ("visualise", clip, "--mask", mask, "--model", "deaot-t", "--no-video", "--every", 3)
+    write_weights(
+        tmp_path / "plain.safetensors", Weights("deaot-t", DeAOT(find("deaot-t").config()).state_dict())
+    )
+    plain = ("--model", "deaot-t", "--weights", "plain.safetensors")
+    command = ("visualise", clip, "--mask", mask, *plain, "--no-video", "--every", 3)
     outcome = limpet(*command, "--what", "points,grid", "--out", "look")
     outcome.succeeded()
     assert outcome.err == (

@@ -17,7 +17,7 @@ FRAMES = [np.zeros((4, 6, 3), np.uint8)] * 4
 FIRST = np.array([[1, 1, 0, 0, 2, 2]] * 4, np.uint8)
 GRAPH = GraphSpec("step.onnx", (), ())
 MANIFEST = Manifest(
-    "onnx", "fp32", "deaot-t", "0" * 64, (4, 6), (17, 17), True, 480, 1040, (0.0,) * 3, (1.0,) * 3, 10, 1, 0, 5,
+    "onnx", "fp32", "deaot-nano", "0" * 64, (4, 6), (17, 17), True, 480, 1040, (0.0,) * 3, (1.0,) * 3, 10, 1, 0, 5,
     GRAPH, GRAPH, "0",
 )  # fmt: skip
 
@@ -60,7 +60,7 @@ def test_too_few_frames(count: int) -> None:
 
 
 def test_other_weights_than_the_bundles() -> None:
-    with pytest.raises(WeightsError, match="made from other weights of deaot-t"):
+    with pytest.raises(WeightsError, match="made from other weights of deaot-nano"):
         reference_tracker(MANIFEST)
 
 
@@ -74,4 +74,4 @@ def reference_sha() -> str:
     from limpet.weights.weights_file import sha256
     from limpet.weights.zoo import find_weights
 
-    return sha256(Path(find_weights("deaot-t", None)))
+    return sha256(Path(find_weights("deaot-nano", None)))

@@ -18,11 +18,13 @@ from limpet.studies.conditions import Conditions, Start
 from limpet.studies.render import as_markdown
 from limpet.studies.study_run import StudyRun, run_study
 from limpet.studies.table import make_table
+from limpet.tracking.load import DEFAULT_MODEL
 from limpet.tracking.tracker import Tracker
 from limpet.training.loop import Run
 from limpet.weights.weights_file import read_weights
+from limpet.weights.zoo import bundled_weights
 
-from .conftest import PRESETS, tiny_scale
+from .conftest import PRESETS, tiny_scale, write_model
 
 MakeConditions = Callable[..., Conditions]
 
@@ -144,6 +146,18 @@ def test_students_begin_alike(files: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(DataError, match="give --from or --encoder, not both"):
         Start.of(files, files)
     assert PRESETS["aot-t"].layers == 1
+
+
+def test_plain_students_begin_with_a_deformable_start_without_its_offsets(tmp_path: Path) -> None:
+    """As with the default model's weights, the start where none is named."""
+    path = write_model(tmp_path / "start.safetensors", "deaot-t-deformable", seed=2)
+    known = read_weights(path).tensors
+    assert any(".sampling." in name for name in known)
+    for name in ("deaot-t", "deaot-s"):
+        state = Start.of(path, None).student(name, 0).state_dict()
+        shared = [each for each in known if ".sampling." not in each]
+        assert all(torch.equal(state[each], known[each]) for each in shared)
+    assert Start.of(None, None).weights == bundled_weights(DEFAULT_MODEL)
 
 
 def test_a_student_can_be_trained_without_a_teacher(make_conditions: MakeConditions, tmp_path: Path) -> None:

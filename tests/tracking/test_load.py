@@ -16,32 +16,33 @@ from limpet.weights.zoo import find_weights
 
 def test_a_name_brings_weights_calibration_and_the_settings_asked_for() -> None:
     tracker = limpet.load(
-        "deaot-t", device="cpu", max_size=240, enlarge=1.0, objects_at_once=3, precision="fp32",
+        "deaot-t-deformable", device="cpu", max_size=240, enlarge=1.0, objects_at_once=3, precision="fp32",
         memory="bounded", memory_budget_mb=50,
     )  # fmt: skip
-    assert (tracker.name, tracker.slots, tracker.sizes.max_short) == ("deaot-t", 3, 240)
+    assert (tracker.name, tracker.slots, tracker.sizes.max_short) == ("deaot-t-deformable", 3, 240)
     assert tracker.memory == Bounded(gap=5, max_bytes=50_000_000)
-    content = read_weights(find_weights("deaot-t", None))
-    assert tracker.calibration == load.calibration_of(content, find_weights("deaot-t", None))
+    path = find_weights("deaot-t-deformable", None)
+    content = read_weights(path)
+    assert tracker.calibration == load.calibration_of(content, path)
     assert tracker.calibration is not None and len(tracker.weights_sha256) == 64
     name = "id_bank.patches.weight"
     assert torch.equal(tracker.model.state_dict()[name], content.tensors[name])
 
 
 def test_weights_bring_the_name_of_their_model() -> None:
-    assert limpet.load(weights=find_weights("deaot-t", None), device="cpu").name == "deaot-t"
+    assert limpet.load(weights=find_weights("deaot-nano", None), device="cpu").name == "deaot-nano"
     assert limpet.load(device="cpu").name == load.DEFAULT_MODEL
 
 
 def test_weights_of_another_model_are_refused() -> None:
     with pytest.raises(
-        WeightsError, match=r"holds weights of 'deaot-t', not of 'deaot-s'; pass name='deaot-t'"
+        WeightsError, match=r"holds weights of 'deaot-nano', not of 'deaot-s'; pass name='deaot-nano'"
     ):
-        limpet.load("deaot-s", weights=find_weights("deaot-t", None), device="cpu")
+        limpet.load("deaot-s", weights=find_weights("deaot-nano", None), device="cpu")
 
 
 def test_scales_make_a_tracker_of_several_views() -> None:
-    tracker = limpet.load("deaot-t", device="cpu", flip=True, scales=(1.0, 1.5))
+    tracker = limpet.load("deaot-nano", device="cpu", flip=True, scales=(1.0, 1.5))
     assert str(tracker.augmentation) == "flip, scales 1 1.5"
 
 

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 import limpet
 from limpet.core.errors import WeightsError
+from limpet.distillation.distill_model import STUDENT, TEACHER
 from limpet.models import DeAOT
+from limpet.tracking.load import DEFAULT_MODEL
 from limpet.weights import zoo as store
 from limpet.weights.weights_file import (
     Weights,
@@ -208,12 +210,24 @@ def test_bundled_weights_are_found_by_name(tmp_path: Path, monkeypatch: pytest.M
     ):
         find_weights("deaot-t", None)
     (tmp_path / "deaot-s.safetensors").touch()
+    convert = r"or convert the official DeAOTT_PRE_YTB_DAV\.pth \(https://github.com/.*\) with limpet weights convert"
     with pytest.raises(
-        WeightsError, match=r"\(those that do: deaot-s\); train some, or convert .* --weights FILE"
+        WeightsError, match=rf"\(those that do: deaot-s\); train some, {convert}, and pass weights='FILE'$"
     ):
         find_weights("deaot-t", None)
+    with pytest.raises(WeightsError, match=r"deaot-s\); train some and pass teacher_weights='FILE'$"):
+        find_weights("deaot-nano", None, "teacher_weights")
     assert find_weights("deaot-s", None) == tmp_path / "deaot-s.safetensors"
     assert find_weights("deaot-t", "mine") == Path("mine"), "the user's file comes first"
+
+
+def test_the_default_its_small_sibling_and_the_teacher_ship_and_fit_into_a_wheel() -> None:
+    files = list(store.BUNDLED.glob("*.safetensors"))
+    assert {file.stem for file in files} == {DEFAULT_MODEL, STUDENT, TEACHER}
+    assert sum(file.stat().st_size for file in files) < 55e6, (
+        "what else is in the wheel takes 2 MB; 60 MB in all"
+    )
+    assert all(file.with_suffix(".md").is_file() for file in files), "every file has a card"
 
 
 def test_the_header_can_be_read_without_limpet(tmp_path: Path) -> None:
