@@ -82,7 +82,7 @@ class BriefRun:
             )
         config = settings(options.set) if start is None else start.config
         self.start = find_weights(config.model, options.start)
-        model = build_training_model(config.model, None, self.start, config.clips.seed)
+        model = build_training_model(config.model, None, self.start, config.clips.seed, config.flow)
         quiet_lightning()
         fabric = make_fabric(options.device, 1, config.precision)
         fabric.launch()

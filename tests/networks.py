@@ -7,9 +7,13 @@ import torch
 from torch import nn
 
 from limpet.models import DeAOTConfig, Model, ModelConfig, build_model
+from limpet.models.adva import ADVA
+from limpet.models.devos import DeVOS, DeVOSConfig
 from limpet.models.gated_propagation import PropagationConfig
+from limpet.models.grid_layer import GridLayer
 from limpet.models.identity import one_hot
 from limpet.models.stcn import STCN, STCNConfig
+from limpet.models.transformer import TransformerConfig
 from limpet.models.value_encoder import MASKS
 from limpet.state import TrackerState
 from limpet.tracking.tracker import Tracker
@@ -36,6 +40,11 @@ NARROW_STCN = STCNConfig(
     top_k=6,
 )
 """As STCN itself."""
+NARROW_DEVOS = DeVOSConfig(
+    layers=2,
+    flow="match",
+    transformer=TransformerConfig(channels=32, heads=4, hidden_channels=64, window_radius=2, drop_path=0.0),
+)
 
 
 def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:
@@ -67,6 +76,22 @@ def lively_stcn(config: STCNConfig, seed: int = 0) -> STCN:
         scale = 2 / logits.std()
         model.decoder.conv_out.weight.mul_(scale)
         model.decoder.conv_out.bias.fill_(-scale * logits.mean())
+    return model
+
+
+def lively_devos(config: DeVOSConfig = NARROW_DEVOS) -> DeVOS:
+    """A random network that sees objects and flow, and whose learned offsets are not zero."""
+    model = lively_model(config).eval()
+    assert isinstance(model, DeVOS)
+    with torch.no_grad():
+        model.decoder.conv_out.weight.mul_(0.2)
+        for module in model.modules():
+            if isinstance(module, GridLayer):
+                nn.init.normal_(module.flow_projection.weight, std=0.3)
+            if isinstance(module, ADVA):
+                nn.init.normal_(module.bias, std=0.1)
+                if module.offset_network is not None:
+                    nn.init.normal_(module.offset_network.offsets.weight, std=0.03)
     return model
 
 

@@ -52,6 +52,14 @@ class ClipConfig:
         max=1,
         metavar="A B",
     )
+    object_importance: float = option(
+        0.0,
+        help="Importance sampling of videos: each is drawn with a probability that is proportional to this power of "
+        "the number of objects in its first mask. 0 draws all alike; DeVOS has 1 for crowded videos.",
+        group=CLIPS,
+        min=0,
+        max=4,
+    )
     crowd_prob: tuple[float, float] = option(
         (0.0, 0.0),
         help="Probability of a crowded clip, at the start and at the end: up to ten objects, many of which look alike.",

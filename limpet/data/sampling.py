@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, MaskError
 from limpet.data.clip_scene import ClipStyle, Scene, photo_view, scene_layers, video_view
 from limpet.data.config import ClipConfig
 from limpet.data.copy_paste import MIN_CUT_PIXELS, pasted_layers
@@ -50,6 +50,8 @@ class ClipSampler:
         self.stills, self.sequences = list(stills), list(sequences)
         self._still_cache, self._video_cache = still_cache, video_cache
         self._still_probs = _still_probs(self.stills)
+        power = config.object_importance
+        self._video_probs = importance([objects_of(each) for each in sequences], power) if power else None
 
     def sample(self, step: int, index: int = 0, progress: float = 0.0, attempt: int = 0) -> RawClip:
         """The clip of this step and place in the batch.
@@ -122,7 +124,7 @@ class ClipSampler:
 
     def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
         frames = self.config.frames
-        sequence = self.sequences[rng.integers(len(self.sequences))]
+        sequence = self.sequences[self._video_index(rng)]
         gap = max_gap(self.config, progress)
         whole = self.config.whole_video_prob > 0 and rng.random() < self.config.whole_video_prob
         picks = draw_frames(rng, len(sequence), frames, None if whole else gap)
@@ -137,11 +139,30 @@ class ClipSampler:
         ids = ids[: self.config.max_objects]
         return Scene(images, tuple(int(i) for i in ids), "video")
 
+    def _video_index(self, rng: np.random.Generator) -> int:
+        if self._video_probs is None:
+            return int(rng.integers(len(self.sequences)))
+        return int(rng.choice(len(self.sequences), p=self._video_probs))
+
     def _another(self, rng: np.random.Generator, scene: Scene, progress: float) -> Scene | None:
         """A scene to cut an object out of, for ``scene``."""
         if self._wants_video(rng, 0.5 if scene.kind == "video" else 0.25):
             return self._draw_video(rng, progress)
         return self._draw_still(rng)
+
+
+def importance(objects: Sequence[int], power: float) -> np.ndarray:
+    """Probabilities o_i^power / sum of o_j^power of videos with ``objects`` (supplement of DeVOS, section 1.2)."""
+    weights = np.maximum(np.array(objects, np.float64), 1) ** power
+    return np.asarray(weights / weights.sum())
+
+
+def objects_of(sequence: VideoSequence) -> int:
+    """How many objects the first mask of a video has; 1 where that cannot be read, which shows when it is drawn."""
+    try:
+        return len(set(np.unique(sequence.mask(0)).tolist()) - {0, 255})
+    except MaskError:
+        return 1
 
 
 def max_gap(config: ClipConfig, progress: float) -> int:

@@ -117,7 +117,7 @@ def distill(
         teacher = load(teacher, weights=path, device=device, max_size=labelling.max_size)
     settings = DistillationRecord(teacher.name, teacher.weights_sha256, training.model, config)
     check_clip_size(training)
-    student = build_training_model(training.model, encoder, start, training.clips.seed)
+    student = build_training_model(training.model, encoder, start, training.clips.seed, training.flow)
     if not resume:  # what is resumed has settings of its own, and is checked with them
         check_models(student, teacher.model, settings)
     photos = None if stills is None else StillsFolder(Path(stills))

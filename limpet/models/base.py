@@ -161,6 +161,11 @@ class Model(nn.Module, ABC):
             Any tensor whose first dimension is the batch; (B, h*w, C) in the AOT family. Only the model reads it.
         """
 
+    @property
+    def flow_encoders(self) -> tuple[nn.Module, ...]:
+        """What encodes optical flow; training freezes it when it freezes the identity bank."""
+        return ()
+
     @abstractmethod
     def refer(self, features: Features, identity: Tensor) -> tuple[Tensor, Pending, Memory]:
         """A frame with known masks, which is its own memory.

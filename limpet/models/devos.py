@@ -108,6 +108,11 @@ class DeVOS(AssociatingModel):
             if isinstance(layer.short_term, ADVA):
                 layer.short_term.zero()
 
+    @property
+    def flow_encoders(self) -> tuple[nn.Module, ...]:
+        """The one; phase 2 of the paper's training freezes it."""
+        return (self.flow_encoder,)
+
     def identify(self, planes: Tensor) -> Tensor:
         """Masks as planes (B, S, H, W) -> identity embeddings (B, M, C) of the fine grid and then of the coarse one."""
         size = (-(-planes.shape[2] // STRIDE), -(-planes.shape[3] // STRIDE))

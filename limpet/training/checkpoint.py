@@ -69,7 +69,7 @@ def keep_weights(average: nn.Module, config: TrainConfig, folder: Path, step: in
     """Write the averaged weights after ``step`` steps into the run's folder ``kept``, in fp16; returns the file."""
     path = folder / KEPT / f"step-{step:07d}.safetensors"
     path.parent.mkdir(exist_ok=True)
-    facts = {"command": command_line(), "steps": f"{step} of {config.steps}"}
+    facts = {"command": command_line(), "steps": f"{step} of {config.steps}", **config.facts}
     write_weights(path, Weights(config.model, average.state_dict(), facts))
     return path
 

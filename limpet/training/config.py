@@ -13,6 +13,7 @@ from limpet.data.config import ClipConfig
 MASK_LOSSES = {
     "ce_jaccard": "limpet.training.losses:ce_jaccard_loss",
     "ce": "limpet.training.losses:bootstrapped_cross_entropy",
+    "ce_dice": "limpet.training.losses:ce_dice_loss",
     "poly_ce": "limpet.training.losses:poly_cross_entropy",
 }
 """The losses on masks by name, each as module:function; docs/adding_a_loss.md adds one."""
@@ -37,6 +38,13 @@ class TrainConfig:
 
     model: str = option(
         "deaot-t", help="Name of the model; see: limpet models.", group=MODEL, metavar="NAME", primary=True
+    )
+    flow: str | None = option(
+        None,
+        help="Source of optical flow, for models that follow motion: dis, from the frames; match, from the network's "
+        "features; none.  [default: dis]",
+        group=MODEL,
+        metavar="NAME",
     )
     steps: int = option(
         20_000, help="Optimizer steps.", group=SCHEDULE, min=1, metavar="N", primary=True, may_change=True
@@ -193,8 +201,9 @@ class TrainConfig:
     )
     mask_loss: str = option(
         "ce_jaccard",
-        help="Loss on the masks: ce_jaccard is half bootstrapped cross-entropy, half soft Jaccard; ce is bootstrapped "
-        "cross-entropy alone, as in STCN; poly_ce is its poly-1 form, as in MobileVOS.",
+        help="Loss on the masks: ce_jaccard is half bootstrapped cross-entropy, half soft Jaccard; ce_dice has Dice in "
+        "its place, as DeVOS; ce is bootstrapped cross-entropy alone, as in STCN; poly_ce is its poly-1 form, as in "
+        "MobileVOS.",
         group=SCHEDULE,
         choices=MASK_LOSSES,
         metavar="NAME",
@@ -236,6 +245,11 @@ class TrainConfig:
                 f"min_learning_rate is {self.min_learning_rate}, above the peak learning_rate {self.learning_rate}; "
                 f"lower the one or raise the other"
             )
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What weights have to carry along to be used as they were trained."""
+        return {} if self.flow is None else {"flow": self.flow}
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists, with the version of these settings."""

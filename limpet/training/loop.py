@@ -161,6 +161,9 @@ class Run:
         probability = config.reference_augment_prob
         augmented = probability > 0 and float(torch.rand(())) < probability
         settings = rollout_config(config, step, gap, augmented)
+        frozen = settings.own_predictions and not settings.train_id_bank_throughout
+        for part in self.model.flow_encoders:
+            part.requires_grad_(not frozen)
         result = self.clip_loss(batch.images, batch.masks, batch.object_counts, slots, settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(result.loss)

@@ -73,6 +73,30 @@ def ce_jaccard_loss(logits: Tensor, masks: Tensor, top_k_fraction: float) -> Ten
     return 0.5 * bootstrapped_cross_entropy(logits, masks, top_k_fraction) + 0.5 * soft_jaccard(logits, masks)
 
 
+def soft_dice(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
+    """1 - Dice of probabilities, averaged over the slots that the mask contains.
+
+    Args:
+        logits: (B, S, H, W) float, background first.
+        masks: (B, H, W) int64 in 0..S-1.
+        smooth: pixels that are added to both sides of the ratio, so that tiny objects give a steady gradient.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    probabilities = logits.softmax(dim=1).flatten(2)
+    truth = F.one_hot(masks.flatten(1), logits.shape[1]).transpose(1, 2).to(probabilities.dtype)  # B S HW
+    shared, areas = (probabilities * truth).sum(dim=2), truth.sum(dim=2)
+    dice = (2 * shared + smooth) / (probabilities.sum(dim=2) + areas + smooth)
+    present = areas > 0
+    return ((1 - dice) * present).sum(dim=1) / present.sum(dim=1)
+
+
+def ce_dice_loss(logits: Tensor, masks: Tensor, top_k_fraction: float) -> Tensor:
+    """(B,) half bootstrapped cross-entropy, half Dice (supplement of DeVOS, section 1.2)."""
+    return 0.5 * bootstrapped_cross_entropy(logits, masks, top_k_fraction) + 0.5 * soft_dice(logits, masks)
+
+
 def find_mask_loss(name: str) -> MaskLoss:
     """The loss on masks that is called ``name`` in ``limpet.training.config.MASK_LOSSES``."""
     module, _, function = MASK_LOSSES[name].partition(":")

@@ -47,11 +47,13 @@ def average_weights(places: Sequence[Path]) -> Weights:
     mean: dict[str, Tensor] = dict(first.tensors)
     mean.update({name: (value / len(places)).float() for name, value in total.items()})
     commands = [part.facts["command"] for part in (first, *others) if "command" in part.facts]
-    return Weights(first.model, mean, {"parts": "\n".join(commands)} if commands else {})
+    flow = first.facts.get("flow")
+    facts = {} if flow is None else {"flow": flow}
+    return Weights(first.model, mean, facts | ({"parts": "\n".join(commands)} if commands else {}))
 
 
 def _read(place: Path) -> Weights:
     if not place.is_dir():
         return read_weights(place)
     checkpoint = load_checkpoint(place / CHECKPOINT)
-    return Weights(checkpoint.config.model, checkpoint.average)
+    return Weights(checkpoint.config.model, checkpoint.average, checkpoint.config.facts)

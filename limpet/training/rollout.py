@@ -22,6 +22,7 @@ from limpet.attention_map import AttentionMap, MapKind
 from limpet.memory import Memory, join_memories
 from limpet.models.base import Features, Model, joint_logits, keep_slots
 from limpet.models.identity import one_hot
+from limpet.training.clip_flow import with_flow
 from limpet.training.losses import MaskLoss, ce_jaccard_loss
 from limpet.training.memory_augmentation import augment_reference, corrupt_masks
 
@@ -195,7 +196,8 @@ class ClipRun:
             ModelError: the model has no such attention map.
         """
         images = self.images
-        features = self.model.encode(images.flatten(0, 1)).split(images.shape[1])  # all frames in one pass
+        encoded = self.model.encode(images.flatten(0, 1)).split(images.shape[1])  # all frames in one pass
+        features = with_flow(encoded, images, self.model.config.flow)
         shown, tokens, mask, long_term, short_term = self._refer(images[0], features[0], first_mask)
         if with_reference:
             logits, _ = self._decode(tokens, shown)

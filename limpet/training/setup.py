@@ -14,21 +14,27 @@ from limpet.core.errors import DataError, Option
 from limpet.core.provenance import command_line
 from limpet.models import Model
 from limpet.registry import find
+from limpet.tracking.frame_flow import FrameFlow
 from limpet.training.config import TrainConfig
 from limpet.training.loop import Score
 from limpet.weights.weights_file import Weights, load_into, read_encoder, read_weights, write_weights
 
 
 def build_training_model(
-    name: str, encoder: str | Path | None, start: str | Path | None, seed: int = 0
+    name: str,
+    encoder: str | Path | None,
+    start: str | Path | None,
+    seed: int = 0,
+    flow: str | None = None,
 ) -> Model:
     """A model to train: random, with an ImageNet encoder, or with the weights of an earlier stage.
 
     Those may be of a sibling with fewer layers, see ``init_from_shallower``. Random weights depend on ``seed``
-    alone.
+    alone. ``flow`` is another source of optical flow than the model's own.
 
     Raises:
-        ModelError: unknown name. WeightsError: a file does not fit. DataError: both files were given.
+        ModelError: unknown name or source, or a model that reads no flow.
+        WeightsError: a file does not fit. DataError: both files were given.
     """
     if encoder is not None and start is not None:
         raise DataError(
@@ -40,7 +46,7 @@ def build_training_model(
         )
     with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's random state is left as it was
         torch.manual_seed(seed)
-        model = models.build_model(find(name).config())
+        model = models.build_model(FrameFlow(find(name).config(), flow).config)  # type: ignore[arg-type]
     if encoder is not None:
         begun = model.encoder_state(read_encoder(Path(encoder)))
         whole = {
@@ -83,7 +89,7 @@ def finish_run(average: Model, config: TrainConfig, folder: Path) -> str | None:
     """
     if distributed.is_initialized() and distributed.get_rank() > 0:
         return None
-    facts = {"command": command_line(), "steps": str(config.steps)}
+    facts = {"command": command_line(), "steps": str(config.steps), **config.facts}
     return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))
 
 

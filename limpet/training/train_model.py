@@ -100,7 +100,7 @@ def train(
         on_notices(
             [f"skipped {line}" for each in (photos, *sets) if each is not None for line in each.skipped]
         )
-    model = build_training_model(config.model, encoder, start, config.clips.seed)
+    model = build_training_model(config.model, encoder, start, config.clips.seed, config.flow)
     judge = scorer(score)
     make_run_folder(out)
     quiet_lightning()

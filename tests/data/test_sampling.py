@@ -9,7 +9,7 @@ from limpet.core.errors import DataError
 from limpet.data import ClipConfig, StillsFolder, training_videos
 from limpet.data.image_cache import ImageCache
 from limpet.data.layers import RawClip
-from limpet.data.sampling import ClipSampler, draw_frames, max_gap
+from limpet.data.sampling import ClipSampler, draw_frames, importance, max_gap, objects_of
 
 
 def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
@@ -162,3 +162,29 @@ def test_clips_that_vary_more_have_all_that_other_clips_have(stills_root: Path, 
         assert step % 10 or _same(clip, again.sample(step))
     logarithms = np.log(np.abs(zooms))
     assert logarithms.max() > 1.5 and logarithms.min() < -1.5
+
+
+def test_importance_is_the_formula_of_the_paper() -> None:
+    np.testing.assert_allclose(importance([1, 3, 4], 1.0), [1 / 8, 3 / 8, 4 / 8])
+    np.testing.assert_allclose(importance([1, 3, 4], 2.0), [1 / 26, 9 / 26, 16 / 26])
+    np.testing.assert_allclose(
+        importance([0, 1], 1.0), [0.5, 0.5], err_msg="an empty first mask counts as one"
+    )
+
+
+def test_crowded_videos_are_drawn_more_often(
+    stills_root: Path, davis_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequences = training_videos(davis_root, "fit").sequences
+    counts = [objects_of(sequence) for sequence in sequences]
+    assert min(counts) >= 1
+    read = []
+    monkeypatch.setattr(
+        "limpet.data.sampling.objects_of", lambda each: read.append(each) or 1 + 8 * len(read)
+    )
+    sampler = _sampler(stills_root, davis_root, object_importance=1.0)
+    chance = np.random.default_rng(0)
+    drawn = np.bincount([sampler._video_index(chance) for _ in range(4000)], minlength=len(sequences))
+    weights = np.array([1 + 8 * (n + 1) for n in range(len(sequences))], float)
+    np.testing.assert_allclose(drawn / 4000, weights / weights.sum(), atol=0.03)
+    assert len(read) == len(sequences), "each mask is read once"

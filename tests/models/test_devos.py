@@ -7,34 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 from model_tester import ModelTester
-from networks import lively_model
-from torch import nn
+from networks import NARROW_DEVOS as SMALL
+from networks import lively_devos
 
 from limpet.models import Model, build_model
 from limpet.models.adva import ADVA, ADVAConfig
 from limpet.models.devos import DeVOS, DeVOSConfig
-from limpet.models.grid_layer import GridLayer
 from limpet.models.identity import one_hot
-from limpet.models.transformer import TransformerConfig
-
-NARROW = TransformerConfig(channels=32, heads=4, hidden_channels=64, window_radius=2, drop_path=0.0)
-SMALL = DeVOSConfig(layers=2, flow="match", transformer=NARROW)
-
-
-def lively_devos(config: DeVOSConfig = SMALL) -> DeVOS:
-    """A random network that sees objects and flow, and whose learned offsets are not zero."""
-    model = lively_model(config).eval()
-    assert isinstance(model, DeVOS)
-    with torch.no_grad():
-        model.decoder.conv_out.weight.mul_(0.2)
-        for module in model.modules():
-            if isinstance(module, GridLayer):
-                nn.init.normal_(module.flow_projection.weight, std=0.3)
-            if isinstance(module, ADVA):
-                nn.init.normal_(module.bias, std=0.1)
-                if module.offset_network is not None:
-                    nn.init.normal_(module.offset_network.offsets.weight, std=0.03)
-    return model
 
 
 class TestDeVOS(ModelTester):

@@ -9,41 +9,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from networks import lively_model, mask_of, same_state, small_tracker
-from torch import nn
+from networks import NARROW_DEVOS, lively_devos, mask_of, same_state, small_tracker
 
 from limpet.core.errors import ModelError
 from limpet.core.flow import FlowName
-from limpet.models.adva import ADVA
-from limpet.models.devos import DeVOSConfig
-from limpet.models.grid_layer import GridLayer
-from limpet.models.transformer import TransformerConfig
 from limpet.state import TrackerState
 from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
 from limpet.tracking.batched_tracker import BatchedTracker
 from limpet.tracking.tracker import Tracker
 
 SIZE = (97, 129)
-CONFIG = DeVOSConfig(
-    flow="dis",
-    transformer=TransformerConfig(channels=32, heads=4, hidden_channels=64, drop_path=0.0),
-)
-
-
-def model(config: DeVOSConfig = CONFIG) -> nn.Module:
-    """Random, with flow in its queries and keys."""
-    made = lively_model(config)
-    with torch.no_grad():
-        for module in made.modules():
-            if isinstance(module, GridLayer):
-                nn.init.normal_(module.flow_projection.weight, std=0.3)
-            if isinstance(module, ADVA):
-                nn.init.normal_(module.bias, std=0.1)
-    return made
+CONFIG = replace(NARROW_DEVOS, flow="dis")
 
 
 def devos_tracker(flow: object = None, **settings: object) -> Tracker:
-    return Tracker(model(), precision="fp32", flow=flow, **settings)  # type: ignore[arg-type]
+    return Tracker(lively_devos(CONFIG), precision="fp32", flow=flow, **settings)  # type: ignore[arg-type]
 
 
 def scene(seed: int = 0) -> np.ndarray:
@@ -158,7 +138,7 @@ def test_the_memory_of_a_long_video_stays_as_it_is(flow: FlowName) -> None:
 
 def test_views_keep_frames_of_their_own() -> None:
     augmented = AugmentedTracker(
-        model(), augmentation=Augmentation(flip=True, scales=(1.0, 0.75)), precision="fp32"
+        lively_devos(CONFIG), augmentation=Augmentation(flip=True, scales=(1.0, 0.75)), precision="fp32"
     )
     _, state = run(augmented, [*panning(2), *panning(1, seed=7)])
     shapes = [view.seen.shape for view in state.views if view.seen is not None]
@@ -191,6 +171,6 @@ def test_graphs_of_fixed_size_need_a_source_inside_the_network() -> None:
 
 
 def test_the_model_that_was_given_stays_as_it_was() -> None:
-    mine = model(replace(CONFIG, flow="dis"))
+    mine = lively_devos(CONFIG)
     assert Tracker(mine, flow="none").config.flow == "none"  # type: ignore[arg-type]
     assert mine.config.flow == "dis"  # type: ignore[union-attr]

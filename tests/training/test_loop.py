@@ -16,16 +16,18 @@ from PIL import Image
 from torch import Tensor
 
 from limpet.core.errors import DataError
-from limpet.data import ClipBatch, StillsFolder
+from limpet.data import ClipBatch, StillsFolder, TrainingClips
 from limpet.models import DeAOT
+from limpet.models.devos import DeVOS, DeVOSConfig
 from limpet.models.frozen_norm import FrozenBatchNorm2d
 from limpet.models.stcn import STCNConfig
+from limpet.models.transformer import TransformerConfig
 from limpet.tensor_files import read_tensors
 from limpet.training import loop
 from limpet.training import rollout as objective
 from limpet.training.checkpoint import load_checkpoint, resumed_config
 from limpet.training.config import TrainConfig
-from limpet.training.loop import CHECKPOINT, Run, lightning_precision, train
+from limpet.training.loop import CHECKPOINT, Run, lightning_precision, make_fabric, train
 from limpet.training.schedule import ema_decay, learning_rate
 
 from .tiny import CLIPS, make_stills, tiny_run
@@ -338,3 +340,17 @@ def test_stcn_trains_by_its_recipe(tmp_path: Path, stills: StillsFolder) -> None
     assert sum(losses[-5:]) < sum(losses[:5])
     assert not torch.equal(norm.weight, before[0]), "scales learn"
     assert torch.equal(norm.running_mean, before[1]) and torch.equal(norm.running_var, before[2])
+
+
+def test_the_flow_encoder_is_frozen_with_the_identity_bank(tmp_path: Path, stills: StillsFolder) -> None:
+    """From the step on whose memories are the network's own (phase 2 of DeVOS)."""
+    config = tiny_run(model="devos-t", flow="match", steps=2, teacher_forcing_until=0.5)
+    small = TransformerConfig(channels=32, heads=4, hidden_channels=64)
+    model = DeVOS(DeVOSConfig(flow="match", transformer=small))
+    run = Run(model, config, tmp_path / "run", make_fabric("cpu", 1, "32-true"), None)
+    clips = TrainingClips(config.clips, stills)
+    learned = []
+    for step in range(2):
+        run.step(step, clips.batch(step))
+        learned.append([parameter.requires_grad for parameter in run.model.flow_encoders[0].parameters()])
+    assert all(learned[0]) and not any(learned[1])

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from limpet.training.losses import (
     bootstrapped_cross_entropy,
+    ce_dice_loss,
     ce_jaccard_loss,
     find_mask_loss,
     poly_cross_entropy,
+    soft_dice,
     soft_jaccard,
     top_k_schedule,
 )
@@ -135,3 +137,20 @@ def test_the_share_of_hard_pixels_falls_until_half_way() -> None:
     assert top_k_schedule(0.25) == pytest.approx(0.575)
     assert top_k_schedule(0.5) == top_k_schedule(0.7) == top_k_schedule(1.0) == pytest.approx(0.15)
     assert top_k_schedule(0.25, final=0.5) == pytest.approx(0.75)
+
+
+def test_dice_is_that_of_a_slow_loop() -> None:
+    scores, masks = example()
+    found = soft_dice(scores, masks)
+    for b in range(B):
+        each = []
+        for s in range(S):
+            truth = [(y, x) for y in range(H) for x in range(W) if masks[b, y, x] == s]
+            if truth:
+                inside = sum(slow_probability(scores, b, s, y, x) for y, x in truth)
+                all_of_it = sum(slow_probability(scores, b, s, y, x) for y in range(H) for x in range(W))
+                each.append(1 - (2 * inside + 1) / (all_of_it + len(truth) + 1))
+        assert found[b].item() == pytest.approx(sum(each) / len(each))
+    both = 0.5 * bootstrapped_cross_entropy(scores, masks, 0.5) + 0.5 * found
+    torch.testing.assert_close(ce_dice_loss(scores, masks, 0.5), both)
+    assert find_mask_loss("ce_dice") is ce_dice_loss

@@ -9,8 +9,9 @@ import pytest
 from networks import frames, mask_of
 
 import limpet
-from limpet.core.errors import DataError, OutputError
+from limpet.core.errors import DataError, ModelError, OutputError
 from limpet.data import ClipConfig
+from limpet.training.model_soup import average_weights
 from limpet.training.train_model import TrainResult, make_run_folder, root_and_split
 
 from .tiny import make_stills, tiny_run
@@ -77,3 +78,20 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="a part of the path is a file"):
         make_run_folder(tmp_path / "file/run")
+
+
+def test_a_model_that_follows_motion_is_trained_and_remembers_its_flow(tmp_path: Path) -> None:
+    flow = "match"
+    make_stills(tmp_path / "stills")
+    config = tiny_run(model="devos-t", flow=flow, steps=2, mask_loss="ce_dice", workers=0)
+    result = limpet.train(tmp_path / "run", config, stills=tmp_path / "stills", device="cpu")
+    tracker = limpet.load(weights=result.weights, device="cpu")
+    assert tracker.flow.name == flow
+    assert limpet.load(weights=result.weights, device="cpu", flow="none").flow.name == "none"
+    assert average_weights([result.weights, tmp_path / "run"]).facts["flow"] == flow
+
+
+def test_a_model_without_flow_refuses_a_source(tmp_path: Path) -> None:
+    make_stills(tmp_path / "stills")
+    with pytest.raises(ModelError, match="reads no optical flow; leave out flow"):
+        limpet.train(tmp_path / "run", tiny_run(flow="dis"), stills=tmp_path / "stills", device="cpu")
