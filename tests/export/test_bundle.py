@@ -54,7 +54,7 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
         (ExportPlan("deaot-t", "torch", None), "torch cannot leave the size open"),
         (ExportPlan("deaot-t", "onnx", None, options=ExportOptions("int8")), "frames of one size"),
         (ExportPlan("deaot-t", "onnx", (60, 84), options=ExportOptions(compiled=True)), "only torch's"),
-        (ExportPlan("deaot-t", "onnx", (60, 84), objects=11), "10 slots for objects, 11"),
+        (ExportPlan("deaot-nano", "onnx", (60, 84), objects=11), "10 slots for objects, 11"),
         (ExportPlan("deaot-x", "onnx", (60, 84)), "no model called 'deaot-x'"),
     ],
 )
