@@ -25,6 +25,9 @@ from limpet.memory import Memory
 from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-state-3"
+SAME_VIEW = 1e-3
+"""Distance between descriptors below which it counts as this: what is left of it where frames are equal is rounding.
+Frames of real video were 0.1 or more apart, with descriptors of length 11."""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,13 @@ def frames(count: int, height: int = HEIGHT, width: int = WIDTH, seed: int = 0) 
     return [chance.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(count)]
 
 
+def scenes(count: int, height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> list[np.ndarray]:
+    """Frames uint8 (H, W, 3) that come back to five scenes of noise, which are as bright as before or darker."""
+    chance = np.random.default_rng(seed)
+    views = [chance.integers(0, 256, (height, width, 3)) // (k + 1) for k in range(5)]
+    return [(views[chance.integers(5)] * chance.uniform(0.7, 1)).astype(np.uint8) for _ in range(count)]
+
+
 def mask_of(*ids: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """uint8 (H, W): the ids as columns side by side, from the left to the middle; the rest is background."""
     mask = np.zeros((height, width), np.uint8)

@@ -79,7 +79,13 @@ def count_graph(manifest: Manifest, frame_size: tuple[int, int], network_size: t
         frame_size: (H, W) of the frames. network_size: (h, w) of the network input.
     """
     config = FixedConfig(
-        frame_size, network_size, manifest.objects, manifest.references, manifest.ring, manifest.gap
+        frame_size,
+        network_size,
+        manifest.objects,
+        manifest.references,
+        manifest.ring,
+        manifest.gap,
+        manifest.memory,
     )
     model = for_inference(build_model(find(manifest.model).config()), torch.device("cpu"), "fp32")
     image = torch.zeros(1, 3, *network_size)

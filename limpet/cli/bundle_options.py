@@ -35,7 +35,7 @@ RuntimeName = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
-_MEMORY = "its memory was fixed when it was exported (limpet export --references, --ring and --gap)"
+_MEMORY = "its memory was fixed when it was exported (limpet export --references, --ring, --gap and --memory)"
 _SIZE = "its input size was fixed when it was exported (limpet export --size and --max-size)"
 NOT_WITH_A_BUNDLE = {
     "model": "the bundle holds its model",

@@ -42,7 +42,7 @@ def export_command(
             metavar="N",
             min=0,
             help="Tracked frames that the long-term memory holds.",
-            show_default="5 for L models, else 0",
+            show_default="as many as the model's own memory policy keeps, or 5",
         ),
     ] = None,
     gap: Annotated[
@@ -52,6 +52,14 @@ def export_command(
             min=1,
             help="Frames between two of those (long-term memory gap).",
             show_default="the model's own, or 5",
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ring|bounded",
+            help="Memory policy, which of those stay: the newest (ring) or a chosen few (bounded).",
+            show_default="bounded if it is the model's own, else ring",
         ),
     ] = None,
     precision: Annotated[
@@ -93,7 +101,7 @@ def export_command(
     options = ExportOptions(precision, _clip(calibrate, calibrate_mask, precision == "int8"), compiled)
     frame_size = None if size == "any" else parse_size(size, ", or any")
     plan = ExportPlan(
-        model, to, frame_size, weights, objects, references, ring, gap, max_size, options,
+        model, to, frame_size, weights, objects, references, ring, gap, memory, max_size, options,
         flow,  # type: ignore[arg-type]  # load says so itself when it is no source
     )  # fmt: skip
     console = Console(stderr=True)

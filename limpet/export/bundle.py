@@ -26,7 +26,7 @@ from limpet.runtime.backends import find_backend
 from limpet.runtime.exported_tracker import load_exported
 from limpet.runtime.manifest import NAME, Manifest, file_sha256
 from limpet.tracking.load import load
-from limpet.tracking.memory_policies import default_policy, model_gap
+from limpet.tracking.memory_policies import default_policy, fixed_size_policy, model_gap
 from limpet.tracking.tracker import Tracker
 
 LICENSE_NOTE = "the code is Apache-2.0; the weights keep the license of their file: limpet weights show FILE"
@@ -42,7 +42,7 @@ class ExportPlan:
 
     model, weights: see ``limpet.load``. backend: a name of ``limpet.runtime.backends.BACKENDS``.
     frame_size: (H, W) of the frames in pixels; None for any.
-    objects, references, ring, gap: see FixedConfig; None for ring and gap takes what suits the model.
+    objects, references, ring, gap, memory: see FixedConfig; None takes what suits the model.
     max_size: limit on the shorter side of the network's image, in pixels.
     flow: source of optical flow, "match" or "none"; None takes that of the weights.
     """
@@ -55,6 +55,7 @@ class ExportPlan:
     references: int = 1
     ring: int | None = None
     gap: int | None = None
+    memory: str | None = None
     max_size: int | None = 480
     options: ExportOptions = field(default_factory=ExportOptions)
     flow: FlowName | None = None
@@ -146,13 +147,22 @@ def load_for(plan: ExportPlan) -> Tracker:
 
 
 def fixed_config(plan: ExportPlan, tracker: Tracker) -> FixedConfig:
-    """Sizes and frames in memory: as many as the model's own policy keeps, or ``RING`` where that sets no limit."""
-    kept = default_policy(tracker.config).max_frames
+    """Sizes and frames in memory: as the model's own policy keeps them, ``RING`` of them where that sets no limit."""
+    policy = default_policy(tracker.config)
+    kept = policy.max_frames
     ring = plan.ring if plan.ring is not None else RING if kept is None else kept
     frame_size = plan.frame_size or EXAMPLE_SIZE
     network = tracker.sizes.network_size(*frame_size)
-    chosen = plan.gap or model_gap(tracker.config)
-    return FixedConfig(frame_size, network, plan.objects, plan.references, ring, chosen)
+    return FixedConfig(
+        frame_size,
+        network,
+        plan.objects,
+        plan.references,
+        ring,
+        plan.gap or model_gap(tracker.config),
+        plan.memory or fixed_size_policy(policy),
+        tracker.calibration,
+    )
 
 
 def describe(
@@ -177,6 +187,7 @@ def describe(
         references=config.references,
         ring=config.ring,
         gap=config.gap,
+        memory=config.memory,
         start=written.start,
         step=written.step,
         files={

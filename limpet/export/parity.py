@@ -16,7 +16,7 @@ from limpet.core.tracker_protocol import AnyTracker
 from limpet.evaluation.metrics import region_similarity
 from limpet.runtime.manifest import Manifest
 from limpet.tracking.load import load
-from limpet.tracking.memory_policies import MemoryPolicy, Ring
+from limpet.tracking.memory_policies import POLICIES, MemoryPolicy
 from limpet.tracking.tracker import Tracker
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -103,7 +103,7 @@ def reference_tracker(manifest: Manifest, weights: Path | None = None) -> Tracke
         WeightsError: these are not the bundle's weights.
     """
     memory: MemoryPolicy | str = (
-        Ring(gap=manifest.gap, max_frames=manifest.ring) if manifest.ring else "first"
+        POLICIES[manifest.memory](gap=manifest.gap, max_frames=manifest.ring) if manifest.ring else "first"
     )
     tracker = load(
         manifest.model,

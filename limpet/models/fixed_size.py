@@ -4,8 +4,11 @@
     mask, logits, soft_iou, changed = step(image, state)
 
 Nothing is left to the host but the image's size and normalisation. The long-term memory has a fixed number of frames:
-the first are references, the others a ring of tracked frames, so that the state never changes its shape. This is what
-is exported, and what a compiler with fixed shapes can make the most of.
+the first are references, the others tracked frames, so that the state never changes its shape. This is what is
+exported, and what a compiler with fixed shapes can make the most of.
+
+Which tracked frame a new one replaces is decided within the graph, by the rule of one of two memory policies (``Ring``
+and ``Bounded`` in limpet/tracking/memory_policies.py).
 
 Legend: B videos side by side; S id slots, background first; T frames of the long-term memory; M tokens of a frame, a
 number of each layer's own; A and V widths of keys and values; H W pixels of the frame, which masks are made for;
@@ -20,17 +23,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.core.calibration import MIN_SOFT_IOU, Calibration
 from limpet.core.errors import ModelError, Option
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
 from limpet.models.base import Model, slot_probabilities
+from limpet.models.fixed_memory import RULES, PlaceRule
 from limpet.models.soft_aggregation import soft_aggregation
 
 FixedState = dict[str, Tensor]
 """By name: ``present`` (B, S), 1 for each slot in use; ``memory_mask`` (B, T), 1 for each frame of the long-term memory
-that has been written; ``since`` and ``cursor`` (B,) int32, frames since the ring was written and which of its frames is
-written next; ``long.<layer>.key|value`` (B, T*M, A|V); ``short.<layer>.key|value`` (B, M, A|V), unless the model does
-not read it."""
+that has been written; ``since`` (B,) int32, frames since the last candidate for it; ``long.<layer>.key|value``
+(B, T*M, A|V); ``short.<layer>.key|value`` (B, M, A|V), unless the model does not read it; and what the rule for tracked
+frames has to know of them (limpet/models/fixed_memory.py)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class FixedConfig:
     objects: how many slots there are besides the background.
     references: frames of the long-term memory whose masks a person gave.
     ring: tracked frames of the long-term memory, one written every ``gap`` frames; 0 keeps references only.
+    memory: memory policy by which a new frame replaces one of them, "ring" (the oldest) or "bounded" (the one of the
+        lowest value).
+    calibration: Platt scaling that makes confidences of soft IoUs, for "bounded"; None leaves them as they are.
 
     Raises:
         ModelError: numbers that no tracker can have.
@@ -53,8 +61,14 @@ class FixedConfig:
     references: int = 1
     ring: int = 0
     gap: int = 5
+    memory: str = "ring"
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
+        if self.memory not in RULES:
+            raise ModelError(
+                f"trackers of fixed size have no memory policy {self.memory!r}; the choices are: {', '.join(RULES)}"
+            )
         if min(self.objects, self.references, self.gap) < 1 or self.ring < 0:
             raise ModelError(
                 f"an exported tracker needs at least 1 object, 1 reference, a gap of 1 and a ring of 0 or more: {self}"
@@ -69,6 +83,11 @@ class FixedConfig:
     def memory_frames(self) -> int:
         """T."""
         return self.references + self.ring
+
+    @property
+    def rule(self) -> PlaceRule:
+        """By which tracked frames take their places."""
+        return RULES[self.memory](self.references, self.ring)
 
 
 class _TrackerGraph(nn.Module):
@@ -120,10 +139,11 @@ class StartGraph(_TrackerGraph):
         batch = image.shape[0]
         state = {"present": present.float()}
         if config.memory_frames > 1:
-            state["memory_mask"] = F.pad(image.new_ones(batch, 1), (0, config.memory_frames - 1))
+            ones = torch.ones(batch, 1, device=image.device)  # Core ML has no new_ones
+            state["memory_mask"] = F.pad(ones, (0, config.memory_frames - 1))
         if config.ring:
             state["since"] = torch.zeros(batch, dtype=torch.int32, device=image.device)
-            state["cursor"] = torch.zeros(batch, dtype=torch.int32, device=image.device)
+            state |= config.rule.first(memory)
         short = memory.named("short.") if self.model.config.reads_previous else {}
         return state | memory.padded(config.memory_frames).named("long.") | short
 
@@ -157,10 +177,11 @@ class StepGraph(_TrackerGraph):
         else:
             planes = self.planes(mask, image)
         memory = self.model.remember(pending, self.model.identify(planes))
+        soft_iou = soft_ious(slot_probabilities(logits.flatten(2), family))
         after = memory.named("short.") if family.reads_previous else {}
         if config.ring:
-            after |= self._written(state, long_term, memory)
-        return mask, logits, soft_ious(slot_probabilities(logits.flatten(2), family)), after
+            after |= self._written(state, long_term, memory, soft_iou)
+        return mask, logits, soft_iou, after
 
     def mask_size(self, state: FixedState) -> tuple[int, int]:
         """(H, W) of the masks."""
@@ -179,21 +200,20 @@ class StepGraph(_TrackerGraph):
             return soft_aggregation(enlarge(logits[:, 1:] - logits[:, :1]))  # no plane for slot 0
         return enlarge(logits)
 
-    def _written(self, state: FixedState, long_term: Memory, memory: Memory) -> FixedState:
-        """The long-term memory with the frame in its ring, if ``gap`` frames have passed since the last one."""
+    def _written(self, state: FixedState, long_term: Memory, memory: Memory, soft_iou: Tensor) -> FixedState:
+        """The long-term memory with the frame in it, if ``gap`` frames have passed since the last one."""
         config = self.config
         since = state["since"] + 1
         due = since >= config.gap
-        cursor = state["cursor"]
-        in_ring = (
-            torch.arange(config.memory_frames, dtype=torch.int32, device=cursor.device) - config.references
-        )
-        where = (in_ring.unsqueeze(0) == cursor.unsqueeze(1)) & due.unsqueeze(1)  # B T
+        used = state["present"][:, 1:]
+        confidences = calibrated(soft_iou, config.calibration)[:, 1:] * used
+        confidence = confidences.sum(dim=1, keepdim=True) / used.sum(dim=1, keepdim=True).clamp_min(1.0)
+        where, facts = config.rule.next(state, memory, confidence, due)
         mask = state["memory_mask"]
         return {
             "since": torch.where(due, torch.zeros_like(since), since),
-            "cursor": torch.where(due, (cursor + 1) % config.ring, cursor),
             "memory_mask": torch.maximum(mask, where.to(mask.dtype)),
+            **facts,
             **long_term.written(memory, where).named("long."),
         }
 
@@ -218,6 +238,15 @@ def soft_ious(probabilities: Tensor) -> Tensor:
     won = (probabilities == probabilities.amax(dim=-2, keepdim=True)).to(probabilities.dtype)
     inside, area = (won * probabilities).sum(dim=-1), won.sum(dim=-1)
     return inside / (area + probabilities.sum(dim=-1) - inside).clamp_min(1e-6)
+
+
+def calibrated(soft_iou: Tensor, calibration: Calibration | None) -> Tensor:
+    """The confidence for each soft IoU, in the same shape; what ``Calibration`` gives for a single one."""
+    if calibration is None:
+        return soft_iou
+    share = soft_iou.clamp(MIN_SOFT_IOU, 1 - MIN_SOFT_IOU)
+    scaled = torch.sigmoid(calibration.slope * (share / (1 - share)).log() + calibration.offset)
+    return torch.where(soft_iou > 0, scaled, torch.zeros_like(scaled))
 
 
 def _nearest(source: int, target: int) -> Tensor:

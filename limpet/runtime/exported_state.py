@@ -1,7 +1,7 @@
 """The state of an exported tracker, and how a later frame with given masks becomes a reference in its memory.
 
 The long-term memory has a fixed number of frames (limpet/models/fixed_size.py): ``long.*`` (1, T*M, C) holds T frames
-of M tokens. The first of them are references, whose masks were given; the others are a ring of tracked frames.
+of M tokens. The first of them are references, whose masks were given; the others are tracked frames.
 """
 
 from __future__ import annotations
@@ -61,10 +61,15 @@ class ExportedState:
 
 @dataclass(frozen=True)
 class MemoryLayout:
-    """How many frames of the long-term memory are references, and how many are in the ring."""
+    """How many frames of the long-term memory are references, and how many are tracked frames (the ring)."""
 
     references: int
     ring: int
+
+    def sentence(self, memory: str) -> str:
+        """For reports. memory: the name of the policy."""
+        tracked = "in a ring" if memory == "ring" else f"tracked, {memory}"
+        return f"{self.references} references, {self.ring} {tracked}"
 
     def choose(self, known: tuple[int, ...], frame: int) -> tuple[int, tuple[int, ...]]:
         """Which reference a new one replaces or becomes, and the indices of all references afterwards.
@@ -80,14 +85,15 @@ class MemoryLayout:
 
 
 def with_reference(
-    values: Values, fresh: Values, places: MemoryLayout, place: int, in_ring: bool
+    values: Values, fresh: Values, places: MemoryLayout, place: int, offered: bool
 ) -> dict[str, Any]:
     """The state after masks were given for a frame that has been tracked already.
 
     Args:
         values: the state after the frame's step. fresh: the state that starts with the frame and its new masks.
         place: the frame's position among the references.
-        in_ring: whether the ring's newest frame is this one, which has the masks that are now replaced.
+        offered: whether this frame was a candidate for the tracked frames. If it is among them, it leaves its place,
+            because it has the masks that are now replaced.
     """
     after: dict[str, Any] = dict(values)
     for name, new in fresh.items():
@@ -99,12 +105,17 @@ def with_reference(
     if "memory_mask" in values:
         after["memory_mask"] = values["memory_mask"].copy()
         after["memory_mask"][:, place] = 1
+    if "descriptor" in values:
+        after["descriptor"] = values["descriptor"].copy()
+        after["descriptor"][:, place] = fresh["descriptor"][:, 0]
     if places.ring:
         after["since"] = np.zeros_like(values["since"])
-        if in_ring:
-            newest = (values["cursor"] - 1) % places.ring
-            after["cursor"] = newest.astype(values["cursor"].dtype)
-            after["memory_mask"][0, places.references + int(newest[0])] = 0
+    if offered and "age" in values:
+        after["memory_mask"][values["age"] == 0] = 0
+    if offered and "cursor" in values:
+        newest = (values["cursor"] - 1) % places.ring
+        after["cursor"] = newest.astype(values["cursor"].dtype)
+        after["memory_mask"][0, places.references + int(newest[0])] = 0
     return after
 
 

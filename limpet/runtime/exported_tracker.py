@@ -78,7 +78,7 @@ class ExportedTracker:
             network_size=self.network_size(frame_size),
             augmentation=None,
             calibration=self.calibration,
-            memory=f"{manifest.references} references, {manifest.ring} in a ring",
+            memory=self._layout.sentence(manifest.memory),
             memory_gap=manifest.gap if manifest.ring else None,
             memory_max_frames=manifest.references + manifest.ring,
             memory_budget_mb=None,
@@ -173,10 +173,10 @@ class ExportedTracker:
         fresh, values = self._arrays(self._start(frame, merged, ids)), self._arrays(state.values)
         place, references = self._layout.choose(state.references, state.frame_index)
         newest = bool(self._layout.ring) and int(values["since"][0]) == 0
-        in_ring = newest and state.frame_index not in state.references
+        offered = newest and state.frame_index not in state.references
         return replace(
             state,
-            values=with_reference(values, fresh, self._layout, place, in_ring),
+            values=with_reference(values, fresh, self._layout, place, offered),
             object_ids=ids,
             mask=merged,
             confidence=state.confidence | dict.fromkeys(given, 1.0),

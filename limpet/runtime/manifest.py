@@ -68,7 +68,8 @@ class Manifest:
         take, which is the frame resized bicubically; None where any size goes.
     align_corners, max_short, max_long: how the network's size follows from a frame's (limpet/core/sizes.py).
     mean, std: image = (RGB / 255 - mean) / std.
-    objects: most objects at once. references, ring, gap: the long-term memory (limpet/models/fixed_size.py).
+    objects: most objects at once. references, ring, gap, memory: the long-term memory (limpet/models/fixed_size.py);
+        bundles that do not name the memory's policy have a ring.
     start, step: the graphs. ``start`` takes "image" and "mask" and gives the state; ``step`` takes "image" and the
         state and gives "mask", "logits", "soft_iou" and, by the same names, what changes of the state.
     files: sha256 of every file beside the manifest. notes: what the user should know (licence, losses of accuracy).
@@ -95,6 +96,7 @@ class Manifest:
     step: GraphSpec
     limpet: str
     calibration: str | None = None
+    memory: str = "ring"
     files: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     flow: str | None = None

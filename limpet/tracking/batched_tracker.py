@@ -22,15 +22,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.core.calibration import MIN_SOFT_IOU, Calibration
+from limpet.core.calibration import Calibration
 from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.core.groups import into_slots, object_ids
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD, SizeRule
 from limpet.models.base import Model
-from limpet.models.fixed_size import FixedConfig, FixedState, StartGraph, StepGraph
+from limpet.models.fixed_size import FixedConfig, FixedState, StartGraph, StepGraph, calibrated
 from limpet.models.inference import Precision, for_inference
 from limpet.tracking.augmented_tracker import AugmentedTracker
-from limpet.tracking.memory_policies import DEFAULT_FRAMES, MemoryPolicy, find_policy, model_gap
+from limpet.tracking.memory_policies import (
+    DEFAULT_FRAMES,
+    MemoryPolicy,
+    find_policy,
+    fixed_size_policy,
+    model_gap,
+)
 from limpet.tracking.tracker import Tracker
 
 WARM_UP = 3  # steps before a CUDA graph is captured, so that libraries have made their choices
@@ -41,8 +47,9 @@ Step = Callable[[Tensor, FixedState], tuple[Tensor, Tensor, FixedState]]
 class BatchedTracker:
     """Tracks the objects of B videos at once. It holds their state, unlike ``Tracker``; see ``state`` and ``restore``.
 
-    The long-term memory holds the first frame and a ring of the newest tracked frames, whatever the policy would
-    choose. Masks differ from those of ``Tracker`` in few pixels only, where resizing rounds in another way.
+    The long-term memory holds the first frame and a fixed number of tracked frames: those that the policy ``bounded``
+    keeps, or with any other policy the newest. Masks differ from those of ``Tracker`` in few pixels only, where
+    resizing rounds in another way.
 
     Args:
         model: as trained; a copy is made.
@@ -51,7 +58,7 @@ class BatchedTracker:
         device: where to compute.
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
         objects: the largest number of objects in one video.
-        memory: memory policy whose gap and number of frames the ring takes; None takes the default of the model. A
+        memory: memory policy, whose gap and number of frames are kept to; None takes the default of the model. A
             policy without a limit gets DEFAULT_FRAMES.
         sizes: rule for the size of the network's input; None takes the default rule of ``Tracker``.
         calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
@@ -100,6 +107,8 @@ class BatchedTracker:
             objects,
             ring=DEFAULT_FRAMES if policy.max_frames is None else policy.max_frames,
             gap=policy.gap or model_gap(model.config),
+            memory=fixed_size_policy(policy),
+            calibration=calibration,
         )
         self._start = _Start(fast, self.config).to(self.device).eval()
         step = _Step(fast, self.config).to(self.device).eval()
@@ -187,7 +196,7 @@ class BatchedTracker:
             raise ModelError("no video has been started; call start with the first frames and their masks")
         slots, soft_iou = self._buffers.step(frames)
         masks = self._ids.gather(1, slots.flatten(1).long()).view_as(slots)
-        return masks, self._confidence(soft_iou)
+        return masks, calibrated(soft_iou, self.calibration)
 
     def state(self) -> FixedState:
         """A copy of all that is known after the last frame, to be given to ``restore``; empty before ``start``."""
@@ -202,13 +211,6 @@ class BatchedTracker:
             raise ModelError("the state is not one of this tracker; start the videos again")
         self._ids.copy_(state["ids"])
         self._buffers.load({name: tensor for name, tensor in state.items() if name != "ids"})
-
-    def _confidence(self, soft_iou: Tensor) -> Tensor:
-        if self.calibration is None:
-            return soft_iou
-        clamped = soft_iou.clamp(MIN_SOFT_IOU, 1 - MIN_SOFT_IOU)
-        scaled = torch.sigmoid(self.calibration.slope * clamped.logit() + self.calibration.offset)
-        return torch.where(soft_iou > 0, scaled, torch.zeros_like(scaled))
 
     def _into_slots(self, masks: Tensor) -> tuple[Tensor, Tensor]:
         """The ids by slot (B, S), and the masks with slots instead of ids, both on the CPU."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from limpet.core.errors import ModelError
-from limpet.state import StoredFrame
+from limpet.state import SAME_VIEW, StoredFrame
 
 if TYPE_CHECKING:
     from limpet.models.base import ModelConfig
@@ -152,6 +152,11 @@ def model_gap(config: ModelConfig) -> int:
     return config.long_term_gap or OFFICIAL_GAP
 
 
+def fixed_size_policy(policy: MemoryPolicy) -> str:
+    """The name of the policy that exported and batched trackers follow in place of one: "bounded" or "ring"."""
+    return Bounded.name if isinstance(policy, Bounded) else Ring.name
+
+
 def find_policy(
     memory: MemoryPolicy | str | None, config: ModelConfig, max_bytes: int | None = None
 ) -> MemoryPolicy:
@@ -198,12 +203,19 @@ def without(frames: Frames, gone: StoredFrame) -> Frames:
 
 
 def novelty(frames: Sequence[StoredFrame]) -> np.ndarray:
-    """For each of the F frames, the distance from its descriptor to the nearest other one: (F,) float64, F >= 2."""
+    """For each of the F frames, the distance from its descriptor to the nearest other one, at least ``SAME_VIEW``.
+
+    Args:
+        frames: F >= 2.
+
+    Returns:
+        (F,) float64.
+    """
     points = np.array([frame.descriptor for frame in frames])  # F A
     squares = (points**2).sum(axis=1)
     distance = (
         squares[:, None] + squares - 2 * points @ points.T
     )  # |a|^2 + |b|^2 - 2ab, so that F*F*A never exists
     np.fill_diagonal(distance, np.inf)
-    nearest: np.ndarray = np.sqrt(distance.min(axis=1).clip(0))
+    nearest: np.ndarray = np.sqrt(distance.min(axis=1).clip(SAME_VIEW**2))
     return nearest

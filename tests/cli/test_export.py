@@ -33,6 +33,7 @@ def test_export_and_parity(limpet: Limpet, tmp_path: Path) -> None:
         (("--size", "60x84", "--calibrate", "clip.mp4"), "both, or neither"),
         (("--size", "60x84", "--calibrate", "clip.mp4", "--calibrate-mask", "m.png"), "is for --int8"),
         (("--size", "60x84", "--precision", "fp4"), "cannot be written in fp4"),
+        (("--size", "60x84", "--memory", "official"), "no memory policy 'official'; the choices are: ring"),
     ],
 )
 def test_what_is_refused(limpet: Limpet, options: tuple[str, ...], sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""One tiny tracker, captured once, and what a format makes of it."""
+"""One tiny tracker with a ring, captured once, and what a format makes of it; one with ``bounded``: tests/runtime."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from runtime.bundles import make_bundle, make_tracker, tiny_programs
 
 from limpet.export.program import Programs
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
+from limpet.tracking.memory_policies import Ring
 from limpet.tracking.tracker import Tracker
 
 
 @pytest.fixture(scope="session")
 def tiny() -> Tracker:
-    return make_tracker()
+    return make_tracker(Ring)
 
 
 @pytest.fixture(scope="session")

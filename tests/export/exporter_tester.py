@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs
 from limpet.runtime.backends import find_backend
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
-from limpet.runtime.manifest import GraphSpec, Manifest
+from limpet.runtime.manifest import NAME, GraphSpec, Manifest
 from limpet.tracking.tracker import Tracker
 
 FRAMES = 7
@@ -49,6 +50,18 @@ class ExporterTester:
             assert states[0].confidence == pytest.approx(states[1].confidence, abs=1e-3)
         assert states[0].object_ids == states[1].object_ids == (7, 200, 9)
         assert np.mean(states[0].mask == states[1].mask_array()) > 0.999
+
+    def test_a_bundle_that_names_no_policy_has_a_ring(
+        self, bundle: Path, exported: ExportedTracker, tmp_path: Path
+    ) -> None:
+        """As those that were made before there was another one."""
+        folder = shutil.copytree(bundle, tmp_path / "bundle")
+        facts = json.loads((folder / NAME).read_text())
+        assert facts.pop("memory") == "ring"
+        (folder / NAME).write_text(json.dumps(facts))
+        again = load_exported(folder, threads=1)
+        assert again.manifest == exported.manifest
+        assert again.facts(SIZE).memory == "2 references, 2 in a ring"
 
     def test_a_state_never_changes(self, exported: ExportedTracker) -> None:
         frames = noise(4)

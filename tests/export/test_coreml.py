@@ -8,6 +8,7 @@ import pytest
 import torch
 from networks import lively_model, small_config
 
+from limpet.core.calibration import Calibration
 from limpet.core.errors import ModelError
 from limpet.export.program import Programs, make_programs
 from limpet.export.writer import ExportOptions, Written
@@ -28,7 +29,8 @@ TYPES = {65568: "float32", 131104: "int32"}
 @pytest.fixture(scope="module")
 def programs() -> Programs:
     model = for_inference(lively_model(small_config()), torch.device("cpu"), "fp32")
-    return make_programs(model, FixedConfig((60, 84), (65, 81), objects=3))
+    config = FixedConfig((60, 84), (65, 81), 3, ring=2, memory="bounded", calibration=Calibration(0.9, -0.1))
+    return make_programs(model, config)
 
 
 @pytest.fixture(scope="module")

@@ -31,10 +31,11 @@ def test_nearest_pixels_are_those_of_the_fixed_graphs(source: int, target: int) 
     assert torch.equal(_nearest(source, target), fixed_nearest(source, target))
 
 
+@pytest.mark.parametrize("memory", ["ring", "bounded"])
 @torch.inference_mode()
-def test_open_graphs_equal_fixed_ones() -> None:
+def test_open_graphs_equal_fixed_ones(memory: str) -> None:
     model = for_inference(lively_model(small_config(gap=2)), torch.device("cpu"), "fp32")
-    config = FixedConfig((60, 84), (65, 81), objects=2, ring=2, gap=1)
+    config = FixedConfig((60, 84), (65, 81), objects=2, ring=2, gap=1, memory=memory)
     image, mask = torch.randn(1, 3, 65, 81), torch.zeros(1, 60, 84, dtype=torch.uint8)
     mask[:, 10:30, 10:50] = 1
     state, wanted = DynamicStart(model, config)(image, mask), StartGraph(model, config)(image, mask)

@@ -64,10 +64,11 @@ def test_other_weights_than_the_bundles() -> None:
         reference_tracker(MANIFEST)
 
 
-def test_a_ring_is_compared_with_a_ring() -> None:
+@pytest.mark.parametrize("memory", ["ring", "bounded"])
+def test_a_policy_is_compared_with_itself(memory: str) -> None:
     sha = reference_sha()
-    tracker = reference_tracker(replace(MANIFEST, weights_sha256=sha, ring=3, gap=4))
-    assert (tracker.memory.gap, tracker.memory.max_frames) == (4, 3)
+    tracker = reference_tracker(replace(MANIFEST, weights_sha256=sha, ring=3, gap=4, memory=memory))
+    assert (tracker.memory.name, tracker.memory.gap, tracker.memory.max_frames) == (memory, 4, 3)
 
 
 def reference_sha() -> str:

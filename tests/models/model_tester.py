@@ -25,7 +25,7 @@ from limpet.models.identity import one_hot
 from limpet.models.inference import for_inference
 from limpet.registry import find
 from limpet.state import TrackerState
-from limpet.tracking.memory_policies import Ring
+from limpet.tracking.memory_policies import POLICIES
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 from limpet.training.rollout import RolloutConfig, rollout
@@ -196,13 +196,16 @@ class ModelTester:
         # the first step has the same memory; later ones go on from masks that differ
         assert (exact[0] != rough[0]).mean() < 0.1
 
-    @pytest.mark.parametrize("ring", [0, 2])
+    @pytest.mark.parametrize(("memory", "ring"), [("ring", 0), ("ring", 2), ("bounded", 2)])
     @torch.inference_mode()
-    def test_graphs_of_fixed_size_do_what_the_tracker_does(self, model: Model, ring: int) -> None:
-        """From the start on; a ring of two frames is empty at first, then half full, full, and written over."""
+    def test_graphs_of_fixed_size_do_what_the_tracker_does(
+        self, model: Model, memory: str, ring: int
+    ) -> None:
+        """From the start on; places for two tracked frames are empty at first, then half full, full, and reused."""
         gap, size = 2, self.size
-        tracker = Tracker(model, precision="fp32", memory=Ring(gap=gap, max_frames=ring) if ring else "first")
-        config = FixedConfig(size, size, objects=OBJECTS + 1, references=2, ring=ring, gap=gap)
+        policy = POLICIES[memory](gap=gap, max_frames=ring) if ring else "first"
+        tracker = Tracker(model, precision="fp32", memory=policy)
+        config = FixedConfig(size, size, objects=OBJECTS + 1, references=2, ring=ring, gap=gap, memory=memory)
         start, step = self.graphs(model, config)
         first, *others = frames(8, *size)
         mask = mask_of(1, 2, height=size[0], width=size[1])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from networks import lively_model, mask_of, scenes, small_config
+from torch import Tensor
 
+from limpet.core.calibration import Calibration
 from limpet.core.errors import ModelError
 from limpet.models import build_model
-from limpet.models.fixed_size import FixedConfig, StartGraph, StepGraph
+from limpet.models.base import Features, Model
+from limpet.models.fixed_size import FixedConfig, StartGraph, StepGraph, calibrated
 from limpet.registry import find
-from limpet.tracking.memory_policies import Ring
+from limpet.tracking.memory_policies import Bounded, Ring
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 
@@ -74,7 +78,70 @@ def test_videos_side_by_side_do_not_meet() -> None:
     torch.testing.assert_close(scores[1:], wanted, atol=1e-4, rtol=1e-4)
 
 
+def hide_objects(model: Model) -> Tensor:
+    """Make a model see nothing but background in those videos of a batch for which the flags (B,) are set."""
+    decode, hidden = model.decode, torch.zeros(3)
+
+    def decode_or_hide(tokens: Tensor, features: Features) -> Tensor:
+        logits = decode(tokens, features)
+        logits[:, 0] += 1e3 * hidden[: len(logits), None, None]
+        return logits
+
+    model.decode = decode_or_hide  # type: ignore[method-assign]
+    return hidden
+
+
+@torch.inference_mode()
+def test_bounded_keeps_the_frames_that_the_tracker_keeps() -> None:
+    """Three videos at once, of one to three objects, each with its own scenes; those of the second vanish twice."""
+    count, ring, calibration = 18, 3, Calibration(0.9, -0.1)
+    tracker = Tracker(
+        lively_model(small_config()),
+        precision="fp32",
+        memory=Bounded(gap=1, max_frames=ring),
+        calibration=calibration,
+    )
+    hidden = hide_objects(tracker.model)
+    size = tracker.sizes.network_size(*SIZE)
+    config = FixedConfig(SIZE, size, 4, 2, ring, 1, memory="bounded", calibration=calibration)
+    start, step = StartGraph(tracker.model, config).eval(), StepGraph(tracker.model, config).eval()
+    videos = [scenes(count, *SIZE, seed=seed) for seed in range(3)]
+    masks = [mask_of(*range(1, n + 1), height=SIZE[0], width=SIZE[1]) for n in (1, 2, 3)]
+
+    def images(index: int) -> Tensor:
+        return torch.cat([prepare_image(video[index], size, tracker.device) for video in videos])
+
+    state = start(images(0), torch.from_numpy(np.stack(masks)))
+    expected = [tracker.start(video[0], mask) for video, mask in zip(videos, masks, strict=True)]
+    history: list[list[list[int]]] = [[], [], []]
+    for index in range(1, count):
+        vanished = index in (4, 5, 9)
+        hidden[:] = torch.tensor([0.0, float(vanished), 0.0])
+        found, _, _, changed = step(images(index), state)
+        state = {**state, **changed}
+        for b, video in enumerate(videos):
+            hidden[0] = float(vanished and b == 1)
+            wanted, expected[b] = tracker.step(video[index], expected[b])
+            assert (found[b].numpy() != wanted).sum() <= 2, "near ties, where a batch rounds in another way"
+            taken = state["memory_mask"][b] > 0
+            kept = {0} | {index - age for age in state["age"][b, 2:][taken[2:]].tolist()}
+            assert sorted(kept, reverse=True) == [frame.index for frame in expected[b].groups[0].frames]
+            history[b].append(sorted(kept))
+    assert not {4, 5, 9} & {index for kept in history[1] for index in kept}
+    ringlike = [[0, *range(max(1, k - ring + 1), k + 1)] for k in range(1, count)]
+    assert len({str(each) for each in (*history, ringlike)}) == 4, "each in its own order, and no ring"
+
+
+def test_confidences_are_those_of_single_numbers() -> None:
+    soft_iou, calibration = torch.tensor([[0.0, 1e-5, 0.3, 0.99, 1.0]]), Calibration(0.7, 0.2)
+    wanted = [calibration(each) for each in soft_iou[0].tolist()]
+    assert calibrated(soft_iou, calibration)[0].tolist() == pytest.approx(wanted, abs=1e-6)
+    assert calibrated(soft_iou, None) is soft_iou
+
+
 def test_numbers_that_no_tracker_can_have() -> None:
+    with pytest.raises(ModelError, match="no memory policy 'official'; the choices are: ring, bounded"):
+        FixedConfig(SIZE, (65, 81), memory="official")
     with pytest.raises(ModelError, match="at least 1 object"):
         FixedConfig(SIZE, (65, 81), objects=0)
     model = make_tracker("deaot-t").model

@@ -15,7 +15,7 @@ from limpet.export.program import Programs, make_programs
 from limpet.export.writer import ExportOptions, load_writer
 from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.manifest import Manifest
-from limpet.tracking.memory_policies import Ring
+from limpet.tracking.memory_policies import Bounded, MemoryPolicy
 from limpet.tracking.tracker import Tracker
 
 SIZE = (HEIGHT - 5, WIDTH - 13)
@@ -23,12 +23,12 @@ SIZE = (HEIGHT - 5, WIDTH - 13)
 OBJECTS, REFERENCES, RING, GAP = 3, 2, 2, 2
 
 
-def make_tracker() -> Tracker:
+def make_tracker(policy: type[MemoryPolicy] = Bounded) -> Tracker:
     """The tracker that is exported, in float32."""
     return Tracker(
         lively_model(small_config(gap=GAP)),
         precision="fp32",
-        memory=Ring(gap=GAP, max_frames=RING),
+        memory=policy(gap=GAP, max_frames=RING),
         calibration=Calibration(0.9, -0.1),
         name="deaot-t",
         weights_sha256="0" * 64,
@@ -47,7 +47,10 @@ def make_bundle(folder: Path, backend: str, tracker: Tracker, programs: Programs
 def tiny_programs(tracker: Tracker) -> Programs:
     """Both graphs for frames of SIZE."""
     network = tracker.sizes.network_size(*SIZE)
-    return make_programs(tracker.model, FixedConfig(SIZE, network, OBJECTS, REFERENCES, RING, GAP))
+    config = FixedConfig(
+        SIZE, network, OBJECTS, REFERENCES, RING, GAP, tracker.memory.name, tracker.calibration
+    )
+    return make_programs(tracker.model, config)
 
 
 def for_openvino(onnx: Path, folder: Path) -> Path:

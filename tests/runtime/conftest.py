@@ -1,4 +1,4 @@
-"""One tiny tracker, exported once."""
+"""One tiny tracker with the memory policy ``bounded``, exported once; tests/export has one with a ring."""
 
 from __future__ import annotations
 

@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import scenes
 from PIL import Image
 
 from limpet.core.errors import MaskError, MissingExtraError, ModelError, VideoError, WeightsError
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
 from limpet.project import Project
 from limpet.runtime.engine import EngineOptions
+from limpet.runtime.exported_state import ExportedState
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported, normalised_image
 from limpet.runtime.manifest import EARLIER_FORMAT, RENAMED_FIELDS, RENAMED_TENSORS, Manifest
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 
-from .bundles import SIZE, boxes, noise
+from .bundles import GAP, REFERENCES, SIZE, boxes, noise
 
 BACKENDS = ("onnx", "openvino", "torch")
 
@@ -42,21 +44,36 @@ def agree(one: np.ndarray, other: np.ndarray) -> bool:
     return bool((one == other).mean() > 0.999)
 
 
+def kept_by(tracker: ExportedTracker, state: ExportedState) -> list[int]:
+    """Indices of the frames in memory, the newest first, of a video without later masks."""
+    taken, age = (
+        tracker.engine.as_array(state.values[name])[0, REFERENCES:] for name in ("memory_mask", "age")
+    )
+    newest = state.frame_index // GAP * GAP
+    return [*sorted((newest - GAP * age[taken > 0]).tolist(), reverse=True), 0]
+
+
 def test_it_equals_the_tracker(exported: ExportedTracker, original: Tracker) -> None:
-    frames, mask = noise(7), boxes(200, 7)
+    frames, mask = scenes(17, *SIZE), boxes(200, 7)
     found, expected = exported.start(frames[0], mask), original.start(frames[0], mask)
     assert np.array_equal(found.mask, mask) and found.confidence == {7: 1.0, 200: 1.0}
+    history = []
     for index, frame in enumerate(frames[1:], start=1):
         masks, found = exported.step(frame, found)
         wanted, expected = original.step(frame, expected)
         assert agree(masks, wanted), index
         assert found.confidence == pytest.approx(expected.confidence, abs=1e-3)
+        history.append(kept_by(exported, found))
+        assert history[-1] == [frame.index for frame in expected.groups[0].frames]
     assert len(np.unique(wanted)) > 1, "there is something to compare"
-    assert (found.object_ids, found.frame_index, found.frame_size) == ((7, 200), 6, SIZE)
+    assert (found.object_ids, found.frame_index, found.frame_size) == ((7, 200), 16, SIZE)
+    assert history[-1] != [16, 14, 0], "it is no ring"
 
 
-def test_later_masks_equal_the_trackers(exported: ExportedTracker, original: Tracker) -> None:
-    frames, mask = noise(9), boxes(200, 7)
+@pytest.mark.parametrize("later", [8, 9])
+def test_later_masks_equal_the_trackers(exported: ExportedTracker, original: Tracker, later: int) -> None:
+    """The eighth frame is a candidate for the memory, and as a reference it leaves its place among them."""
+    frames, mask = scenes(17, *SIZE), boxes(200, 7)
     new = np.zeros(SIZE, np.uint8)
     new[30:50, 50:70], new[:9, :9] = 9, 7
     found, expected = exported.start(frames[0], mask), original.start(frames[0], mask)
@@ -64,11 +81,14 @@ def test_later_masks_equal_the_trackers(exported: ExportedTracker, original: Tra
         masks, found = exported.step(frame, found)
         wanted, expected = original.step(frame, expected)
         assert agree(masks, wanted), index
-        if index == 4:  # the ring takes this frame too, and must forget it
+        assert int(exported.engine.as_array(found.values["memory_mask"]).sum()) == len(
+            expected.groups[0].frames
+        )
+        if index == later:
             found, expected = exported.add(frame, new, found), original.add(frame, new, expected)
             assert agree(found.mask, expected.mask_array()) and found.confidence[9] == 1.0
     assert found.object_ids == expected.object_ids == (7, 200, 9)
-    assert found.references == (0, 4)
+    assert found.references == (0, later)
 
 
 def test_a_project_is_propagated_by_an_exported_tracker(onnx: ExportedTracker, tmp_path: Path) -> None:
@@ -184,6 +204,7 @@ def as_earlier_format(folder: Path) -> None:
     fields, tensors = (
         {now: then for then, now in table.items()} for table in (RENAMED_FIELDS, RENAMED_TENSORS)
     )
+    del facts["memory"]
     facts = {fields.get(name, name): value for name, value in facts.items()} | {"format": EARLIER_FORMAT}
     for graph in (facts["begin"], facts["step"]):
         for spec in (*graph["inputs"], *graph["outputs"]):

@@ -14,7 +14,7 @@ from limpet.models.base import Model
 from limpet.registry import find
 from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
 from limpet.tracking.batched_tracker import BatchedTracker
-from limpet.tracking.memory_policies import Ring
+from limpet.tracking.memory_policies import Bounded, MemoryPolicy, Official, Ring
 from limpet.tracking.tracker import Tracker
 
 SIZE = (60, 84)
@@ -38,10 +38,9 @@ def make_videos() -> tuple[np.ndarray, np.ndarray]:
     return frames, masks
 
 
-@pytest.mark.parametrize("ring", [0, 2])
-def test_each_video_as_if_alone(model: Model, ring: int) -> None:
+@pytest.mark.parametrize("memory", ["first", Ring(gap=2, max_frames=2), Bounded(gap=1, max_frames=2)])
+def test_each_video_as_if_alone(model: Model, memory: MemoryPolicy | str) -> None:
     frames, masks = make_videos()
-    memory = Ring(gap=2, max_frames=ring) if ring else "first"
     batch = BatchedTracker(model, SIZE, 2, precision="fp32", objects=4, memory=memory)
     batch.start(torch.from_numpy(frames[0]), torch.from_numpy(masks))
     alone = Tracker(model, precision="fp32", memory=memory)
@@ -89,6 +88,7 @@ def test_made_from_a_tracker_it_gives_the_masks_and_confidences_of_that_tracker(
     alone = Tracker(model, precision="fp32", max_size=48, calibration=Calibration(slope=2.0, offset=-1.0))
     batch = limpet.BatchedTracker.from_tracker(alone, SIZE, 2, objects=4)
     assert batch.config.network_size == alone.sizes.network_size(*SIZE)
+    assert batch.config.calibration == alone.calibration
     batch.start(torch.from_numpy(frames[0]), torch.from_numpy(masks))
     assert batch.ids.tolist() == [[0, 3, 7, 0, 0], [0, 9, 0, 0, 0]]
     found, confidence = batch.step(torch.from_numpy(frames[1]))
@@ -97,6 +97,21 @@ def test_made_from_a_tracker_it_gives_the_masks_and_confidences_of_that_tracker(
         assert (found[video].numpy() != wanted).mean() < 2e-3
         by_slot = [state.confidence.get(object_id, 0.0) for object_id in batch.ids[video, 1:].tolist()]
         assert confidence[video, 1:].tolist() == pytest.approx(by_slot, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("memory", "followed"),
+    [
+        (Bounded(gap=3, max_frames=4), ("bounded", 4, 3)),
+        (Ring(), ("ring", 8, 5)),
+        (Official(), ("ring", 8, 5)),
+    ],
+)
+def test_the_policy_that_is_followed(
+    model: Model, memory: MemoryPolicy, followed: tuple[str, int, int]
+) -> None:
+    config = BatchedTracker(model, SIZE, memory=memory).config
+    assert (config.memory, config.ring, config.gap) == followed
 
 
 def test_a_state_goes_with_its_ids(model: Model) -> None:
