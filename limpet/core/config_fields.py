@@ -69,7 +69,7 @@ class FieldInfo:
         """Whether a value, or each number of a pair, is within the bounds. None, where it means "not set", is."""
         if isinstance(value, tuple):
             return all(self.allows(each) for each in value)
-        if self.choices and value not in self.choices:
+        if self.choices and value is not None and value not in self.choices:
             return False
         if value is None or isinstance(value, str):
             return True

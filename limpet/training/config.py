@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from limpet.core.config_fields import check_options, option
 from limpet.core.errors import DataError
+from limpet.core.flow import FlowName
 from limpet.core.saved_config import from_json, to_json
 from limpet.data.config import ClipConfig
 
@@ -44,6 +45,7 @@ class TrainConfig:
         help="Source of optical flow, for models that follow motion: dis, from the frames; match, from the network's "
         "features; none.  [default: dis]",
         group=MODEL,
+        choices=get_args(FlowName),
         metavar="NAME",
     )
     steps: int = option(
