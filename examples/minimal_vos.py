@@ -9,7 +9,8 @@ later frame. It needs torch, safetensors and Pillow. A test compares its masks w
 The network, with the names of the paper (Yang and Yang, "Decoupling Features in Hierarchical Propagation for Video
 Object Segmentation", NeurIPS 2022): an image encoder; an identity bank, which turns the masks of all objects into one
 embedding; one gated propagation layer, which carries the identities of remembered frames over to the current one by
-attention; and a decoder. What is remembered: the first frame (long-term memory) and the previous frame (short-term).
+attention; and a decoder. What is remembered: the first frame (long-term memory) and the previous frame (short-term),
+as with limpet track --memory first; by default limpet keeps two more frames.
 
 Shapes: the batch is always 1 and left out of tokens. C = 256 channels, A = 128 of queries and keys, E = 512 of values.
 H W are pixels of the frame, P Q pixels of the network's image (16k + 1 each), h w its cells at stride 16, M = h * w

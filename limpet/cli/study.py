@@ -104,7 +104,7 @@ def study_command(
         ),
     ] = None,
 ) -> None:
-    """Repeat a table or a figure of the distillation paper or of MobileVOS.
+    """Repeat a table or a figure of a paper.
 
     Each row is trained with several seeds in OUT/NAME/ROW/seedK; runs that are finished are not repeated. The table,
     with the paper's figures beside ours, and a plot are written to OUT/NAME.

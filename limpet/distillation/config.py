@@ -106,7 +106,7 @@ class MobileVOSConfig:
         choices=get_args(RepresentationLoss),
         metavar="|".join(get_args(RepresentationLoss)),
     )
-    representation_weight: float = option(1.0, help="Weight of that term.", group=MOBILEVOS, min=0)
+    feature_weight: float = option(1.0, help="Weight of the representation term.", group=MOBILEVOS, min=0)
     logit_weight: float = option(
         1.0, help="Weight of the KL divergence of the logits; 0 leaves it out.", group=MOBILEVOS, min=0
     )
@@ -138,7 +138,7 @@ class MobileVOSConfig:
     @property
     def asks_nothing(self) -> bool:
         """Whether no term is left that looks at the teacher."""
-        return self.logit_weight == 0 and (self.representation == "none" or self.representation_weight == 0)
+        return self.logit_weight == 0 and (self.representation == "none" or self.feature_weight == 0)
 
 
 _OF_ATTENTION = ("loss", "maps", "features", "labels")

@@ -79,7 +79,7 @@ class MobileVOSDistillation(nn.Module):
             "labels": (self.settings.label_weight, each[1:].mean()),
             "logits_kl": (self.settings.mobilevos.logit_weight, torch.stack(logits).mean()),
             "representation": (
-                self.settings.mobilevos.representation_weight,
+                self.settings.mobilevos.feature_weight,
                 torch.stack(representations).mean(),
             ),
         }

@@ -22,7 +22,7 @@ def mobilevos(
 ) -> DistillationConfig:
     """Eq. 10, with one or another of its parts; ``weight`` is that of the representation."""
     terms = MobileVOSConfig(
-        omega=omega, representation=representation, representation_weight=weight, sampling=sampling
+        omega=omega, representation=representation, feature_weight=weight, sampling=sampling
     )
     return DistillationConfig(method="mobilevos", mobilevos=terms)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,15 @@ def test_the_frame_at_hand_is_finished_first() -> None:
     assert done == ["the rest of the frame"]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as Python has it, also where the tests run in the background, whose processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_before_the_first_frame_and_at_the_second_signal_nothing_waits() -> None:
     with pytest.raises(KeyboardInterrupt), StopBetweenFrames():
         signal.raise_signal(signal.SIGINT)
@@ -179,6 +189,7 @@ def test_before_the_first_frame_and_at_the_second_signal_nothing_waits() -> None
         pytest.fail("went on")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with StopBetweenFrames():

@@ -76,7 +76,7 @@ def test_mobilevos_has_the_papers_settings_and_no_attention_maps() -> None:
     assert config.pairs == () and config.mobilevos == MobileVOSConfig(omega=1.0)
     paper = MobileVOSConfig()
     assert (paper.omega, paper.logit_temperature, paper.sampling) == (0.95, 0.1, "boundary")
-    assert paper.representation_weight == paper.logit_weight == config.label_weight == 1.0
+    assert paper.feature_weight == paper.logit_weight == config.label_weight == 1.0
     kept = made(method="mobilevos", mobilevos=MobileVOSConfig(omega=0.2))
     assert DistillationRecord.from_json(kept.as_json()) == kept
 

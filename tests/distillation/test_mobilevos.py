@@ -185,7 +185,7 @@ def test_the_teacher_remembers_every_frame(
 
 def test_a_student_that_follows_the_loss_comes_nearer_to_its_teacher(clips: tuple[Tensor, Tensor]) -> None:
     student, teacher = joint(), teacher_of("joint")
-    settings = method(omega=1.0, logit_weight=0.0, label_weight=0.0, representation_weight=1000.0)
+    settings = method(omega=1.0, logit_weight=0.0, label_weight=0.0, feature_weight=1000.0)
     objective = MobileVOSDistillation(student, teacher, settings)
     optimizer = torch.optim.Adam(objective.parameters(), lr=3e-3)
     terms = []

@@ -45,7 +45,7 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     result = run(root, "--split", "val")
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
-    plain = {"enlarge": ENLARGE, "objects_at_once": None, "flip": False, "scales": (1.0,)}
+    plain = {"enlarge": ENLARGE, "objects_at_once": None, "flip": False, "scales": (1.0,), "flow": None}
     assert loaded == [(None, {"weights": None, "device": "auto", "max_size": 480, **plain})]
 
 
@@ -58,7 +58,7 @@ def test_options_reach_the_model(
     options += ["--enlarge", 1.2, "--objects-at-once", 3, "--flip", "--scales", "1.0,1.3"]
     result = run(root, "--split", "val", *options, "--save-masks")
     assert result.exit_code == 0, result.output
-    views = {"enlarge": 1.2, "objects_at_once": 3, "flip": True, "scales": (1.0, 1.3)}
+    views = {"enlarge": 1.2, "objects_at_once": 3, "flip": True, "scales": (1.0, 1.3), "flow": None}
     assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240, **views})]
     names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
     assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]

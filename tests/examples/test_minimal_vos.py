@@ -43,7 +43,7 @@ def clip() -> list[np.ndarray]:
 
 def test_masks_equal_the_librarys(example: ModuleType, clip: list[np.ndarray]) -> None:
     mask = first_mask()
-    tracker = limpet.load(device="cpu", precision="fp32", max_size=SHORT_SIDE)
+    tracker = limpet.load(device="cpu", precision="fp32", max_size=SHORT_SIDE, memory="first")
     state = tracker.start(clip[0], mask)
     assert state.network_size == NETWORK_SIZE
     slots = torch.from_numpy(mask).long()

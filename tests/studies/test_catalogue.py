@@ -72,7 +72,7 @@ def test_arms_of_mobilevos_differ_in_one_thing() -> None:
     assert logit is not None and logit.mobilevos == replace(ours.mobilevos, representation="none")
     assert arm("mobilevos-table-5", "ce").distillation is None
     weighted = arm("mobilevos-table-5", "weighted").distillation
-    assert weighted is not None and weighted.mobilevos == replace(ours.mobilevos, representation_weight=1024)
+    assert weighted is not None and weighted.mobilevos == replace(ours.mobilevos, feature_weight=1024)
     assert [a.mask_loss for a in STUDIES["mobilevos-table-7"].arms] == ["poly_ce", "ce"]
     assert [a.distillation is None for a in STUDIES["mobilevos-table-8"].arms] == [True, False, True, False]
     queues = STUDIES["mobilevos-fig-4"].arms
