@@ -21,9 +21,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from score import ScoreConfig, facts_of, make_tracker, means_of, names_in, parse_policy
+from score import DAVIS, ScoreConfig, facts_of, make_tracker, means_of, names_in, parse_policy, scoring_parser
 
-import limpet
 from limpet.core.errors import LimpetError
 from limpet.data import evaluation_videos
 from limpet.evaluation.protocol import SequenceScorer
@@ -104,11 +103,12 @@ def mean_of(scorer: SequenceScorer) -> float:
 
 def summary(results: list[PolicyResult], parts: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     """The means of one policy over all sequences."""
-    times = sorted(spent for result in results for spent in result.milliseconds)
-    middle = statistics.quantiles(times, n=4)
+    low, middle, high = statistics.quantiles(
+        [spent for result in results for spent in result.milliseconds], n=4
+    )
     return {
         "j_and_f": means_of({result.name: result for result in results}, parts),
-        "milliseconds": {"median": middle[1], "quartiles": [middle[0], middle[2]]},
+        "milliseconds": {"median": middle, "quartiles": [low, high]},
         "state_mb": max(result.state_mb for result in results),
         "sequences": {result.name: result.j_and_f for result in results},
     }
@@ -131,9 +131,7 @@ def main() -> None:
     )  # fmt: skip
     facts = facts_of(config)
     names = options.only or parts["score"]
-    compare = partial(
-        compare_on, config=config, root=options.data / "davis2016", policies=tuple(options.policies)
-    )
+    compare = partial(compare_on, config=config, root=options.data / DAVIS, policies=tuple(options.policies))
     found: list[PolicyResult] = []
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         for results in pool.map(compare, names):
@@ -150,20 +148,10 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    shared = Path(limpet.__file__).parents[2] / "shared"
+    parser = scoring_parser(__doc__)
     parser.add_argument("policies", nargs="+", metavar="POLICY", help="NAME, NAME:GAP or NAME:GAP:FRAMES")
-    parser.add_argument("--data", type=Path, default=shared / "data", help="with davis2016/")
-    parser.add_argument("--model", help="name of the model; by default that of the weights")
     parser.add_argument("--weights", type=Path, help="weights file; by default the one that ships")
-    parser.add_argument(
-        "--max-size", type=int, default=480, help="network input size: shorter side, in pixels"
-    )
-    parser.add_argument("--enlarge", type=float, default=1.67, help="see limpet.load")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="sequences")
-    parser.add_argument("--jobs", type=int, default=1, help="sequences at a time, each in a process")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line for each policy")
     return parser.parse_args()
 
 

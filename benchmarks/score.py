@@ -210,29 +210,35 @@ def main() -> None:
                     file.write(json.dumps(line) + "\n")
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def scoring_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of every script that scores trackers on DATA."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
     shared = Path(os.environ.get("LIMPET_SHARED", Path(limpet.__file__).parents[2] / "shared"))
     parser.add_argument(
         "--data", type=Path, default=shared / "data", help="with davis2016/ and multi_object/"
     )
     parser.add_argument("--model", help="name of the model; by default that of the weights")
-    parser.add_argument("--weights", type=Path, nargs="+", help="weights files; by default those that ship")
-    parser.add_argument("--memory", nargs="+", metavar="POLICY", help="by default the model's own")
     parser.add_argument(
         "--max-size", type=int, default=480, help="network input size: shorter side, in pixels"
     )
     parser.add_argument("--enlarge", type=float, default=1.67, help="see limpet.load")
-    parser.add_argument("--objects-at-once", type=int, help="see limpet.load")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument("--jobs", type=int, default=1, help="sequences at a time, each in a process")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line for each result")
+    return parser
+
+
+def parse() -> argparse.Namespace:
+    parser = scoring_parser(__doc__)
+    parser.add_argument("--weights", type=Path, nargs="+", help="weights files; by default those that ship")
+    parser.add_argument("--memory", nargs="+", metavar="POLICY", help="by default the model's own")
+    parser.add_argument("--objects-at-once", type=int, help="see limpet.load")
     parser.add_argument("--every", type=int, default=1, help="use only every Nth frame of the videos")
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help='sequences, or "dev", "hard", "score", "several objects"'
     )
-    parser.add_argument("--jobs", type=int, default=1, help="sequences at a time, each in a process")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line for each result")
     return parser.parse_args()
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import statistics
 import sys
@@ -34,9 +33,9 @@ from limpet.core.config_fields import build
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
-from limpet.core.provenance import command_line, commit, cpu_model
+from limpet.core.provenance import command_line, commit, cpu_model, usable_cores
 from limpet.data import ClipBatch, StillsFolder, TrainingClips, training_videos
-from limpet.training.checkpoint import CHECKPOINT, load_checkpoint
+from limpet.training.checkpoint import CHECKPOINT, load_checkpoint, write_average
 from limpet.training.clip_loader import clip_batches
 from limpet.training.config import TrainConfig
 from limpet.training.loop import Run, make_fabric
@@ -44,7 +43,7 @@ from limpet.training.monitor import Monitor
 from limpet.training.schedule import ema_update
 from limpet.training.setup import build_training_model
 from limpet.training.train_model import quiet_lightning, root_and_split
-from limpet.weights.weights_file import Weights, sha256, write_weights
+from limpet.weights.weights_file import sha256
 from limpet.weights.zoo import find_weights
 
 STAGE: dict[str, Any] = {
@@ -136,7 +135,7 @@ class BriefRun:
             self.options.work / "data" / self.manifest["stills"]
         )
         clips = TrainingClips(run.config.clips, stills or None, sets, device=run.fabric.device)
-        workers = run.config.workers if run.config.workers is not None else max(0, cores() - 2)
+        workers = run.config.workers if run.config.workers is not None else max(0, usable_cores() - 2)
         with closing(clip_batches(clips, self.done, clock.most, workers, clock.progress)) as batches:
             self._take(batches, monitor)
         return self.stopped() or ("steps" if self.done >= clock.most else "time")
@@ -219,8 +218,7 @@ class BriefRun:
         if self.done > self.run.first_step:
             self.run.save(self.done)
         path = self.run.folder / WEIGHTS
-        told = {"command": command_line(), "steps": str(self.done), "start": sha256(self.start)}
-        write_weights(path, Weights(self.run.config.model, self.run.average.state_dict(), told))
+        write_average(path, self.run.average, self.run.config, str(self.done), start=sha256(self.start))
         files = {WEIGHTS: path.read_bytes()} | self.benchmarks
         for name in ("log.jsonl", "curves.png"):
             if (self.run.folder / name).exists():
@@ -235,7 +233,8 @@ class BriefRun:
         gpu = torch.cuda.get_device_name() if self.on_gpu else None
         return {
             "date": date.today().isoformat(), "model": config.model, "command": command_line(),
-            "commit": commit() or self.manifest.get("commit"), "hardware": gpu or f"{cpu_model()}, {cores()} cores",
+            "commit": commit() or self.manifest.get("commit"),
+            "hardware": gpu or f"{cpu_model()}, {usable_cores()} cores",
             "torch": torch.__version__, "ended": self.ended, "steps": self.done, "planned_steps": self.clock.steps,
             "training_minutes": minutes, "seconds_per_step": self.clock.rate() if self.losses else None,
             "rates": self.rates, "compiled": self.compiled, "loss": statistics.fmean(recent) if recent else None,
@@ -261,10 +260,6 @@ def settings(changes: Sequence[str]) -> TrainConfig:
             value = text
         values[name] = tuple(value) if isinstance(value, list) else value
     return build(TrainConfig, values)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from limpet.cli.options import DeviceName
 from limpet.cli.terminal import FrameProgress, note, say
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import atomic_path, output_error
-from limpet.core.provenance import cpu_model
+from limpet.core.provenance import cpu_model, usable_cores
 
 if TYPE_CHECKING:
     from limpet.models.base import ModelConfig
@@ -210,9 +210,8 @@ def this_machine(device: str) -> str:
     """
     if re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device) is None:
         raise ModelError(f"there is no device {device!r}; use auto, cpu or cuda")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = os.environ.get("OMP_NUM_THREADS")
-    parts = [device, cpu_model(), f"{cores} cores", f"OMP_NUM_THREADS={threads}" if threads else ""]
+    parts = [device, cpu_model(), f"{usable_cores()} cores", f"OMP_NUM_THREADS={threads}" if threads else ""]
     return ", ".join([*filter(None, parts), f"limpet {__version__}", f"torch {_torch_version()}"])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limpet.cli.options import Threads, TrainDevice
+from limpet.cli.options import NetworkSize, Threads, TrainDevice
 from limpet.cli.terminal import FrameProgress, notes, say
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path, check_free
@@ -119,9 +119,7 @@ def soup(
         int | None,
         typer.Option(metavar="N", min=3, help="Score at most N frames of a sequence.", show_default="all"),
     ] = None,
-    max_size: Annotated[
-        int, typer.Option(metavar="PIXELS", min=16, help="Network input size: shorter side, in pixels.")
-    ] = 480,
+    max_size: NetworkSize = 480,
     device: TrainDevice = "auto",
     threads: Threads = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,

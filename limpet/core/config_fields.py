@@ -32,7 +32,7 @@ class FieldInfo:
     min, max: smallest and largest value, both allowed; of a pair they hold for each number. above: a bound that the
         value must exceed.
     choices: the allowed values; empty where any value is.
-    metavar: how the value is shown in the help.
+    metavar: how the value is shown in the help; the choices where there are any and nothing is said.
     primary: among the few that people need first.
     flag: the option's name on the command line where it is not the field's, with its dashes.
     parse: makes the value from its text, where the command line cannot tell how from the field's type.
@@ -111,6 +111,7 @@ def option(
     may_change: bool = False,
 ) -> Any:
     """A dataclass field with a default and a FieldInfo; see there."""
+    metavar = metavar or "|".join(map(str, choices)) or None
     about = FieldInfo(help, group, min, max, above, choices, metavar, primary, flag, parse, may_change)
     return field(default=default, metadata={_KEY: about})
 

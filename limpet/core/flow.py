@@ -13,16 +13,17 @@ Legend: H W pixels of the frames that the network sees; flow has a quarter of th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, NamedTuple, Protocol, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import ModelError
+from limpet.core.tracker_protocol import FlowName
 
 Floats = NDArray[np.float32]
 View = NDArray[np.uint8]
-FlowName = Literal["dis", "match", "none"]
 FlowFunction = Callable[[NDArray[np.uint8], NDArray[np.uint8]], Any]
 """(from, to), uint8 RGB (H, W, 3) each -> float (2, H, W): for each pixel of ``from`` how many pixels further (right,
 down) it is in ``to``, as RAFT and OpenCV give it."""
@@ -64,16 +65,12 @@ class DISFlow:
 
     def view(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> View:
         """Grey uint8 (H/2, W/2)."""
-        import cv2
-
         half = (max(1, size[0] // 2), max(1, size[1] // 2))
         small = cv2.resize(np.ascontiguousarray(frame), half[::-1], interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
     def between(self, origin: View, target: View, size: tuple[int, int]) -> Floats:
         """Float32 (2, H/2, W/2), see ``FlowSource.between``."""
-        import cv2
-
         if min(origin.shape) < MIN_DIS_SIDE:
             return np.zeros((2, *origin.shape), np.float32)
         found = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(origin, target, None)  # type: ignore[attr-defined]
@@ -94,8 +91,6 @@ class GivenFlow:
 
     def view(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> View:
         """RGB uint8 (H, W, 3), as the network sees it."""
-        import cv2
-
         return np.asarray(
             cv2.resize(np.ascontiguousarray(frame), size[::-1], interpolation=cv2.INTER_AREA), np.uint8
         )
@@ -136,8 +131,6 @@ def flow_between(source: FlowSource, previous: View, current: View, size: tuple[
     Args:
         size: (H, W) that the network sees.
     """
-    import cv2
-
     grid = (-(-size[0] // STRIDE), -(-size[1] // STRIDE))
     try:
         back, forth = (
@@ -152,8 +145,6 @@ def flow_between(source: FlowSource, previous: View, current: View, size: tuple[
 
 
 def _on_grid(flow: Floats, grid: tuple[int, int]) -> Floats:
-    import cv2
-
     return np.stack([cv2.resize(plane, grid[::-1], interpolation=cv2.INTER_AREA) for plane in flow])
 
 
@@ -175,8 +166,6 @@ def consistent_share(planes: Floats) -> float:
     Args:
         planes: as ``Flow`` has them. Places that lead out of the frame do not count; 1 where all do.
     """
-    import cv2
-
     back, forth = planes[:2], planes[2:]
     height, width = back.shape[1:]
     rows, columns = np.mgrid[:height, :width].astype(np.float32)

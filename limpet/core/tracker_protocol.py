@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from limpet.core.calibration import Calibration
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) of ids
+FlowName = Literal["dis", "match", "none"]
+"""Where the optical flow of a model that reads it comes from: from frames, from the network's features, or nowhere."""
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,12 @@ class DistillationLossConfig:
         "alone), kl, or none.",
         group=LOSSES,
         choices=get_args(LogitLoss),
-        metavar="|".join(get_args(LogitLoss)),
     )
     attention: AttentionLoss = option(
         "cka",
         help="How attention maps are compared.",
         group=LOSSES,
         choices=get_args(AttentionLoss),
-        metavar="|".join(get_args(AttentionLoss)),
     )
     attention_weight: float = option(
         1.5, help="Weight of the attention loss (lambda; the paper has 1.5).", group=LOSSES, min=0
@@ -104,7 +102,6 @@ class MobileVOSConfig:
         "hints or attention-transfer; or none.",
         group=MOBILEVOS,
         choices=get_args(RepresentationLoss),
-        metavar="|".join(get_args(RepresentationLoss)),
     )
     feature_weight: float = option(1.0, help="Weight of the representation term.", group=MOBILEVOS, min=0)
     logit_weight: float = option(
@@ -119,7 +116,6 @@ class MobileVOSConfig:
         "memory for the square of their number.",
         group=MOBILEVOS,
         choices=get_args(Sampling),
-        metavar="|".join(get_args(Sampling)),
     )
     outline_radius: int = option(
         2, help="How far from an outline counts as near, in cells of 4 x 4 pixels.", group=MOBILEVOS, min=0
@@ -178,7 +174,6 @@ class DistillationConfig:
         "(Table 2 of the distillation paper).",
         group=LOSSES,
         choices=get_args(FeatureKind),
-        metavar="|".join(get_args(FeatureKind)),
     )
     labels: LabelSource = option(
         "online",
@@ -186,7 +181,6 @@ class DistillationConfig:
         "learned, which is faster and has no attention maps.",
         group=LOSSES,
         choices=get_args(LabelSource),
-        metavar="|".join(get_args(LabelSource)),
         primary=True,
     )
     method: Method = option(
@@ -196,7 +190,6 @@ class DistillationConfig:
         "(docs/mobilevos.md).",
         group=LOSSES,
         choices=get_args(Method),
-        metavar="|".join(get_args(Method)),
         primary=True,
     )
     mobilevos: MobileVOSConfig = field(default_factory=MobileVOSConfig)

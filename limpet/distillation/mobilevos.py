@@ -23,7 +23,7 @@ from limpet.distillation.losses import (
     kl_logits_loss,
     representation_loss,
 )
-from limpet.distillation.teacher_targets import TeacherTargets, teacher_targets
+from limpet.distillation.teacher_targets import TeacherTargets, resized, teacher_targets
 from limpet.models.base import Model
 from limpet.training.rollout import ClipFrame, ClipRun, RolloutConfig, RolloutResult
 
@@ -131,7 +131,7 @@ class RepresentationTerm(nn.Module):
             return ours.new_zeros(())
         size = ours.shape[-2:]
         ours = self.embed(ours.flatten(0, 1)).unflatten(0, ours.shape[:2])
-        theirs = _resized(theirs.flatten(0, 1), size).unflatten(0, theirs.shape[:2])
+        theirs = resized(theirs.flatten(0, 1), size).unflatten(0, theirs.shape[:2])
         cells = F.interpolate(inside.float(), size=size, mode="nearest-exact").bool()  # B N h w
         if self.config.representation == "renyi":
             return self._renyi(ours, theirs, cells, object_counts)
@@ -192,9 +192,3 @@ def _mean_of_objects(losses: Tensor, object_counts: Sequence[int]) -> Tensor:
     counts = torch.tensor(object_counts, device=losses.device)
     there = torch.arange(losses.shape[1], device=losses.device) < counts[:, None]
     return (losses * there).sum() / counts.sum()
-
-
-def _resized(planes: Tensor, size: Sequence[int]) -> Tensor:
-    if planes.shape[-2:] == torch.Size(size):
-        return planes
-    return F.interpolate(planes.float(), size=tuple(size), mode="bilinear", align_corners=False)

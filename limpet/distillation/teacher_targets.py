@@ -76,7 +76,7 @@ def teacher_targets(
     clip_size = (images.shape[-2], images.shape[-1])
     size = SizeRule(None, None, teacher.config.align_corners).network_size(*clip_size)
     if size != clip_size:
-        images = _resized(images.flatten(0, 1), size).unflatten(0, images.shape[:2])
+        images = resized(images.flatten(0, 1), size).unflatten(0, images.shape[:2])
         first_mask = F.interpolate(first_mask[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
     images = images.to(teacher.dtype)
     run = ClipRun(
@@ -86,8 +86,8 @@ def teacher_targets(
     for frame in run.frames(first_mask, with_reference=False):
         logits, full_logits, labels = frame.logits, frame.full_logits, frame.masks
         if size != clip_size:
-            logits = _resized(logits, (-(-clip_size[0] // 4), -(-clip_size[1] // 4)))
-            full_logits = _resized(full_logits, clip_size)
+            logits = resized(logits, (-(-clip_size[0] // 4), -(-clip_size[1] // 4)))
+            full_logits = resized(full_logits, clip_size)
             labels = full_logits.argmax(dim=1)
         targets.append(
             TeacherTargets(
@@ -102,5 +102,8 @@ def teacher_targets(
     return targets
 
 
-def _resized(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(planes, size=size, mode="bilinear", align_corners=False)
+def resized(planes: Tensor, size: Sequence[int]) -> Tensor:
+    """Planes (B, C, h, w) at another size, bilinear and in float32; those of that size already as they are."""
+    if planes.shape[-2:] == torch.Size(size):
+        return planes
+    return F.interpolate(planes.float(), size=tuple(size), mode="bilinear", align_corners=False)

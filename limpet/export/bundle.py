@@ -13,9 +13,9 @@ from pathlib import Path
 
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import output_error, temporary_name
-from limpet.core.flow import FlowName
 from limpet.core.provenance import VERSION
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
+from limpet.core.tracker_protocol import FlowName
 from limpet.export.calibration_clip import SampleClip, demo_clip, fit_clip
 from limpet.export.dynamic_shapes import EXAMPLE_SIZE
 from limpet.export.parity import BARS, compare, reference_tracker

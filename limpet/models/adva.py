@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limpet.models.deformable import sample_tokens
-from limpet.models.motion import cells
+from limpet.models.blocks import as_plane
+from limpet.models.deformable import reference_points, sample_tokens
 
 FINE, COARSE = 0, 1
 MAX_OFFSET = (4.0, 2.0)
@@ -69,8 +69,9 @@ class QueryOffsets(nn.Module):
 
     def forward(self, query: Tensor, size: tuple[int, int]) -> list[Tensor]:
         """Query (B, Q, C) -> for each grid float32 (B, heads, Q, P, 2), (down, right), at most MAX_OFFSET of it."""
-        plane = query.unflatten(1, size).permute(0, 3, 1, 2)
-        raw = torch.tanh(self.offsets(F.gelu(self.context(plane))).float())  # B heads*R*P*2 h w
+        raw = torch.tanh(
+            self.offsets(F.gelu(self.context(as_plane(query, size)))).float()
+        )  # B heads*R*P*2 h w
         each = raw.flatten(2).unflatten(1, (self.heads, len(self.sources), self.points, 2))  # B heads R P 2 Q
         return [
             each[:, :, number].permute(0, 1, 4, 2, 3) * MAX_OFFSET[source]
@@ -116,7 +117,7 @@ class ADVA(nn.Module):
             For each grid that is read float32 (B, heads, Q, P, 2), (row, column) in its cells.
         """
         offsets = self.offset_network(query, size) if self.offset_network is not None else None
-        place = cells(size, query.device) * 2**self.scale + to_previous  # B Q 2, in fine cells
+        place = reference_points(size, 1, query.device) * 2**self.scale + to_previous  # B Q 2, in fine cells
         grid = point_grid(self.points, query.device)
         found = []
         for number, source in enumerate(self.sources):

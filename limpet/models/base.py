@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from limpet.attention_map import AttentionMap, MapKind
 from limpet.core.errors import ModelError
-from limpet.core.flow import FlowName
+from limpet.core.tracker_protocol import FlowName
 from limpet.memory import Memory
 from limpet.models.attention import MASKED_LOGIT
 from limpet.models.encoders import find_encoder
@@ -214,16 +214,19 @@ class Model(nn.Module, ABC):
         Raises:
             ModelError: the model does not name this map.
         """
-        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+        raise self._names_no_representation()
 
     def last_layer(self, representation: Tensor) -> Tensor:
         """A map from ``representation`` -> the logits that ``decode`` returns. Raises ModelError like that."""
-        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+        raise self._names_no_representation()
 
     @property
     def representation_channels(self) -> int:
         """C of ``representation``. Raises ModelError like that."""
-        raise ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
+        raise self._names_no_representation()
+
+    def _names_no_representation(self) -> ModelError:
+        return ModelError(f"{type(self).__name__} does not name the map that its last layer reads")
 
     def attention_map(
         self,

@@ -1,4 +1,4 @@
-"""Small layers that several networks share: a depth-wise convolution and stochastic depth."""
+"""What several networks share: a depth-wise convolution, stochastic depth, and planes as tokens and back."""
 
 from __future__ import annotations
 
@@ -50,6 +50,17 @@ class DropPath(nn.Module):
             return x
         keep = torch.rand(x.shape[0], *(1 for _ in x.shape[1:]), device=x.device) >= self.rate
         return x * keep / (1 - self.rate)
+
+
+def as_tokens(plane: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, h*w, C)."""
+    return plane.flatten(2).transpose(1, 2)
+
+
+def as_plane(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, h*w, C) -> (B, C, h, w)."""
+    plane: Tensor = tokens.unflatten(1, size).permute(0, 3, 1, 2)
+    return plane
 
 
 class _ShiftedProducts(torch.autograd.Function):

@@ -20,19 +20,18 @@ import torch
 from torch import Tensor, nn
 
 from limpet.attention_map import AttentionMap, MapKind, check_request
-from limpet.core.flow import FlowName
+from limpet.core.tracker_protocol import FlowName
 from limpet.memory import LayerMemory, Memory
 from limpet.models.adva import ADVA, COARSE, FINE, ADVAConfig, SourceMap
 from limpet.models.associating import AssociatingModel
 from limpet.models.base import Features, ModelConfig
+from limpet.models.blocks import as_plane, as_tokens
+from limpet.models.deformable import reference_points
 from limpet.models.grid_layer import GridLayer
 from limpet.models.motion import (
     STRIDE,
     FlowEncoder,
     Motion,
-    as_plane,
-    as_tokens,
-    cells,
     coarse_size,
     match_flow,
     to_coarse,
@@ -195,7 +194,7 @@ class DeVOS(AssociatingModel):
         if module.scale == FINE:
             return AttentionMap(weights, size, None)
         coarse = coarse_size(size)
-        places = cells(coarse, weights.device) * 2
+        places = reference_points(coarse, 1, weights.device) * 2
         rows, columns = (torch.arange(side, device=weights.device) // 2 for side in size)
         nearest = (rows[:, None] * coarse[1] + columns).flatten()
         return AttentionMap(weights[:, nearest], coarse, places.expand(len(weights), 1, -1, -1), places)

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limpet.models.attention import MASKED_LOGIT
-from limpet.models.deformable import sample_tokens
+from limpet.models.blocks import as_plane, as_tokens
+from limpet.models.deformable import reference_points, sample_tokens
 
 STRIDE = 16  # of the fine grid, in pixels
 FLOW_STRIDE = 4  # of flow that comes from outside
@@ -98,23 +99,6 @@ def to_fine(plane: Tensor, size: tuple[int, int]) -> Tensor:
     return twice[..., : size[0], : size[1]]
 
 
-def as_tokens(plane: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, h*w, C)."""
-    return plane.flatten(2).transpose(1, 2)
-
-
-def as_plane(tokens: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, h*w, C) -> (B, C, h, w)."""
-    plane: Tensor = tokens.unflatten(1, size).permute(0, 3, 1, 2)
-    return plane
-
-
-def cells(size: tuple[int, int], device: torch.device) -> Tensor:
-    """float32 (h*w, 2): (row, column) of every cell, row-major."""
-    rows, columns = (torch.arange(side, device=device, dtype=torch.float32) for side in size)
-    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).flatten(0, 1)
-
-
 def inconsistency(flow: Tensor) -> Tensor:
     """How far flow there and back ends from where it began.
 
@@ -127,7 +111,7 @@ def inconsistency(flow: Tensor) -> Tensor:
     height, width = flow.shape[-2:]
     size = (height, width)
     there, back = as_tokens(flow[:, :2]), as_tokens(flow[:, 2:])
-    own = cells(size, flow.device)
+    own = reference_points(size, 1, flow.device)
     errors = [
         (way + sample_tokens(other, (own + way).unsqueeze(1), size)).norm(dim=-1).unflatten(1, size)
         for way, other in ((there, back), (back, there))
@@ -155,7 +139,7 @@ def match_flow(
         F.normalize(tokens - tokens.mean(dim=2, keepdim=True), dim=2) for tokens in (current, previous)
     )
     alike = (one @ other.transpose(1, 2)).float() * MATCH_SHARPNESS + _window(size, one.device)  # B M M
-    own = cells(size, one.device)
+    own = reference_points(size, 1, one.device)
     ways = [rows.softmax(dim=-1) @ own - own for rows in (alike, alike.transpose(1, 2))]
     flow = torch.cat([median_3x3(as_plane(way, size)) for way in ways], dim=1)  # B 4 h w
     return F.interpolate(flow * STRIDE, size=tuple(enlarged), mode="bilinear", align_corners=align_corners)

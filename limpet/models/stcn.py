@@ -27,6 +27,7 @@ from limpet.memory import LayerMemory, Memory
 from limpet.models.affinity import affinity, read_by_distance, repeated
 from limpet.models.attention import padding_bias
 from limpet.models.base import Features, Model, ModelConfig
+from limpet.models.blocks import as_plane, as_tokens
 from limpet.models.encoders import build_encoder
 from limpet.models.residual_decoder import ResidualDecoder, conv3x3
 from limpet.models.value_encoder import MASKS, ValueEncoder
@@ -162,7 +163,7 @@ class STCN(Model):
         (frame,) = pending
         values = self.value_encoder(identity, frame.at_16, frame.image)  # B*N V h w
         side_by_side = values.unflatten(0, identity.shape[:2]).flatten(1, 2)  # B N*V h w
-        return Memory((LayerMemory(frame.key, _as_tokens(side_by_side)),))
+        return Memory((LayerMemory(frame.key, as_tokens(side_by_side)),))
 
     def decode(self, tokens: Tensor, features: Features) -> Tensor:
         """Tokens (B, N*V, h, w) -> logits (B, N + 1, H/4, W/4) in float32, the background being 0."""
@@ -206,7 +207,7 @@ class STCN(Model):
         return None if self.training else self.config.top_k
 
     def _key_frame(self, features: Features) -> KeyFrame:
-        key = _as_tokens(features.tokens[:, : self.config.key_channels])
+        key = as_tokens(features.tokens[:, : self.config.key_channels])
         return KeyFrame(key, features.at_16, features.image)
 
     def _readable(
@@ -233,14 +234,7 @@ class STCN(Model):
         self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, size: tuple[int, int]
     ) -> Tensor:
         """(B, N*V, h, w): what each object read."""
-        found = read_by_distance(query, key, value, bias, self._top_k)  # B M N*V
-        plane: Tensor = found.unflatten(1, size).permute(0, 3, 1, 2)
-        return plane
-
-
-def _as_tokens(plane: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, h*w, C)."""
-    return plane.flatten(2).transpose(1, 2)
+        return as_plane(read_by_distance(query, key, value, bias, self._top_k), size)
 
 
 def _value_encoder(config: STCNConfig) -> nn.Module:

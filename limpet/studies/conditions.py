@@ -19,8 +19,8 @@ from limpet.studies.scale import Scale, Stage
 from limpet.tracking.load import DEFAULT_MODEL
 from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig
-from limpet.training.setup import build_training_model
-from limpet.weights.weights_file import load_into, read_weights, sha256
+from limpet.training.setup import begin_with_encoder, build_training_model
+from limpet.weights.weights_file import read_weights, sha256
 from limpet.weights.zoo import find_weights
 
 
@@ -60,8 +60,7 @@ class Start:
         model = build_training_model(name, None, None, seed)
         prefix = "encoder."
         encoder = {k.removeprefix(prefix): v for k, v in content.tensors.items() if k.startswith(prefix)}
-        others = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(prefix)}
-        load_into(model, others | model.encoder_state(encoder), f"the encoder in {self.weights}")
+        begin_with_encoder(model, encoder, f"the encoder in {self.weights}")
         return model
 
     def as_json(self) -> dict[str, str]:

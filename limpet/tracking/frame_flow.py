@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limpet.core.errors import ModelError, Option
-from limpet.core.flow import FlowFunction, FlowName, FlowSource, find_flow, flow_between
+from limpet.core.flow import FlowFunction, FlowSource, find_flow, flow_between
+from limpet.core.tracker_protocol import FlowName
 from limpet.models.base import Features, ModelConfig
 from limpet.state import TrackerState
 

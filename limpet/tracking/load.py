@@ -10,7 +10,8 @@ import torch
 
 from limpet.core.calibration import FACT, Calibration
 from limpet.core.errors import ModelError, Option, WeightsError
-from limpet.core.flow import FlowFunction, FlowName
+from limpet.core.flow import FlowFunction
+from limpet.core.tracker_protocol import FlowName
 from limpet.models import build_model
 from limpet.models.inference import Precision
 from limpet.registry import find
@@ -62,9 +63,22 @@ def load(
         ModelError: unknown model, device or memory policy, a bad scale, or another setting that no tracker can have.
         WeightsError: weights that are missing, damaged or made for another model.
 
+    >>> import numpy as np
     >>> import limpet
-    >>> limpet.load(device="cpu", memory="ring").memory.name
+    >>> tracker = limpet.load(device="cpu", memory="ring")
+    >>> tracker.memory.name
     'ring'
+    >>> frame = np.zeros((48, 64, 3), np.uint8)               # H W 3, RGB
+    >>> mask = np.zeros((48, 64), np.uint8)                   # H W, object ids
+    >>> mask[8:24, 8:24] = 7
+    >>> state = tracker.start(frame, mask)
+    >>> mask, state = tracker.step(frame, state)
+    >>> mask.shape, state.frame_index, list(state.confidence)
+    ((48, 64), 1, [7])
+    >>> new = np.zeros((48, 64), np.uint8)
+    >>> new[30:40, 30:40] = 200
+    >>> tracker.add(frame, new, state).object_ids
+    (7, 200)
     """
     content = read_weights(Path(weights)) if name is None and weights is not None else None
     name = name or (DEFAULT_MODEL if content is None else content.model)

@@ -18,10 +18,10 @@ from torch import Tensor
 from limpet.core.calibration import Calibration
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import ModelError
-from limpet.core.flow import FlowFunction, FlowName
+from limpet.core.flow import FlowFunction
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
-from limpet.core.tracker_protocol import TrackerFacts
+from limpet.core.tracker_protocol import FlowName, TrackerFacts
 from limpet.memory import Memory
 from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference

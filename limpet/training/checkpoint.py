@@ -69,9 +69,18 @@ def keep_weights(average: nn.Module, config: TrainConfig, folder: Path, step: in
     """Write the averaged weights after ``step`` steps into the run's folder ``kept``, in fp16; returns the file."""
     path = folder / KEPT / f"step-{step:07d}.safetensors"
     path.parent.mkdir(exist_ok=True)
-    facts = {"command": command_line(), "steps": f"{step} of {config.steps}", **config.facts}
-    write_weights(path, Weights(config.model, average.state_dict(), facts))
+    write_average(path, average, config, f"{step} of {config.steps}")
     return path
+
+
+def write_average(path: Path, average: nn.Module, config: TrainConfig, steps: str, **more: str) -> str:
+    """Write averaged weights in fp16, with how they were made; returns their sha256.
+
+    Args:
+        steps: how many were taken, in words. more: other facts for the file's header.
+    """
+    facts = {"command": command_line(), "steps": steps, **config.facts, **more}
+    return write_weights(path, Weights(config.model, average.state_dict(), facts))
 
 
 def resumed_config(config: TrainConfig, folder: Path, given: Collection[str] | None) -> TrainConfig:

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limpet.core.flow import FlowName, find_flow, flow_between
+from limpet.core.flow import find_flow, flow_between
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD
+from limpet.core.tracker_protocol import FlowName
 from limpet.models.base import Features
 
 

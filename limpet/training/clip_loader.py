@@ -10,7 +10,6 @@ containers.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from limpet.core.errors import LimpetError
+from limpet.core.provenance import usable_cores
 from limpet.data import ClipBatch, TrainingClips
 
 MOST_WORKERS = 8
@@ -34,8 +34,7 @@ T = TypeVar("T")
 
 def default_workers(processes: int = 1) -> int:
     """Worker processes for each of ``processes`` that train: a core each, but for the one that trains; at most 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(0, min(MOST_WORKERS, cores // processes - 1))
+    return max(0, min(MOST_WORKERS, usable_cores() // processes - 1))
 
 
 def clip_batches(

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from limpet.core.config_fields import check_options, option
 from limpet.core.errors import DataError
-from limpet.core.flow import FlowName
 from limpet.core.saved_config import from_json, to_json
+from limpet.core.tracker_protocol import FlowName
 from limpet.data.config import ClipConfig
 
 MASK_LOSSES = {

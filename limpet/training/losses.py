@@ -59,13 +59,8 @@ def soft_jaccard(logits: Tensor, masks: Tensor) -> Tensor:
     Returns:
         (B,) in [0, 1].
     """
-    probabilities = logits.softmax(dim=1).flatten(2)
-    truth = F.one_hot(masks.flatten(1), logits.shape[1]).transpose(1, 2).to(probabilities.dtype)  # B S HW
-    shared = (probabilities * truth).sum(dim=2)
-    areas = truth.sum(dim=2)
-    jaccard = shared / (probabilities.sum(dim=2) + areas - shared).clamp_min(1e-6)
-    present = areas > 0
-    return ((1 - jaccard) * present).sum(dim=1) / present.sum(dim=1)
+    shared, predicted, areas = _overlaps(logits, masks)
+    return _mean_of_present(1 - shared / (predicted + areas - shared).clamp_min(1e-6), areas)
 
 
 def ce_jaccard_loss(logits: Tensor, masks: Tensor, top_k_fraction: float) -> Tensor:
@@ -84,12 +79,21 @@ def soft_dice(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
     Returns:
         (B,) in [0, 1].
     """
+    shared, predicted, areas = _overlaps(logits, masks)
+    return _mean_of_present(1 - (2 * shared + smooth) / (predicted + areas + smooth), areas)
+
+
+def _overlaps(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, S) pixels that prediction and mask share, of the prediction, and of the mask; probabilities are counted."""
     probabilities = logits.softmax(dim=1).flatten(2)
     truth = F.one_hot(masks.flatten(1), logits.shape[1]).transpose(1, 2).to(probabilities.dtype)  # B S HW
-    shared, areas = (probabilities * truth).sum(dim=2), truth.sum(dim=2)
-    dice = (2 * shared + smooth) / (probabilities.sum(dim=2) + areas + smooth)
+    return (probabilities * truth).sum(dim=2), probabilities.sum(dim=2), truth.sum(dim=2)
+
+
+def _mean_of_present(losses: Tensor, areas: Tensor) -> Tensor:
+    """(B, S) -> (B,) the mean over the slots that the mask contains."""
     present = areas > 0
-    return ((1 - dice) * present).sum(dim=1) / present.sum(dim=1)
+    return (losses * present).sum(dim=1) / present.sum(dim=1)
 
 
 def ce_dice_loss(logits: Tensor, masks: Tensor, top_k_fraction: float) -> Tensor:

@@ -11,13 +11,13 @@ from torch import Tensor, distributed
 
 from limpet import models
 from limpet.core.errors import DataError, Option
-from limpet.core.provenance import command_line
 from limpet.models import Model
 from limpet.registry import find
 from limpet.tracking.frame_flow import FrameFlow
+from limpet.training.checkpoint import write_average
 from limpet.training.config import TrainConfig
 from limpet.training.loop import Score
-from limpet.weights.weights_file import Weights, load_into, read_encoder, read_weights, write_weights
+from limpet.weights.weights_file import load_into, read_encoder, read_weights
 
 
 def build_training_model(
@@ -48,14 +48,23 @@ def build_training_model(
         torch.manual_seed(seed)
         model = models.build_model(FrameFlow(find(name).config(), flow).config)  # type: ignore[arg-type]
     if encoder is not None:
-        begun = model.encoder_state(read_encoder(Path(encoder)))
-        whole = {
-            name: tensor for name, tensor in model.state_dict().items() if not name.startswith("encoder.")
-        }
-        load_into(model, whole | begun, str(encoder))
+        begin_with_encoder(model, read_encoder(Path(encoder)), str(encoder))
     if start is not None:
         load_into(model, init_from_shallower(read_weights(Path(start)).tensors, model), str(start))
     return model
+
+
+def begin_with_encoder(model: Model, encoder: Mapping[str, Tensor], what: str) -> None:
+    """Give a model the weights of an image encoder; all else stays as it was drawn.
+
+    Args:
+        encoder: by the names of ``model.encoder``. what: the file they are from, for messages.
+
+    Raises:
+        WeightsError: they do not fit.
+    """
+    others = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("encoder.")}
+    load_into(model, others | model.encoder_state(encoder), what)
 
 
 def check_clip_size(config: TrainConfig) -> None:
@@ -89,8 +98,7 @@ def finish_run(average: Model, config: TrainConfig, folder: Path) -> str | None:
     """
     if distributed.is_initialized() and distributed.get_rank() > 0:
         return None
-    facts = {"command": command_line(), "steps": str(config.steps), **config.facts}
-    return write_weights(folder / "weights.safetensors", Weights(config.model, average.state_dict(), facts))
+    return write_average(folder / "weights.safetensors", average, config, str(config.steps))
 
 
 _LAYER = re.compile(r"layers\.(\d+)\.(.+)")

@@ -8,28 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from memory_policies import PolicyResult, compare_on, summary
-from PIL import Image
-from score import ScoreConfig, score_sequence
+from score import score_sequence
 
-CONFIG = ScoreConfig(
-    model=None, weights=None, memory=None, max_size=64, enlarge=1.0, objects_at_once=None, precision="fp32",
-    every=1, device="cpu", threads=1,
-)  # fmt: skip
+from .sequences import TINY, write_sequence
+
+CONFIG = replace(TINY, memory=None)
 POLICIES = ("first", "ring:1:2", "bounded:2:1")
 
 
 def make_sequence(root: Path, frames: int) -> None:
-    """A bright box that moves and grows."""
+    """A box that moves and grows."""
+    masks = []
     for index in range(frames):
         mask = np.zeros((64, 96), np.uint8)
         mask[16 - index : 40 + 2 * index, 16 + 4 * index : 48 + 6 * index] = 1
-        for folder, pixels, ending in (
-            ("JPEGImages", np.repeat(200 * mask[..., None], 3, axis=2), "jpg"),
-            ("Annotations", mask, "png"),
-        ):
-            path = root / folder / "480p/box" / f"{index:05d}.{ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+        masks.append(mask)
+    write_sequence(root, "box", masks)
 
 
 def test_policies_in_one_go_score_as_alone(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import score
-from PIL import Image
 from score import (
     CLIPS_OF_SEVERAL,
     ScoreConfig,
@@ -24,11 +23,9 @@ from score import (
 from limpet.core.errors import ModelError
 from limpet.registry import find
 
+from .sequences import TINY, write_sequence
+
 PLAIN = find("deaot-t").config()
-TINY = ScoreConfig(
-    model=None, weights=None, memory="bounded:5:2", max_size=64, enlarge=1.0, objects_at_once=None, precision="fp32",
-    every=1, device="cpu", threads=1,
-)  # fmt: skip
 
 
 def scored(name: str, j_and_f: float) -> SequenceScore:
@@ -36,17 +33,10 @@ def scored(name: str, j_and_f: float) -> SequenceScore:
 
 
 def make_sequence(root: Path, name: str, frames: int) -> None:
-    """A square that stands still, in DAVIS layout."""
+    """A square that stands still."""
     mask = np.zeros((64, 96), np.uint8)
     mask[16:48, 16:64] = 1
-    for index in range(frames):
-        for folder, pixels, ending in (
-            ("JPEGImages", np.repeat(200 * mask[..., None], 3, axis=2), "jpg"),
-            ("Annotations", mask, "png"),
-        ):
-            path = root / folder / "480p" / name / f"{index:05d}.{ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
+    write_sequence(root, name, [mask] * frames)
 
 
 def test_the_score_is_the_mean_of_its_sequences() -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from limpet.models.blocks import as_plane, as_tokens
+from limpet.models.deformable import reference_points
 from limpet.models.motion import (
     MATCH_RADIUS,
     FlowEncoder,
-    as_plane,
-    as_tokens,
-    cells,
     coarse_size,
     inconsistency,
     match_flow,
@@ -22,11 +21,14 @@ from limpet.models.motion import (
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 9), (5, 8), (1, 3)])
 def test_a_slope_stays_one_on_the_coarse_grid_and_back(size: tuple[int, int]) -> None:
-    rows = as_plane(cells(size, torch.device("cpu"))[None], size)  # 1 2 h w: the row and column of each cell
+    here = reference_points(size, 1, torch.device("cpu"))
+    rows = as_plane(here[None], size)  # 1 2 h w: the row and column of each cell
     coarse = to_coarse(rows)
     assert coarse.shape[-2:] == coarse_size(size)
     inner = coarse[..., 1 : size[0] // 2, 1 : size[1] // 2]
-    places = as_plane(cells(coarse_size(size), torch.device("cpu"))[None] * 2, coarse_size(size))
+    places = as_plane(
+        reference_points(coarse_size(size), 1, torch.device("cpu"))[None] * 2, coarse_size(size)
+    )
     torch.testing.assert_close(inner, places[..., 1 : size[0] // 2, 1 : size[1] // 2])
     back = to_fine(places, size)
     assert back.shape == rows.shape

@@ -12,7 +12,7 @@ import torch
 from networks import NARROW_DEVOS, lively_devos, mask_of, same_state, small_tracker
 
 from limpet.core.errors import ModelError
-from limpet.core.flow import FlowName
+from limpet.core.tracker_protocol import FlowName
 from limpet.state import TrackerState
 from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
 from limpet.tracking.batched_tracker import BatchedTracker
