@@ -26,7 +26,7 @@ class AttentionMap(NamedTuple):
         several heads give the mean of their maps.
     grid: (rows, columns) of a frame's keys.
     sampling_locations: float32 (B, G, rows*columns, 2), (row, column) in cells where each channel group was read, the
-        same in every frame of the memory; None where keys are the cells themselves.
+        same in every frame of the memory; None where keys are the cells themselves, or those of a coarser grid.
     reference_points: float32 (rows*columns, 2), the sampling locations without their offsets; None where those are.
     """
 
@@ -34,6 +34,21 @@ class AttentionMap(NamedTuple):
     grid: tuple[int, int]
     sampling_locations: Tensor | None
     reference_points: Tensor | None = None
+
+
+class SamplingMap(NamedTuple):
+    """Where the cells of a frame read the previous frame, of models that follow motion (DeVOS).
+
+    flow: float32 (B, 4, H/4, W/4) in pixels, see ``limpet.core.flow.Flow``: what the network was given, or found.
+    locations: float32 (B, heads, M, R, P, 2), (row, column) in fine cells: P places on each of R grids; None where a
+        plain window is read.
+    weights: float32 (B, heads, M, R, P); those of all places of a cell add up to 1 in each head. None where
+        ``locations`` is.
+    """
+
+    flow: Tensor
+    locations: Tensor | None = None
+    weights: Tensor | None = None
 
 
 def check_request(layer: int, kind: str, layers: int, kinds: tuple[str, ...] = get_args(MapKind)) -> None:

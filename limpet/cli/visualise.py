@@ -44,8 +44,14 @@ def visualise_command(
     device: DeviceName = "auto",
     max_size: NetworkSize = 480,
     what: Annotated[
-        str, typer.Option(metavar="LIST", help="Kinds of pictures: any of maps,points,query,grid.")
-    ] = "maps,points,query,grid",
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Kinds of pictures: any of maps,points,query,grid and, for models that follow motion, flow,sampling,"
+            "scales.",
+            show_default="all that suit the model",
+        ),
+    ] = None,
     kind: Annotated[
         str,
         typer.Option(
@@ -81,14 +87,15 @@ def visualise_command(
     """Draw the attention of a model while it tracks.
 
     maps: attention as a heat map. points: the key points, those above 0.85 of the largest attention. query: one query
-    position and the 200 keys that it attends to most. grid: the sampling locations of a deformable model. Ctrl-C
-    keeps what is drawn.
+    position and the 200 keys that it attends to most. grid: the sampling locations of a deformable model. For models
+    that follow motion: flow, by the colour wheel; sampling, the places that the query reads in the previous frame;
+    scales, long-term maps at strides 16 and 32. Ctrl-C keeps what is drawn.
     """
     import limpet
     from limpet.tracking.visualise_attention import VisualiseConfig, visualise
 
     config = VisualiseConfig(
-        what=tuple(name.strip() for name in what.split(",") if name.strip()),
+        what=None if what is None else tuple(name.strip() for name in what.split(",") if name.strip()),
         layer=layer,
         kind=kind,  # type: ignore[arg-type]  # the model says so when it is neither
         object_id=object_id,

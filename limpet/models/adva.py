@@ -145,7 +145,20 @@ class ADVA(nn.Module):
 
 
 def attend_at(query: Tensor, maps: Sequence[SourceMap], places: Sequence[Tensor], bias: Tensor) -> Tensor:
-    """Softmax attention of each query to the places that it names, in several heads.
+    """Softmax attention of each query to the places that it names, in several heads; see ``weights_at``.
+
+    Returns:
+        (B, Q, C), in each head a convex combination of values.
+    """
+    weights, value = weights_at(query, maps, places, bias)
+    read: Tensor = (weights.unsqueeze(-1) * value).sum(dim=2).flatten(2)
+    return read
+
+
+def weights_at(
+    query: Tensor, maps: Sequence[SourceMap], places: Sequence[Tensor], bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How much of each place every query reads, and what is there.
 
     Args:
         query: (B, Q, C).
@@ -154,16 +167,14 @@ def attend_at(query: Tensor, maps: Sequence[SourceMap], places: Sequence[Tensor]
         bias: (heads, R*P), added to the logits.
 
     Returns:
-        (B, Q, C), in each head a convex combination of values.
+        weights (B, Q, R*P, heads), those of a query add up to 1 in each head, and values (B, Q, R*P, heads, C/heads).
     """
     heads = bias.shape[0]
     keys, values = zip(*(_sampled(one, where) for one, where in zip(maps, places, strict=True)), strict=True)
     key, value = torch.cat(keys, dim=2), torch.cat(values, dim=2)  # B Q R*P heads C/heads
     queries = query.unflatten(2, (heads, -1)).unsqueeze(2)  # B Q 1 heads C/heads
     logits = (queries * key).sum(dim=-1) * key.shape[-1] ** -0.5 + bias.t()  # B Q R*P heads
-    weights = logits.softmax(dim=2).unsqueeze(-1)
-    read: Tensor = (weights * value).sum(dim=2).flatten(2)
-    return read
+    return logits.softmax(dim=2), value
 
 
 def _sampled(source: SourceMap, places: Tensor) -> tuple[Tensor, Tensor]:

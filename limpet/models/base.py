@@ -22,7 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from limpet.attention_map import AttentionMap, MapKind
+from limpet.attention_map import AttentionMap, MapKind, SamplingMap
 from limpet.core.errors import ModelError
 from limpet.core.tracker_protocol import FlowName
 from limpet.memory import Memory
@@ -239,16 +239,19 @@ class Model(nn.Module, ABC):
         """Which keys of ``long_term``, or of the frame itself, each cell read in the step that gave ``pending``.
 
         Args:
-            pending: from ``propagate``.
-            long_term: what ``propagate`` was given.
-            size: (h, w) of the features.
-            layer: counted from 0; -1 is the last.
-            kind: of the long-term or the self-propagation.
+            pending, long_term, size: what ``propagate`` returned and what it was given; (h, w) of the features.
+            layer, kind: counted from 0, -1 is the last; of the long-term or the self-propagation.
 
         Raises:
             ModelError: the model has no such layer, or no such map.
         """
         raise ModelError(f"{type(self).__name__} has no attention maps")
+
+    def sampling_map(
+        self, features: Features, pending: Pending, short_term: Memory, layer: int
+    ) -> SamplingMap | None:
+        """Where cells read the previous frame; None for models that follow no motion. See ``attention_map``."""
+        return None
 
     def encoder_state(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the weights of an image encoder are to this model, which begins its training with them.

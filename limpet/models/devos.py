@@ -19,14 +19,13 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from limpet.attention_map import AttentionMap, MapKind, check_request
+from limpet.attention_map import AttentionMap, MapKind, SamplingMap, check_request
 from limpet.core.tracker_protocol import FlowName
 from limpet.memory import LayerMemory, Memory
-from limpet.models.adva import ADVA, COARSE, FINE, ADVAConfig, SourceMap
+from limpet.models.adva import ADVA, COARSE, FINE, ADVAConfig, SourceMap, weights_at
 from limpet.models.associating import AssociatingModel
 from limpet.models.base import Features, ModelConfig
 from limpet.models.blocks import as_plane, as_tokens
-from limpet.models.deformable import reference_points
 from limpet.models.grid_layer import GridLayer
 from limpet.models.motion import (
     STRIDE,
@@ -194,10 +193,29 @@ class DeVOS(AssociatingModel):
         if module.scale == FINE:
             return AttentionMap(weights, size, None)
         coarse = coarse_size(size)
-        places = reference_points(coarse, 1, weights.device) * 2
         rows, columns = (torch.arange(side, device=weights.device) // 2 for side in size)
         nearest = (rows[:, None] * coarse[1] + columns).flatten()
-        return AttentionMap(weights[:, nearest], coarse, places.expand(len(weights), 1, -1, -1), places)
+        return AttentionMap(weights[:, nearest], coarse, None)
+
+    def sampling_map(
+        self, features: Features, pending: Sequence[Tensor], short_term: Memory, layer: int
+    ) -> SamplingMap:
+        """Where the fine cells read both grids in the block of ``layer``; see ``Model.sampling_map``."""
+        check_request(layer, "long-term", self.config.layers)
+        first = layer % self.config.layers // 2 * 2
+        block, previous = self._all_layers()[first : first + 2], short_term.layers[first : first + 2]
+        flow = self._flow(features, pending[FINE], short_term[FINE].key)
+        fine = block[FINE].short_term
+        if not isinstance(fine, ADVA):
+            return SamplingMap(flow.float())
+        motion, sizes = self.flow_encoder(flow), (features.size, coarse_size(features.size))
+        query = block[FINE].moving_query(pending[first], motion)
+        maps = self._previous_maps(block, previous, motion, sizes)
+        places = fine.sampling_locations(query, motion.to_previous[FINE], features.size)
+        weights, _ = weights_at(query, [maps[source] for source in fine.sources], places, fine.bias)
+        locations = [where * 2**source for where, source in zip(places, fine.sources, strict=True)]
+        split = weights.float().unflatten(2, (len(places), -1))  # B M R P heads
+        return SamplingMap(flow.float(), torch.stack(locations, dim=3), split.permute(0, 4, 1, 2, 3))
 
     def _all_layers(self) -> list[GridLayer]:
         return [cast(GridLayer, layer) for layer in self.layers]
@@ -240,13 +258,22 @@ class DeVOS(AssociatingModel):
         scene: SceneTokens,
         memory_mask: Tensor | None,
     ) -> list[Tensor]:
-        previous = [
-            SourceMap(layer.moving_key(memory, motion), memory.value, size)
-            for layer, memory, size in zip(block, short_term, scene.sizes, strict=True)
-        ]
+        previous = DeVOS._previous_maps(block, short_term, motion, scene.sizes)
         return [
             layer(each, memory, previous, motion, size, memory_mask)
             for layer, each, memory, size in zip(block, tokens, long_term, scene.sizes, strict=True)
+        ]
+
+    @staticmethod
+    def _previous_maps(
+        block: Sequence[GridLayer],
+        short_term: Sequence[LayerMemory],
+        motion: Motion,
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+    ) -> list[SourceMap]:
+        return [
+            SourceMap(layer.moving_key(memory, motion), memory.value, size)
+            for layer, memory, size in zip(block, short_term, sizes, strict=True)
         ]
 
     def _finish(self, tokens: Sequence[Tensor], scene: SceneTokens) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from limpet.results.gallery import Gallery
 from limpet.state import TrackerState
 from limpet.tracking.load import load
 from limpet.tracking.session import follow
-from limpet.tracking.step_attention import attention_of_step
+from limpet.tracking.step_attention import attention_of_step, motion_of_step
 from limpet.tracking.tracker import Tracker
 from limpet.video.open import open_video
 from limpet.video.video_reader import Frame, VideoReader
 from limpet.visual.attention.attention_scene import AttentionScene, FrameView
+from limpet.visual.attention.kinds import KINDS, kinds_of
+from limpet.visual.attention.motion_pictures import STRIDES
 from limpet.visual.attention.panels import panel_size, resized
-from limpet.visual.attention.pictures import DRAW
 
 Mask = NDArray[np.uint8]
 OnFrame = Callable[[int, int | None, int], None]
@@ -39,7 +40,7 @@ class VisualiseConfig:
     >>> [index for index in range(1, 60) if config.is_still(index)]
     [20, 40]
 
-    what: kinds of pictures, keys of DRAW.
+    what: kinds of pictures, keys of KINDS; None draws all that suit the model.
     layer: counted from 0; -1 is the last. kind: of the attention, "long-term" or "self".
     object_id: draw one object; None draws all objects of the mask (for a query, one of them).
     query: (x, y) in pixels of the frame; None chooses the cell of the object that attends most to its key points.
@@ -51,7 +52,7 @@ class VisualiseConfig:
         VideoError: ``frames`` holds frame 0, or ``every`` is below 1.
     """
 
-    what: tuple[str, ...] = tuple(DRAW)
+    what: tuple[str, ...] | None = None
     layer: int = -1
     kind: MapKind = "long-term"
     object_id: int | None = None
@@ -61,9 +62,9 @@ class VisualiseConfig:
     movies: bool = True
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.what if name not in DRAW]
-        if unknown or not self.what:
-            raise ModelError(f"there is no picture {', '.join(unknown)!r}; choose from {', '.join(DRAW)}")
+        unknown = [name for name in self.what or () if name not in KINDS]
+        if unknown or self.what == ():
+            raise ModelError(f"there is no picture {', '.join(unknown)!r}; choose from {', '.join(KINDS)}")
         if self.frames is not None and any(index < 1 for index in self.frames):
             raise VideoError(
                 f"frame {min(self.frames)} cannot be drawn: the masks of frame 0 are given, and attention begins "
@@ -124,7 +125,7 @@ def visualise(
         video, mask, resize_mask: as for ``limpet.track``.
         out: folder for KIND/00010.png, KIND.mp4 and visualise.json.
         tracker: from ``limpet.load``, or a function that makes one; it is called once the input is known to be good.
-        config: what to draw; by default all kinds.
+        config: what to draw; by default all kinds that suit the model.
         overwrite: replace what an earlier call left in ``out``.
         on_frame: called after each frame.
 
@@ -136,7 +137,7 @@ def visualise(
         first_mask = read_mask(mask, reader.size, resize_mask=resize_mask)
         _check(config, reader.size, object_ids(first_mask))
         gallery = Gallery(
-            out, tuple(DRAW), frame_rate=reader.frame_rate, movies=config.movies, overwrite=overwrite
+            out, tuple(KINDS), frame_rate=reader.frame_rate, movies=config.movies, overwrite=overwrite
         )
         run = _VisualiseRun(reader, tracker() if callable(tracker) else tracker, config, gallery)
         gallery.describe(run.facts())
@@ -153,7 +154,7 @@ class _VisualiseRun:
     ) -> None:
         self._reader, self._tracker, self._config, self._gallery = reader, tracker, config, gallery
         self._key_panels = 1 if config.kind == "self" or tracker.memory.gap is None else 2
-        self._kinds = config.what
+        self._kinds = config.what or kinds_of(follows_motion=tracker.flow.name is not None)
         self._views: dict[int, FrameView] = {}
         self._drawn: list[int] = []
         self._last = 0
@@ -162,7 +163,7 @@ class _VisualiseRun:
         """For visualise.json."""
         tracker = self._tracker
         about = {"source": self._reader.name, "model": tracker.name, "weights_sha256": tracker.weights_sha256}
-        return about | asdict(self._config)
+        return about | asdict(self._config) | {"what": self._kinds}
 
     def draw_frames(self, first_mask: Mask, on_frame: OnFrame | None) -> None:
         before: TrackerState | None = None
@@ -194,36 +195,47 @@ class _VisualiseRun:
 
     def _draw(self, frame: Frame, now: FrameView, before: TrackerState) -> None:
         scene = self._scene(now, before)
-        if "grid" in self._kinds and all(record.reference_points is None for record in scene.records):
-            self._leave_out_grid()
+        still = self._config.is_still(frame.index)
         for kind in self._kinds:
-            picture = DRAW[kind](scene)
-            if picture is not None:
-                still = self._config.is_still(frame.index)
+            picture = KINDS[kind].draw(scene)
+            if picture is None:
+                self._leave_out(kind)
+            else:
                 self._gallery.add(kind, frame.index, frame.time, picture, still=still)
         self._drawn.append(frame.index)
 
     def _scene(self, now: FrameView, before: TrackerState) -> AttentionScene:
-        config = self._config
-        records = attention_of_step(self._tracker, now.image, before, config.layer, config.kind)
+        config, tracker = self._config, self._tracker
+        records = attention_of_step(tracker, now.image, before, config.layer, config.kind)
         ids = before.object_ids if config.object_id is None else (config.object_id,)
         views = {before.frame_index + 1: now} if config.kind == "self" else self._views
-        return AttentionScene(now, records, views, ids, self._key_panels, self._about(), config.query)
+        scene = AttentionScene(now, records, views, ids, self._key_panels, self._about(), config.query)
+        if not any(KINDS[kind].of_motion for kind in self._kinds):
+            return scene
+        motion = motion_of_step(tracker, now.image, before, config.layer)
+        if motion is None:
+            return scene
+        first = config.layer % tracker.config.layers // len(STRIDES) * len(STRIDES)
+        scales = [
+            (stride, attention_of_step(tracker, now.image, before, first + number))
+            for number, stride in enumerate(STRIDES)
+        ]
+        return replace(scene, views=self._views, motion=motion, scales=tuple(scales))
 
     def _keep(self, view: FrameView, state: TrackerState) -> None:
-        """Keep the frames that are in a memory, no larger than they are drawn."""
+        """Keep the frames that are in a memory and this one, no larger than they are drawn."""
         size = panel_size(view.mask.shape[:2], 1 + self._key_panels)
         small = FrameView(view.index, resized(view.image, size), resized(view.mask, size, nearest=True))
-        held = {stored.index for group in state.groups for stored in group.frames}
+        held = {stored.index for group in state.groups for stored in group.frames} | {view.index}
         self._views = {index: self._views.get(index, small) for index in held}
 
-    def _leave_out_grid(self) -> None:
-        name = self._tracker.name or "the model"
-        reason = f"{name} has no deformable attention and so no sampling grid to draw; *-deformable models have one"
-        self._kinds = tuple(kind for kind in self._kinds if kind != "grid")
+    def _leave_out(self, kind: str) -> None:
+        reason = f"{self._tracker.name or 'the model'} {KINDS[kind].why_not}"
+        self._kinds = tuple(name for name in self._kinds if name != kind)
         if not self._kinds:
             raise ModelError(reason)
-        self._gallery.notices.append(reason)
+        if reason not in self._gallery.notices:
+            self._gallery.notices.append(reason)
 
     def _about(self) -> str:
         layers, kind = self._tracker.config.layers, self._config.kind

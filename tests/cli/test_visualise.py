@@ -74,6 +74,25 @@ def test_a_plain_model_has_no_grid_and_the_rest_is_drawn(
     assert not (tmp_path / "none").exists()
 
 
+def test_a_model_that_follows_motion_has_pictures_of_it_and_others_do_not(
+    limpet: Limpet, clip: Path, mask: Path, weights: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    write_weights(
+        tmp_path / "devos.safetensors", Weights("devos-t", find("devos-t").config().build().state_dict())
+    )
+    moving = ("--model", "devos-t", "--weights", "devos.safetensors")
+    command = ("visualise", clip, "--mask", mask, "--no-video", "--frames", 2)
+    outcome = limpet(*command, *moving, "--out", "look")
+    outcome.succeeded()
+    assert outcome.out.startswith("maps, points, query, flow, sampling, scales of 1 frame")
+    facts = json.loads((tmp_path / "look/visualise.json").read_text())
+    assert facts["what"] == ["maps", "points", "query", "flow", "sampling", "scales"]
+    limpet(*command, "--weights", weights, "--what", "flow", "--out", "none").refused(
+        "does not follow motion"
+    )
+
+
 def test_the_newest_remembered_frame_has_a_panel_too(
     limpet: Limpet, clip: Path, mask: Path, weights: Path, tmp_path: Path
 ) -> None:
@@ -106,7 +125,7 @@ def test_one_object_one_query_and_the_frame_itself(
         (("--query", "65,10"), ("65,10 lies outside the frame", "65 wide and 49 high")),
         (("--query", "10"), ("--query is '10'", "X,Y")),
         (("--object", 9), ("no object 9", "7, 200")),
-        (("--what", "maps,curves"), ("'curves'", "maps, points, query, grid")),
+        (("--what", "maps,curves"), ("'curves'", "maps, points, query, grid, flow, sampling, scales")),
         (("--frames", "0,3"), ("frame 0 cannot be drawn", "begins with frame 1")),
         (("--frames", "a"), ("--frames is 'a'", "10,20")),
     ],

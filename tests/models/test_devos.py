@@ -81,8 +81,34 @@ def test_maps_of_the_coarse_grid_lie_on_the_fine_one() -> None:
     fine, coarse = (model.attention_map(pending, memory, features.size, layer) for layer in (0, 1))
     assert (fine.grid, coarse.grid) == ((5, 7), (3, 4))
     assert fine.weights.shape == (1, 35, 35) and coarse.weights.shape == (1, 35, 12)
-    assert coarse.sampling_locations is not None
-    assert coarse.sampling_locations[0, 0].amax(dim=0).tolist() == [4, 6]
     torch.testing.assert_close(
         coarse.weights[0, 0], coarse.weights[0, 8], msg="both lie in coarse cell (0, 0)"
     )
+
+
+@torch.no_grad()
+def test_places_and_weights_that_are_drawn_are_those_that_are_read() -> None:
+    """Zero offsets: 3x3 places around where flow leads, on both grids; the weights of a cell add up to 1."""
+    model, tester = lively_devos(replace(SMALL, layers=4, flow="dis")), TestDeVOS()
+    for module in model.modules():
+        if isinstance(module, ADVA):
+            module.zero()
+    identity = model.identify(one_hot(tester.masks(), 3))
+    _, _, memory = model.refer(model.encode(tester.images()), identity)
+    features = model.encode(tester.images(seed=1))
+    features = features._replace(flow=torch.full((1, 4, 17, 25), 16.0))
+    _, pending = model.propagate(features, memory, memory)
+    seen = model.sampling_map(features, pending, memory, layer=-1)
+    assert seen.locations is not None and seen.weights is not None
+    assert seen.locations.shape == (1, 4, 35, 2, 9, 2) and seen.weights.shape == (1, 4, 35, 2, 9)
+    torch.testing.assert_close(seen.weights.sum(dim=(3, 4)), torch.ones(1, 4, 35))
+    cell = 1 * 7 + 2  # row 1, column 2; flow is one cell down and right
+    fine, coarse = seen.locations[0, 0, cell]
+    assert fine.tolist() == [[row, column] for row in (1, 2, 3) for column in (2, 3, 4)]
+    assert coarse.tolist() == [[row, column] for row in (0, 2, 4) for column in (1, 3, 5)]
+    first = model.sampling_map(features, pending, memory, layer=0)
+    assert first.weights is not None and not torch.equal(first.weights, seen.weights), "the other block"
+    window = lively_devos(replace(SMALL, adva=None))
+    _, _, memory = window.refer(features, identity)
+    _, pending = window.propagate(features, memory, memory)
+    assert window.sampling_map(features, pending, memory, layer=0).locations is None

@@ -7,12 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from networks import NARROW, frames, lively_model, mask_of, same_state, small_config, small_tracker
+from networks import (
+    NARROW,
+    NARROW_DEVOS,
+    frames,
+    lively_devos,
+    lively_model,
+    mask_of,
+    same_state,
+    small_config,
+    small_tracker,
+)
 
 from limpet.core.errors import ModelError
 from limpet.models import AOTConfig
 from limpet.models.deformable import DeformableConfig, OffsetNetwork
-from limpet.tracking.step_attention import attention_of_step
+from limpet.tracking.step_attention import attention_of_step, motion_of_step
 from limpet.tracking.tracker import Tracker
 
 
@@ -125,3 +135,48 @@ def test_aot_has_the_long_term_map_alone() -> None:
     assert np.allclose(record.weights.sum(axis=(1, 2)), 1, atol=1e-5)
     with pytest.raises(ModelError, match="it has long-term"):
         attention_of_step(tracker, second, state, kind="self")
+
+
+def test_motion_is_that_of_the_step_and_changes_nothing() -> None:
+    tracker = Tracker(lively_devos(replace(NARROW_DEVOS, flow="dis")), precision="fp32", flow=falling)
+    first, second = frames(2)
+    state = tracker.start(first, mask_of(1, 2))
+    motion = motion_of_step(tracker, second, state)
+    assert motion is not None and (motion.previous, motion.source, motion.problem) == (0, "falling", None)
+    assert (
+        motion.flow.shape == (2, 17, 25) and np.allclose(motion.flow[0], 2) and np.allclose(motion.flow[1], 0)
+    )
+    (places,) = motion.places
+    assert places.object_ids == (1, 2) and places.locations.shape == (4, 35, 2, 9, 2)
+    mask, after = tracker.step(second, state)
+    again, after_too = tracker.step(second, tracker.start(first, mask_of(1, 2)))
+    assert mask.tobytes() == again.tobytes() and same_state(after, after_too)
+
+
+def falling(origin: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Everything moves: what was two pixels further down is here, and back."""
+    way = 2.0 if np.array_equal(origin, frames(2)[1]) else -2.0
+    return np.stack([np.zeros(origin.shape[:2]), np.full(origin.shape[:2], way)]).astype(np.float32)
+
+
+def test_flow_of_no_use_is_told_and_models_without_motion_have_none() -> None:
+    def broken(origin: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return np.full((2, *origin.shape[:2]), np.nan)
+
+    first, second = frames(2)
+    tracker = Tracker(lively_devos(replace(NARROW_DEVOS, flow="dis")), precision="fp32", flow=broken)
+    motion = motion_of_step(tracker, second, tracker.start(first, mask_of(1)))
+    assert motion is not None and motion.problem is not None and "not finite" in motion.problem
+    plain = small_tracker()
+    assert motion_of_step(plain, second, plain.start(first, mask_of(1))) is None
+
+
+def test_keys_of_the_coarse_grid_are_every_other_cell() -> None:
+    tracker = Tracker(lively_devos(), precision="fp32")
+    first, second = frames(2)
+    fine, coarse = (
+        attention_of_step(tracker, second, tracker.start(first, mask_of(1)), layer=layer)[0]
+        for layer in (0, 1)
+    )
+    assert (fine.key_stride, coarse.key_stride) == (1, 2)
+    assert coarse.weights.shape == (35, 1, 12) and coarse.sampling_locations[0, -1].tolist() == [4, 6]

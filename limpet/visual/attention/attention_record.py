@@ -107,6 +107,7 @@ class AttentionRecord:
     sampling_locations: (G, K, 2), (row, column) in cells where each group of channels of a key was sampled, the same
         in all frames. A model without deformable attention has one group, whose locations are the cells themselves.
     reference_points: (K, 2), the points from which the locations were offset; None without deformable attention.
+    key_stride: the keys are every so many cells along each axis; more than 1 only without deformable attention.
     """
 
     object_ids: tuple[int, ...]
@@ -115,6 +116,7 @@ class AttentionRecord:
     weights: Floats
     sampling_locations: Locations
     reference_points: Locations | None
+    key_stride: int = 1
 
 
 def mean_attention(record: AttentionRecord, queries: NDArray[np.intp]) -> Floats:
@@ -126,11 +128,14 @@ def splat_to_cells(record: AttentionRecord, values: Floats) -> Floats:
     """Values (T, K) of keys, added to the cells that the keys were sampled from: (T, h, w) with the same sums.
 
     A key of a deformable model was sampled between four cells in each of its G groups: its value is divided among
-    them by the bilinear weights. Without deformable attention the keys are the cells.
+    them by the bilinear weights. Without deformable attention the keys are the cells, or those of a coarser grid:
+    then values between two of them are interpolated, and the sums are larger.
     """
     height, width = record.cells.size
-    if record.reference_points is None:
+    if record.reference_points is None and record.key_stride == 1:
         return values.reshape(-1, height, width)
+    if record.reference_points is None:
+        return _between_coarse_cells(record, values)
     corner = np.floor(record.sampling_locations).astype(int)  # G K 2
     down, right = np.moveaxis(record.sampling_locations - corner, -1, 0)
     around = [
@@ -148,6 +153,14 @@ def splat_to_cells(record: AttentionRecord, values: Floats) -> Floats:
         for frame, each in enumerate(values):
             splatted[frame] += np.bincount(cells, (weights * each).ravel(), minlength=height * width)
     return splatted.reshape(-1, height, width).astype(np.float32)
+
+
+def _between_coarse_cells(record: AttentionRecord, values: Floats) -> Floats:
+    (height, width), stride = record.cells.size, record.key_stride
+    rows, columns = np.indices((height, width), np.float32) / stride
+    planes = values.reshape(len(values), -(-height // stride), -(-width // stride))
+    method, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    return np.stack([cv2.remap(plane, columns, rows, method, borderMode=border) for plane in planes])
 
 
 def key_points(values: Floats) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.visual.attention.attention_record import AttentionRecord, choose_query
+from limpet.visual.attention.motion_record import MotionRecord
 
 Image = NDArray[np.uint8]
 
@@ -46,6 +47,8 @@ class AttentionScene:
     key_panels: how many frames with keys stand beside the frame: 1 (the oldest) or 2 (also the newest).
     about: model, layer and kind of attention in words, for the caption.
     query: (x, y) in pixels of the frame; None lets each picture choose.
+    motion: of models that follow motion; the previous frame is among the views then.
+    scales: (stride in pixels, records) of each grid of models that have several.
     """
 
     now: FrameView
@@ -55,6 +58,8 @@ class AttentionScene:
     key_panels: int
     about: str
     query: tuple[float, float] | None = None
+    motion: MotionRecord | None = None
+    scales: tuple[tuple[int, tuple[AttentionRecord, ...]], ...] = ()
 
     @cached_property
     def objects(self) -> tuple[ObjectAttention, ...]:

@@ -66,12 +66,22 @@ def draw_panels(
         uint8 (H, W, 3) RGB; all scenes of one video give the same size.
     """
     size = panel_size(scene.now.mask.shape[:2], 1 + scene.key_panels)
-    frame = resized(scene.now.image, size)
-    queries = draw_overlay(frame, _drawn_objects(scene, scene.now, size), fill=_FILL)
-    draw_queries(queries)
-    panels = [Panel(f"Frame {scene.now.index}: the queries", queries)]
+    panels = [query_panel(scene, size)]
+    draw_queries(panels[0].image)
     panels += [_key_panel(scene, key, size, draw_keys) for key in scene.shown_keys]
     return compose(panels, caption)
+
+
+def query_panel(scene: AttentionScene, size: tuple[int, int]) -> Panel:
+    """The query frame with its objects."""
+    image = draw_overlay(resized(scene.now.image, size), _drawn_objects(scene, scene.now, size), fill=_FILL)
+    return Panel(f"Frame {scene.now.index}: the queries", image)
+
+
+def dimmed_view(scene: AttentionScene, key: int, size: tuple[int, int]) -> Pixels:
+    """Another frame, grey and dark, so that colours stand out, with its objects outlined; (H, W) of a panel."""
+    view = scene.views[key]
+    return draw_overlay(_dimmed(resized(view.image, size)), _drawn_objects(scene, view, size), fill=0)
 
 
 def object_colours(scene: AttentionScene) -> tuple[tuple[str, Colour], ...]:
@@ -146,11 +156,11 @@ def star(image: Pixels, at: Point, radius: float, colour: Colour) -> None:
 def _key_panel(scene: AttentionScene, key: int | None, size: tuple[int, int], draw_keys: DrawKeys) -> Panel:
     if key is None:
         return Panel("The memory holds no other frame yet", np.full((*size, 3), 24, np.uint8))
-    view = scene.views[key]
-    outlined = draw_overlay(_dimmed(resized(view.image, size)), _drawn_objects(scene, view, size), fill=0)
+    outlined = dimmed_view(scene, key, size)
     draw_keys(outlined, key)
-    where = "the same frame" if view.index == scene.now.index else "from memory"
-    return Panel(f"Frame {view.index} ({where}): the keys", outlined)
+    index = scene.views[key].index
+    where = "the same frame" if index == scene.now.index else "from memory"
+    return Panel(f"Frame {index} ({where}): the keys", outlined)
 
 
 def _dimmed(image: Pixels) -> Pixels:

@@ -1,12 +1,10 @@
-"""The kinds of attention pictures: maps, key points, one query and its keys, and the deformed sampling grid.
+"""Pictures of attention to remembered frames: maps, key points, one query and its keys, the deformed sampling grid.
 
-A new kind is a function of an ``AttentionScene`` and a line in ``DRAW``. Figures of "Distillation Learning of
+Figures of "Distillation Learning of
 Deformable Attention", appendix C.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +23,7 @@ from limpet.visual.attention.attention_scene import AttentionScene, ObjectAttent
 from limpet.visual.attention.panels import (
     LIGHT,
     Caption,
+    DrawKeys,
     Pixels,
     dot,
     dots_per_key,
@@ -64,19 +63,6 @@ def draw_map(scene: AttentionScene) -> Pixels:
     Returns:
         uint8 (H, W, 3) RGB.
     """
-    maps = {each.object_id: (each.record, _relative_map(each)) for each in scene.visible_objects}
-
-    def draw(image: Pixels, key: int) -> None:
-        frame = resized(scene.views[key].image, image.shape[:2])
-        best = np.full(image.shape[:2], MAP_THRESHOLD, np.float32)
-        for object_id, (record, relative) in maps.items():
-            if key not in record.key_frames:
-                continue
-            values = record.cells.enlarge(relative[record.key_frames.index(key)], image.shape[:2])
-            shown = values > best
-            best = np.maximum(best, values)
-            image[shown] = _tinted(frame, values, object_id)[shown]
-
     caption = Caption(
         f"Attention map: what the objects of frame {scene.now.index} attend to  ({scene.about})",
         (
@@ -85,7 +71,7 @@ def draw_map(scene: AttentionScene) -> Pixels:
         ),
         object_colours(scene),
     )
-    return draw_panels(scene, draw, caption)
+    return draw_panels(scene, map_painter(scene), caption)
 
 
 def draw_points(scene: AttentionScene) -> Pixels:
@@ -191,13 +177,22 @@ def draw_grid(scene: AttentionScene) -> Pixels | None:
     return draw_panels(scene, draw, caption)
 
 
-DRAW: dict[str, Callable[[AttentionScene], Pixels | None]] = {
-    "maps": draw_map,
-    "points": draw_points,
-    "query": draw_query,
-    "grid": draw_grid,
-}
-"""From a scene to RGB uint8 (H, W, 3); None where the model has nothing of the kind."""
+def map_painter(scene: AttentionScene) -> DrawKeys:
+    """What draws the attention map of each object into a panel with keys."""
+    maps = {each.object_id: (each.record, _relative_map(each)) for each in scene.visible_objects}
+
+    def draw(image: Pixels, key: int) -> None:
+        frame = resized(scene.views[key].image, image.shape[:2])
+        best = np.full(image.shape[:2], MAP_THRESHOLD, np.float32)
+        for object_id, (record, relative) in maps.items():
+            if key not in record.key_frames:
+                continue
+            values = record.cells.enlarge(relative[record.key_frames.index(key)], image.shape[:2])
+            shown = values > best
+            best = np.maximum(best, values)
+            image[shown] = _tinted(frame, values, object_id)[shown]
+
+    return draw
 
 
 def _relative_map(each: ObjectAttention) -> Floats:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from limpet.visual.attention.attention_record import AttentionRecord, CellGrid
 from limpet.visual.attention.attention_scene import AttentionScene, FrameView
+from limpet.visual.attention.motion_record import MotionRecord, SampledPlaces
 
 CELLS = CellGrid((5, 7))
 SIZE = (65, 97)
@@ -50,3 +53,34 @@ def scene(
     keys = {index for each in seen for index in each.key_frames}
     views = {index: view(index, 1, 2, 3) for index in keys}
     return AttentionScene(view(9, *visible), seen, views, (1, 2, 3), key_panels, "a model", query)
+
+
+def coarse(ids: tuple[int, ...], frames: tuple[int, ...] = (0,)) -> AttentionRecord:
+    """Random attention to every other cell along each axis."""
+    keys = CellGrid((3, 4)).centres()[None] * 2
+    return AttentionRecord(ids, CELLS, frames, weights(35, len(frames), 12), keys, None, key_stride=2)
+
+
+def moving(ids: tuple[int, ...] = (1, 2, 3), flow: tuple[float, float] = (16.0, -32.0)) -> MotionRecord:
+    """Flow of (down, right) pixels everywhere to frame 8, and one place for each of two heads on two grids.
+
+    Head 0 reads where flow leads, with three quarters of its attention on the fine grid; head 1 reads cell (0, 0).
+    """
+    planes = np.ones((2, 17, 25), np.float32) * np.array(flow, np.float32)[:, None, None]
+    locations = np.zeros((2, 35, 2, 1, 2), np.float32)
+    locations[0, :, :, 0] = (CELLS.centres() + np.array(flow) / 16)[:, None]
+    shares = np.broadcast_to(np.array([0.75, 0.25], np.float32)[:, None], (2, 35, 2, 1)).copy()
+    return MotionRecord(CELLS, 8, "dis", None, planes, SIZE, (SampledPlaces(ids, locations, shares),))
+
+
+def moving_scene(
+    frames: tuple[int, ...] = (0,),
+    visible: tuple[int, ...] = (1,),
+    query: tuple[float, float] | None = None,
+    motion: MotionRecord | None = None,
+) -> AttentionScene:
+    """A scene of a model that follows motion, in two grids."""
+    made = scene(plain((1, 2, 3), frames), query=query, key_panels=2, visible=visible)
+    scales = ((16, made.records), (32, (coarse((1, 2, 3), frames),)))
+    views = {**made.views, 8: view(8, 1, 2, 3)}
+    return replace(made, views=views, motion=motion or moving(), scales=scales)

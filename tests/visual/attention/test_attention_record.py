@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from limpet.models.deformable import sample_tokens
 from limpet.visual.attention.attention_record import (
+    AttentionRecord,
     CellGrid,
     choose_query,
     key_points,
@@ -18,7 +19,7 @@ from limpet.visual.attention.attention_record import (
     strongest_keys,
 )
 
-from .scenes import deformed, plain
+from .scenes import CELLS, deformed, plain
 
 PICTURES = [(65, 97), (100, 50), (5, 7)]
 QUERIES = np.array([3, 8, 20])
@@ -37,6 +38,16 @@ def test_a_plain_models_keys_are_the_cells() -> None:
     record = plain((1,), (5, 0))
     given = mean_attention(record, QUERIES)
     assert np.array_equal(splat_to_cells(record, given), given.reshape(2, 5, 7))
+
+
+def test_values_of_a_coarser_grid_are_interpolated_between_its_cells() -> None:
+    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
+    keys = CellGrid((3, 4)).centres()[None] * 2
+    record = AttentionRecord((1,), CELLS, (0,), np.zeros((35, 1, 12), np.float32), keys, None, key_stride=2)
+    found = splat_to_cells(record, plane.reshape(1, 12))
+    assert found.shape == (1, 5, 7)
+    assert np.array_equal(found[0, ::2, ::2], plane)
+    assert found[0, 1, 1] == plane[:2, :2].mean() and found[0, 0, 1] == plane[0, :2].mean()
 
 
 def test_values_are_added_where_keys_were_sampled() -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from limpet.visual.attention.attention_record import AttentionRecord
 from limpet.visual.attention.panels import WIDTH, panel_size
 from limpet.visual.attention.pictures import (
-    DRAW,
     GROUP_COLOURS,
     STAR_COLOUR,
     draw_grid,
@@ -96,27 +94,8 @@ def test_a_plain_model_has_no_grid() -> None:
     assert draw_grid(scene(plain((1, 2, 3)))) is None
 
 
-@pytest.mark.parametrize("kind", DRAW)
-def test_all_pictures_of_a_kind_have_one_size(kind: str) -> None:
-    made = [
-        scene(deformed((1, 2, 3), frames), key_panels=2, visible=visible)
-        for frames, visible in (((0,), (1,)), ((5, 0), ()), ((8, 5, 0), (1, 2, 3)))
-    ]
-    shapes = {DRAW[kind](each).shape for each in made}  # type: ignore[union-attr]
-    assert len(shapes) == 1 and shapes.pop()[1] == WIDTH
-
-
 def test_attention_to_a_frame_that_only_one_group_has_in_memory() -> None:
     records = {"near": plain((1, 2), (5, 0)), "far": plain((3,), (0,))}
     for draw in (draw_map, draw_points, draw_query):
         made = scene(*records.values(), key_panels=2, visible=(1, 2, 3))
         assert draw(made).shape[1] == WIDTH
-
-
-def test_a_scene_is_not_changed_by_drawing() -> None:
-    made = scene(deformed((1, 2, 3)))
-    before = made.now.image.copy(), made.views[0].image.copy(), made.records[0].weights.copy()
-    for draw in DRAW.values():
-        draw(made)
-    after = made.now.image, made.views[0].image, made.records[0].weights
-    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
