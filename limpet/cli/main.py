@@ -25,6 +25,7 @@ from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.options import RENAMED_OPTIONS
+from limpet.cli.serve import serve_command
 from limpet.cli.study import study_command
 from limpet.cli.terminal import error, note, stop_on_sigterm
 from limpet.cli.track import track_command
@@ -107,6 +108,7 @@ app.command("export")(export_command)
 app.command("parity")(parity_command)
 app.add_typer(weights.app, name="weights")
 app.add_typer(project_commands.app, name="project")
+app.command("serve")(serve_command)
 
 
 def _unwrap_help(group: typer.Typer) -> None:

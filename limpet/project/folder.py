@@ -12,8 +12,13 @@ commits an edit, and a crash can only leave files behind that nothing refers to.
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from limpet.core.errors import OutputError, ProjectError
 from limpet.core.files import atomic_path, output_error
@@ -61,8 +66,11 @@ class Folder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> Folder:
+    def open(cls, path: Path, earlier: Folder | None = None) -> Folder:
         """Open as much as can be read. Nothing is written.
+
+        Args:
+            earlier: the same folder as it was opened before; its pages that still count are not read again.
 
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
@@ -79,6 +87,8 @@ class Folder:
             check_version(folder.head)
         except ProjectError as error:
             folder.problems.append(str(error))
+        if earlier is not None:
+            folder.table = earlier.table
         folder._load()
         return folder
 
@@ -89,14 +99,17 @@ class Folder:
                 f"{self.path} is open for reading only: {self.problems[0]}"
                 + (f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else "")
             )
-        try:
-            text = (self.path / HEAD).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise ProjectError(f"{self.path / HEAD} can no longer be read: {error}") from error
-        if text != self._text:
+        if not self.is_current():
             raise ProjectError(
                 f"{self.path} was changed by another program since it was opened; open it again"
             )
+
+    def is_current(self) -> bool:
+        """Whether project.json is what this one knows. Raises ProjectError if it can no longer be read."""
+        try:
+            return (self.path / HEAD).read_text(encoding="utf-8") == self._text
+        except (OSError, ValueError) as error:
+            raise ProjectError(f"{self.path / HEAD} can no longer be read: {error}") from error
 
     def commit(self, snapshot: Snapshot, edit: Edit) -> None:
         """Commit an edit; undone edits are discarded. The earlier state stays in effect until the head is replaced.
@@ -104,30 +117,38 @@ class Folder:
         Raises:
             ProjectError, OutputError: nothing was changed.
         """
-        self.check_writable()
-        self._write_snapshot(snapshot, edit.number)
-        self._write_head(self.head.with_edit(edit))
+        with self._exclusive():
+            self.check_writable()
+            self._write_snapshot(snapshot, edit.number)
+            self._write_head(self.head.with_edit(edit))
         self._use(snapshot)
 
     def move(self, position: int) -> None:
         """Undo or redo: put the first ``position`` edits into effect. Raises ProjectError, OutputError."""
-        self.check_writable()
-        head = replace(self.head, position=position)
-        snapshot = self.read_snapshot(head.current)
-        self._write_head(head)
+        with self._exclusive():
+            self.check_writable()
+            head = replace(self.head, position=position)
+            snapshot = self.read_snapshot(head.current)
+            self._write_head(head)
         self._use(snapshot)
 
     def forget(self, edits: tuple[Edit, ...], base: int) -> None:
         """Discard the oldest edits: ``edits`` remain, and ``base`` is the snapshot before them."""
-        self.check_writable()
-        dropped = len(self.head.edits) - len(edits)
-        self._write_head(replace(self.head, edits=edits, base=base, position=self.head.position - dropped))
+        with self._exclusive():
+            self.check_writable()
+            dropped = len(self.head.edits) - len(edits)
+            position = self.head.position - dropped
+            self._write_head(replace(self.head, edits=edits, base=base, position=position))
 
     def set_video(self, video: VideoReference) -> None:
         """Record where the video is or how long it is; not an edit. Raises ProjectError, OutputError."""
         if video != self.head.video:
-            self.check_writable()
-            self._write_head(replace(self.head, video=video))
+            self._replace_head(video=video)
+
+    def set_extra(self, name: str, value: Any) -> None:
+        """Set an entry that other programs keep as it is; not an edit. Raises ProjectError, OutputError."""
+        if self.head.unknown.get(name) != value:
+            self._replace_head(unknown=self.head.unknown | {name: value})
 
     def snapshot_path(self, number: int) -> Path:
         """The path of the snapshot after edit ``number``."""
@@ -177,7 +198,30 @@ class Folder:
 
     def _use(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.table = Table(self.pages, snapshot.pages)
+        self.table = Table(self.pages, snapshot.pages, self.table)
+
+    def _replace_head(self, **changes: Any) -> None:
+        with self._exclusive():
+            self.check_writable()
+            self._write_head(replace(self.head, **changes))
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """No other program commits between the check and the write. The lock is the folder's own and leaves no file."""
+        if sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        try:
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise output_error(error, self.path) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def _write_snapshot(self, snapshot: Snapshot, number: int) -> None:
         path = self.snapshot_path(number)

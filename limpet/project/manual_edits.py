@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,21 @@ class EditableProject(ProjectView):
         for frame, _ in self._folder.table.entries():
             draft.drop(frame, object_id)
         draft.commit("remove", names_of([object_id]))
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Give an object another name. Raises ProjectError if there is no such object."""
+        draft = Draft(self._folder)
+        self._check_objects([object_id])
+        draft.snapshot = replace(draft.snapshot, objects=draft.snapshot.objects | {object_id: name})
+        draft.commit("rename", names_of([object_id]))
+
+    def set_extra(self, name: str, value: Any) -> None:
+        """Set an entry of ``extra``; this is not an edit and is not undone.
+
+        Args:
+            value: anything that JSON holds.
+        """
+        self._folder.set_extra(name, value)
 
     def correct(
         self,

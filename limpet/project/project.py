@@ -61,12 +61,18 @@ class Project(EditableProject):
         reference = VideoReference.of(video, Path(folder))
         return cls(Folder.create(Path(folder), reference))
 
-    def propagate(self, tracker: AnyTracker[Any], on_frame: OnFrame | None = None) -> Outcome:
+    def propagate(
+        self,
+        tracker: AnyTracker[Any],
+        on_frame: OnFrame | None = None,
+        save_seconds: float | None = None,
+    ) -> Outcome:
         """Update all frames that are empty or stale: from both sides between key frames, forwards after the last one.
 
         Args:
             tracker: from ``limpet.load`` or ``limpet.load_exported``.
             on_frame: called after each step with the number of steps done and, if known, of all steps.
+            save_seconds: interval at which finished frames are committed; None: 30 seconds.
 
         Raises:
             VideoError: the video is missing, changed or cannot be read as far as needed. What was done until then
@@ -77,7 +83,7 @@ class Project(EditableProject):
         def jobs(draft: Draft) -> list[Job]:
             return all_jobs(self._keys(), draft, tuple(self.objects), frames)
 
-        return run_jobs(self._folder, tracker, jobs, "what was empty or stale", on_frame)
+        return run_jobs(self._folder, tracker, jobs, "what was empty or stale", on_frame, save_seconds)
 
     def propagate_forwards(
         self,
@@ -86,6 +92,7 @@ class Project(EditableProject):
         last: int | None = None,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
+        save_seconds: float | None = None,
     ) -> Outcome:
         """Propagate objects from a key frame towards the end.
 
@@ -102,7 +109,7 @@ class Project(EditableProject):
         ids = self._followed([start], objects)
         job = one_way(self._keys(), start, False, ids, last)
         what = f"{names_of(ids)} forwards from frame {start}" + ("" if last is None else f" to {last}")
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
 
     def propagate_backwards(
         self,
@@ -111,6 +118,7 @@ class Project(EditableProject):
         first: int | None = None,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
+        save_seconds: float | None = None,
     ) -> Outcome:
         """Propagate objects from a key frame towards the beginning; see ``propagate_forwards``.
 
@@ -122,7 +130,7 @@ class Project(EditableProject):
         ids = self._followed([start], objects)
         job = one_way(self._keys(), start, True, ids, first)
         what = f"{names_of(ids)} backwards from frame {start}" + ("" if first is None else f" to {first}")
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
 
     def propagate_between(
         self,
@@ -131,6 +139,7 @@ class Project(EditableProject):
         right: int,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
+        save_seconds: float | None = None,
     ) -> Outcome:
         """Propagate objects from two key frames into the frames between them, and choose the better result per frame.
 
@@ -146,7 +155,7 @@ class Project(EditableProject):
         ids = self._followed([left, right], objects)
         job = Job(left, right - 1, ids, right)
         what = f"{names_of(ids)} between frames {left} and {right}"
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
 
     def set_video(self, video: str | Path) -> None:
         """Set where the video is now; this is not an edit. Raises VideoError if its size or length differs."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from limpet.core.masks import decode_mask
 from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.key_frames import Keys, Status
 from limpet.project.project_file import Edit
-from limpet.project.snapshot import PAGE
+from limpet.project.snapshot import PAGE, Entry, Page, Snapshot
+from limpet.project.store import Store
+from limpet.project.video_reference import VideoReference
 from limpet.video.video_reader import VideoReader
 
 
@@ -31,6 +33,10 @@ class ProjectView:
             ProjectError: there is no project, or nothing of it can be read.
         """
         return cls(Folder.open(Path(folder)))
+
+    def reopened(self) -> Self:
+        """The project as it is on the disk now, after changes by others; only what changed is read."""
+        return type(self)(Folder.open(self.path, self._folder))
 
     @property
     def path(self) -> Path:
@@ -56,6 +62,62 @@ class ProjectView:
     def objects(self) -> dict[int, str]:
         """Ids in ascending order, with their names (may be empty)."""
         return dict(sorted(self._folder.snapshot.objects.items()))
+
+    @property
+    def length(self) -> int:
+        """Frames to show: those of the video, and up to the last mask if its length is not known."""
+        return max(self.frame_count or 0, self._masked())
+
+    @property
+    def video(self) -> VideoReference:
+        """Which video it is, and where."""
+        return self._folder.head.video
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The objects, key frames and locks that are in effect, and the files of all masks."""
+        return self._folder.snapshot
+
+    @property
+    def unreadable_pages(self) -> frozenset[int]:
+        """Numbers of the pages that are damaged or missing."""
+        return frozenset(self._folder.table.broken)
+
+    def entry(self, frame: int) -> Entry | None:
+        """What is known of a frame: the name of its mask, versions and confidences; None if it has no mask."""
+        return self._folder.table.entry(frame)
+
+    def changed_since(self, before: ProjectView) -> list[int] | None:
+        """The first and the last frame whose mask or key frames differ from ``before``; None if none does."""
+        one, two = before.snapshot, self.snapshot
+        frames = {f for f in one.given.keys() | two.given.keys() if one.given.get(f) != two.given.get(f)}
+        pages = [
+            n for n in sorted(one.pages.keys() | two.pages.keys()) if one.pages.get(n) != two.pages.get(n)
+        ]
+        for number in {*pages[:1], *pages[-1:]}:
+            old, new = before.page(number), self.page(number)
+            frames |= {f for f in old.keys() | new.keys() if old.get(f) != new.get(f)}
+        for spans, others in ((one.locked, two.locked), (two.locked, one.locked)):
+            frames |= {frame for span in spans if span not in others for frame in span}
+        return [min(frames), max(frames)] if frames else None
+
+    def page(self, number: int) -> Page:
+        """A thousand frames, from ``number * PAGE`` on; do not change it. Raises ProjectError if it is damaged."""
+        return self._folder.table.page(number)
+
+    @property
+    def masks(self) -> Store:
+        """The files of the masks, by the sha256 of their bytes."""
+        return self._folder.masks
+
+    def is_current(self) -> bool:
+        """Whether no other program has replaced project.json since it was opened."""
+        return self._folder.is_current()
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """Entries of project.json that other programs added, such as the colours of the objects."""
+        return dict(self._folder.head.unknown)
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -91,7 +153,7 @@ class ProjectView:
     def statuses(self) -> Iterator[tuple[int, Status]]:
         """Every frame with its status, ascending; up to the last mask if the length of the video is not known."""
         keys = self._keys()
-        for frame in range(max(self.frame_count or 0, self._masked())):
+        for frame in range(self.length):
             yield frame, self._status(keys, frame)
 
     def key_frames(self, object_id: int | None = None) -> tuple[int, ...]:

@@ -206,10 +206,11 @@ def run_jobs(
     plan: Callable[[Draft], list[Job]],
     what: str,
     on_frame: OnFrame | None,
+    save_seconds: float | None = None,
 ) -> Outcome:
     """Do all jobs of ``plan`` as one edit; if no frame is written, there is no edit.
 
-    Finished frames are committed every ``SAVE_SECONDS``, and once more if the propagation is stopped.
+    Finished frames are committed every ``save_seconds`` (None: ``SAVE_SECONDS``), and once more if it is stopped.
     """
     draft = Draft(folder)
     jobs = plan(draft)
@@ -217,7 +218,7 @@ def run_jobs(
     with folder.head.video.open(folder.path) as reader:
         frames = FrameAccess(reader)
         keys = Keys(draft.snapshot, draft.entry)
-        running = _Running(draft, what, on_frame, _total(jobs, folder))
+        running = _Running(draft, what, on_frame, _total(jobs, folder), save_seconds)
         passes = Pass(tracker, frames, keys, draft.mask_or_empty)
         try:
             for job in jobs:
@@ -234,8 +235,16 @@ def run_jobs(
 class _Running:
     """Counts, commits and reports while jobs run."""
 
-    def __init__(self, draft: Draft, what: str, on_frame: OnFrame | None, total: int | None) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        what: str,
+        on_frame: OnFrame | None,
+        total: int | None,
+        save_seconds: float | None,
+    ) -> None:
         self._draft, self._what, self._on_frame, self._total = draft, what, on_frame, total
+        self._interval = SAVE_SECONDS if save_seconds is None else save_seconds
         self._saved = time.monotonic()
         self.steps = 0
         self.written = 0
@@ -255,7 +264,7 @@ class _Running:
         self.written += done.written
         if not done.decoded:
             self.undecoded.add(done.frame)
-        if self.written and time.monotonic() - self._saved > SAVE_SECONDS:
+        if self.written and time.monotonic() - self._saved > self._interval:
             self._commit(complete=False)
         if self._on_frame is not None:
             self._on_frame(self.steps, self._total)

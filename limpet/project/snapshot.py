@@ -81,15 +81,17 @@ class Table:
 
     Attributes:
         broken: numbers of pages that are missing or damaged; their frames count as empty.
+        intact: the sha256 of pages that were read once, by this table or by ``earlier``.
 
     Raises:
         ProjectError: from all methods, if a page is missing or damaged that is not in ``broken``.
     """
 
-    def __init__(self, store: Store, pages: Mapping[int, str]) -> None:
+    def __init__(self, store: Store, pages: Mapping[int, str], earlier: Table | None = None) -> None:
         self._store, self.pages = store, dict(pages)
         self.broken: set[int] = set()
-        self._cache: OrderedDict[str, Page] = OrderedDict()
+        self.intact: set[str] = set() if earlier is None else set(earlier.intact)
+        self._cache: OrderedDict[str, Page] = OrderedDict() if earlier is None else earlier._cache.copy()
 
     def entry(self, frame: int) -> Entry | None:
         """What is known of a frame, or None."""
@@ -104,7 +106,10 @@ class Table:
     def leave_out_broken(self) -> list[str]:
         """Read every page once and put those that cannot be read into ``broken``; returns what is wrong with them."""
         problems = []
+        self.intact &= set(self.pages.values())
         for number in sorted(self.pages):
+            if self.pages[number] in self.intact:
+                continue
             try:
                 self.page(number)
             except ProjectError as error:
@@ -119,6 +124,7 @@ class Table:
             return {}
         if digest not in self._cache:
             self._cache[digest] = read_page(self._store.get(digest))
+            self.intact.add(digest)
             while len(self._cache) > _KEPT_PAGES:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(digest)

@@ -47,6 +47,9 @@ class ImageReader(VideoReader):
         for k in range(index, len(self._images)):
             yield Frame(k, self._read(k, self._images[k]), float(k / ASSUMED_RATE))
 
+    def known_length(self) -> int:
+        return len(self._images)
+
     def _read(self, index: int, path: Path) -> NDArray[np.uint8] | None:
         try:
             image = read_image(path)

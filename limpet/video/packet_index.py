@@ -59,7 +59,7 @@ class PacketIndex:
     entries: list[EntryPoint] = field(default_factory=list)
     end: int = 0
 
-    def entry_before(self, frame: int, seen: Mapping[int, int]) -> EntryPoint | None:
+    def entry_before(self, frame: int, seen: Mapping[int, int], nearest: bool = False) -> EntryPoint | None:
         """Where to begin decoding for ``frame``: the last entry point but one, at least ``_MARGIN`` frames before.
 
         A damaged key frame may depend on frames that were decoded before it. Since it is not the first packet that is
@@ -68,6 +68,8 @@ class PacketIndex:
         Args:
             frame: the requested frame.
             seen: numbers of the frames that were decoded from the start so far, by time stamp.
+            nearest: take the last entry point, for a quick look: in a damaged file the frame may then look different
+                from what it is after decoding from the start, and in damaged H.265 it may be another frame.
 
         Returns:
             None where decoding must begin at the start.
@@ -75,6 +77,8 @@ class PacketIndex:
         before = self.entries[: bisect_right(self.entries, frame, key=lambda entry: entry.frame)]
         if any(seen.get(entry.pts, entry.frame) != entry.frame for entry in before):
             return None
+        if nearest:
+            return before[-1] if before else None
         trusted = before if self.reliable else [entry for entry in before if entry.pts in seen]
         return next((entry for entry in reversed(trusted[:-1]) if entry.frame <= frame - _MARGIN), None)
 

@@ -63,26 +63,36 @@ class PyAVReader(FFmpegReader):
 
     def _frames_from(self, index: int) -> Generator[Frame, None, None]:
         following = index
-        try:
-            for frame in self._sought(index):
-                following = frame.index + 1
-                yield frame
-        except SeekUncertainError:  # the frames so far are correct; the others are decoded from the start
-            yield from self._decoded(following)
+        for nearest in (True, False) if self.nearest_seek else (False,):
+            try:
+                for frame in self._sought(following, nearest):
+                    following = frame.index + 1
+                    yield frame
+                return
+            except SeekUncertainError:  # the frames so far are correct
+                continue
+        yield from self._decoded(following)
 
-    def _decoded(self, first: int) -> Generator[Frame, None, None]:
-        with _open(self.path) as container:
-            yield from Decoding(self, video_track(container, self.path), first).frames(container)
-
-    def _sought(self, index: int) -> Iterator[Frame]:
-        """The frames from ``index`` on, decoded from the nearest entry point before. Raises SeekUncertainError."""
+    def prepare_seeking(self) -> None:
         if not self._looked_for_packets:
             with _open(self.path) as container:
                 stream = video_track(container, self.path)
                 self._packets = index_packets(container, stream, self._first_pts, self._delay)
             self._looked_for_packets = True
+
+    def _decoded(self, first: int) -> Generator[Frame, None, None]:
+        with _open(self.path) as container:
+            yield from Decoding(self, video_track(container, self.path), first).frames(container)
+
+    def known_length(self) -> int | None:
         packets = self._packets
-        entry = packets.entry_before(index, self._key_frames) if packets is not None else None
+        return len(packets.shown) if packets is not None and packets.reliable else None
+
+    def _sought(self, index: int, nearest: bool) -> Iterator[Frame]:
+        """The frames from ``index`` on, decoded from an entry point before. Raises SeekUncertainError."""
+        self.prepare_seeking()
+        packets = self._packets
+        entry = packets.entry_before(index, self._key_frames, nearest) if packets is not None else None
         if packets is None or entry is None:
             raise SeekUncertainError
         with _open(self.path) as container:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -118,11 +119,13 @@ class VideoReader(ABC):
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
         failures: what could not be decoded, or was damaged, among the frames of the latest iteration; the same list
             throughout, growing while frames are read.
+        nearest_seek: set it for quick looks at single frames; see ``PacketIndex.entry_before``.
         live: whether the source has no end of its own and is ended by stopping it.
         account: for a stream, the dropped frames and latencies; None for files.
     """
 
     live: bool = False
+    nearest_seek: bool = False
     account: StreamAccount | None = None
 
     def __init__(self, path: Path) -> None:
@@ -171,6 +174,20 @@ class VideoReader(ABC):
         self.failures.clear()
         self._running = frames
         return frames
+
+    def prepare_seeking(self) -> None:
+        """Do now what the first ``frames_from`` would do before its first frame, such as reading through the file."""
+        return
+
+    def known_length(self) -> int | None:
+        """How many frames there are, where that is certain without decoding them; None elsewhere."""
+        return None
+
+    def twin(self) -> Self:
+        """Another reader of the same source, with a position of its own, that shares what is known of the file."""
+        other = copy.copy(self)
+        other.failures, other._running = [], None
+        return other
 
     def close(self) -> None:
         """Close the file. Iterating again opens it again."""

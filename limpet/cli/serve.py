@@ -1,0 +1,82 @@
+"""``limpet serve``: the page to draw, propagate and correct masks, on this machine."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
+from limpet.cli.terminal import note, say
+from limpet.core.errors import MissingExtraError
+
+
+def serve_command(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[VIDEO or PROJECT]",
+            help="A video file, a folder of images, or the folder of a project. Without it, the page asks.",
+            show_default=False,
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the video's project.", show_default="VIDEO's name with -project"
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8765,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen at. Any other than that of this machine lets others reach the page; they need "
+            "its token.",
+        ),
+    ] = "127.0.0.1",
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
+    ] = True,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder from which the page may open videos and projects. May be repeated.",
+            show_default="the current folder, and that of VIDEO or PROJECT",
+        ),
+    ] = None,
+    model: ModelName = None,
+    weights: WeightsFile = None,
+    device: DeviceName = "auto",
+) -> None:
+    """Open a page to draw, propagate and correct the masks of a video, in the browser of this machine.
+
+    Everything is kept in the folder of a project, see limpet project: each stroke as soon as it is made. Ctrl-C ends
+    it.
+    """
+    try:
+        from limpet.serve.run_server import Listening, run_server
+        from limpet.serve.workbench import ServeConfig, Workbench
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("limpet serve", "web", error.name or "starlette") from error
+
+    roots = tuple(root or [Path.cwd(), *([path.absolute().parent] if path else [])])
+    bench = Workbench(ServeConfig(roots, model or MODEL, weights, device))
+    if path is not None:
+        bench.open(path, project)
+
+    def started(listening: Listening) -> None:
+        say(f"limpet serve: {listening.address}")
+        if not listening.loopback:
+            note(f"the page can be reached from other machines at {host}; whoever has the token can edit")
+        note("Ctrl-C ends it; everything is kept")
+        if browser:
+            webbrowser.open(listening.address)
+
+    run_server(bench, host, port, started)
+    say("ended; everything is kept")

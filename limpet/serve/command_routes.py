@@ -1,0 +1,142 @@
+"""Routes that change something: each is one edit of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from limpet.project import Project
+from limpet.serve.reading_routes import workbench_of
+from limpet.serve.request_fields import MAX_NAME, Fields, RequestError
+from limpet.serve.workbench import Workbench
+
+Command = Callable[[Workbench, Fields], dict[str, Any]]
+
+
+def open_project(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Open a video or a project."""
+    message = bench.open_allowed(fields.text("path"), fields.optional_text("project"))
+    return _answer(bench, message)
+
+
+def add_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """A new object, with its mask in one frame."""
+    frame, name = fields.integer("frame"), fields.optional_text("name", MAX_NAME) or ""
+    color = fields.color()
+
+    def change(project: Project) -> int:
+        mask = fields.mask("mask", project.size)
+        object_id = next((i for i in range(1, 256) if i not in project.objects), None)
+        if object_id is None:
+            raise RequestError("the project has 255 objects, which is the limit; remove one first")
+        project.add(frame, np.where(mask > 0, np.uint8(object_id), np.uint8(0)), {object_id: name})
+        return object_id
+
+    object_id = bench.edit(change)
+    if color is not None:
+        bench.opened.served.set_color(object_id, color)
+    return _answer(bench, f"object {object_id} is new", id=object_id)
+
+
+def change_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Another name or colour of an object. The name is an edit; the colour is not."""
+    object_id, name, color = fields.integer("id"), fields.optional_text("name", MAX_NAME), fields.color()
+    with bench.opened.served.view() as project:
+        names = project.objects
+    if object_id not in names:
+        raise RequestError(f"there is no object {object_id} in the project", 404)
+    if name is not None and name != names[object_id]:
+        bench.edit(lambda project: project.rename(object_id, name))
+    if color is not None:
+        bench.opened.served.set_color(object_id, color)
+    return _answer(bench, f"object {object_id} is changed")
+
+
+def remove_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Take an object out of all frames."""
+    object_id, locked = fields.integer("id"), fields.flag("include_locked")
+    bench.edit(lambda project: project.remove(object_id, locked))
+    return _answer(bench, f"object {object_id} is removed")
+
+
+def correct(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """The correct masks of some objects in one frame."""
+    frame, ids = fields.integer("frame"), fields.ids()
+    if not ids:
+        raise RequestError("objects is missing; expected the ids of the objects that are corrected")
+
+    def change(project: Project) -> None:
+        project.correct(frame, fields.optional_mask("mask", project.size), ids)
+
+    bench.edit(change)
+    return _answer(bench, f"frame {frame} is corrected")
+
+
+def lock(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Accept frames."""
+    first, last = fields.integer("first"), fields.integer("last")
+    bench.edit(lambda project: project.lock(first, last))
+    return _answer(bench, f"frames {first} to {last} are locked")
+
+
+def unlock(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Let frames be changed again."""
+    first, last = fields.integer("first"), fields.integer("last")
+    bench.edit(lambda project: project.unlock(first, last))
+    return _answer(bench, f"frames {first} to {last} are unlocked")
+
+
+def undo(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Take back the last edit."""
+    return _step(bench, Project.undo, "undone")
+
+
+def redo(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Make the edit again that was undone last."""
+    return _step(bench, Project.redo, "redone")
+
+
+def _step(bench: Workbench, step: Callable[[Project], Any], word: str) -> dict[str, Any]:
+    def change(project: Project) -> tuple[str, list[int] | None]:
+        before = project.reopened()
+        edit = step(project)
+        return f"{edit.kind} {edit.what}", project.changed_since(before)
+
+    what, frames = bench.edit(change)
+    return _answer(bench, f"{word}: {what}", edit=what, frames=frames)
+
+
+def command(path: str, run: Command) -> Route:
+    """A route that takes JSON, and works in a thread, so that frames are served meanwhile."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            content = await request.json()
+        except ValueError as error:
+            raise RequestError(f"the request is not JSON ({error})") from error
+        return JSONResponse(await run_in_threadpool(run, workbench_of(request), Fields(content)))
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+COMMANDS = [
+    command("/api/open", open_project),
+    command("/api/object/add", add_object),
+    command("/api/object/change", change_object),
+    command("/api/object/remove", remove_object),
+    command("/api/correct", correct),
+    command("/api/lock", lock),
+    command("/api/unlock", unlock),
+    command("/api/undo", undo),
+    command("/api/redo", redo),
+]
+
+
+def _answer(bench: Workbench, message: str, **more: Any) -> dict[str, Any]:
+    return {"revision": bench.opened.served.revision, "message": message, **more}

@@ -1,0 +1,216 @@
+"""What is open on the page: the project, its frames and its timeline; one at a time, for all tabs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import limpet
+from limpet.core.errors import VideoError
+from limpet.project import Project
+from limpet.project.folder import HEAD
+from limpet.project.video_reference import fingerprint
+from limpet.serve.event_hub import EventHub
+from limpet.serve.frame_server import FrameServer
+from limpet.serve.palette import object_colors
+from limpet.serve.request_fields import RequestError
+from limpet.serve.served_project import ServedProject
+from limpet.serve.timeline import Timeline
+from limpet.weights.zoo import BUNDLED
+
+T = TypeVar("T")
+_EDITS = 200
+_ASSUMED_RATE = 24.0
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """Settings of a server.
+
+    roots: folders from which the page may open videos and projects.
+    model, weights, device: of the tracker; see ``limpet.load``.
+    """
+
+    roots: tuple[Path, ...] = ()
+    model: str = "deaot-t-deformable"
+    weights: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open project. video_id: names its video in addresses."""
+
+    served: ServedProject
+    frames: FrameServer
+    timeline: Timeline
+
+    video_id: str
+
+    def length(self, project: Project) -> int:
+        """How many frames there are, as certain as is known."""
+        return max(self.frames.counted or project.length, project.length if not project.frame_count else 0)
+
+
+class Workbench:
+    """Everything that the routes work on.
+
+    Attributes:
+        hub: tells pages what happens.
+    """
+
+    def __init__(self, config: ServeConfig) -> None:
+        self.config = config
+        self.hub = EventHub()
+        self._opened: Opened | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def opened(self) -> Opened:
+        """What is open. Raises RequestError if nothing is."""
+        found = self._opened
+        if found is None:
+            raise RequestError("no project is open; open a video or a project first", 409)
+        return found
+
+    def open(self, path: Path, folder: Path | None = None) -> str:
+        """Open a project, or a video with its project.
+
+        Args:
+            path: a project folder, or a video.
+            folder: of the video's project; None: ``NAME-project`` next to the video. It is made if there is none.
+
+        Returns:
+            A sentence.
+
+        Raises:
+            LimpetError: it cannot be opened; what was open stays open.
+        """
+        with self._lock:
+            project = Project.open(path) if is_project(path) else project_of(path, folder)
+            self.close()
+            served = ServedProject(
+                project, lambda revision: self.hub.publish("change", {"revision": revision})
+            )
+            self._opened = Opened(
+                served, FrameServer(project.open_video), Timeline(), project.video.sha256_head[:16]
+            )
+            self.hub.publish("change", {"revision": served.revision})
+        return f"{project.path} is open"
+
+    def open_allowed(self, path: str, folder: str | None) -> str:
+        """``open`` for a page, which may name nothing outside of the roots. Raises RequestError for anything else."""
+        return self.open(self._allowed(path), None if folder is None else self._allowed(folder))
+
+    def edit(self, change: Callable[[Project], T]) -> T:
+        """Make an edit of the open project."""
+        return self.opened.served.edit(change)
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.frames.close()
+                self._opened = None
+
+    def refresh(self) -> None:
+        """Notice what other programs changed."""
+        if self._opened is not None:
+            self._opened.served.refresh()
+
+    def state(self) -> dict[str, Any]:
+        """The answer to /api/state."""
+        return {
+            "project": None if self._opened is None else self._facts(self._opened),
+            "folder_browsing": bool(self.config.roots),
+            "model": self.config.model,
+            "models": models_with_weights(self.config),
+            "segmenter": {
+                "name": "none",
+                "clicks": False,
+                "note": "no click model is installed; brush, box and livewire work without one",
+            },
+            "version": limpet.__version__,
+        }
+
+    def _facts(self, opened: Opened) -> dict[str, Any]:
+        opened.frames.opened.wait(5)
+        with opened.served.view() as project:
+            video, position, edits = project.video, project.position, project.edits
+            colors = object_colors(project)
+            problems = [*project.problems, *([opened.served.trouble] if opened.served.trouble else [])]
+            height, width = video.size
+            return {
+                "path": str(project.path),
+                "name": project.path.resolve().name,
+                "video": {
+                    "id": opened.video_id,
+                    "name": Path(video.path).name,
+                    "width": width,
+                    "height": height,
+                    "frames": opened.length(project) or None,
+                    "exact": video.exact or opened.frames.counted is not None,
+                    "fps": opened.frames.frame_rate or _ASSUMED_RATE,
+                },
+                "revision": opened.served.revision,
+                "objects": [
+                    {"id": i, "name": name, "color": colors[i], "key_frames": list(project.key_frames(i))}
+                    for i, name in project.objects.items()
+                ],
+                "position": position,
+                "edits": [
+                    {"number": e.number, "kind": e.kind, "what": e.what, "complete": e.complete}
+                    for e in edits[-_EDITS:]
+                ],
+                "can_undo": f"{edits[position - 1].kind} {edits[position - 1].what}" if position else None,
+                "can_redo": f"{edits[position].kind} {edits[position].what}"
+                if position < len(edits)
+                else None,
+                "problems": problems,
+                "locked": [list(span) for span in project.snapshot.locked],
+                "running": None,
+                "read_only": bool(problems),
+            }
+
+    def _allowed(self, text: str) -> Path:
+        path = Path(text).expanduser()
+        resolved = (self.config.roots[0] / path if self.config.roots else path).resolve()
+        if not any(resolved.is_relative_to(root.resolve()) for root in self.config.roots):
+            roots = ", ".join(map(str, self.config.roots)) or "none"
+            raise RequestError(
+                f"{text} lies outside of the folders that this server may open ({roots}); "
+                "start limpet serve with --root FOLDER to allow another one",
+                403,
+            )
+        return resolved
+
+
+def is_project(path: Path) -> bool:
+    """Whether a folder is a project, perhaps a damaged one."""
+    return path.is_dir() and ((path / HEAD).is_file() or (path / "history").is_dir())
+
+
+def project_of(video: Path, folder: Path | None = None) -> Project:
+    """The project of a video, which is made if there is none.
+
+    Raises:
+        VideoError: it cannot be read, or the folder is the project of another video. OutputError, ProjectError.
+    """
+    if not video.exists():
+        raise VideoError(f"{video} does not exist; expected a video, a folder of images, or a project")
+    folder = folder or video.with_name(f"{video.stem if video.is_file() else video.name}-project")
+    if not is_project(folder):
+        return Project.create(folder, video)
+    project = Project.open(folder)
+    if fingerprint(video) != (project.video.nbytes, project.video.sha256_head):
+        raise VideoError(f"{folder} is the project of another video; choose another folder with --project")
+    return project
+
+
+def models_with_weights(config: ServeConfig) -> list[str]:
+    """The models that the page can choose, that of the configuration first."""
+    bundled = sorted(path.stem for path in BUNDLED.glob("*.safetensors"))
+    return [config.model, *(name for name in bundled if name != config.model)]
