@@ -19,12 +19,14 @@ from limpet.cli import evaluate, project_commands, weights
 from limpet.cli.bench import bench_command
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.compare_bundle import parity_command
+from limpet.cli.convert import convert_command
 from limpet.cli.demo import demo_command
 from limpet.cli.distill import distill_command
 from limpet.cli.export import export_command
 from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.options import RENAMED_OPTIONS
+from limpet.cli.project_import import import_command
 from limpet.cli.serve import serve_command
 from limpet.cli.study import study_command
 from limpet.cli.terminal import error, note, stop_on_sigterm
@@ -104,9 +106,11 @@ app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)
 app.command("bench")(bench_command)
 app.command("models")(models_command)
+app.command("convert")(convert_command)
 app.command("export")(export_command)
 app.command("parity")(parity_command)
 app.add_typer(weights.app, name="weights")
+project_commands.app.command("import")(import_command)
 app.add_typer(project_commands.app, name="project")
 app.command("serve")(serve_command)
 

@@ -59,9 +59,9 @@ def add(
     resize_mask: ResizeMask = False,
 ) -> None:
     """Add new objects at a frame."""
-    project = _open(folder)
-    project.add(frame, mask, _names(name or []), resize_mask=resize_mask)
-    _tell_edit(project)
+    project = open_project(folder)
+    project.add(frame, mask, parse_names(name or []), resize_mask=resize_mask)
+    tell_edit(project)
 
 
 @app.command()
@@ -73,9 +73,9 @@ def remove(
     ] = False,
 ) -> None:
     """Remove an object from all frames."""
-    project = _open(folder)
+    project = open_project(folder)
     project.remove(object_id, include_locked)
-    _tell_edit(project)
+    tell_edit(project)
 
 
 @app.command()
@@ -94,9 +94,9 @@ def correct(
     """Correct the mask of one frame; limpet project propagate updates the others."""
     if (mask is None) != absent:
         raise MaskError("give either the corrected mask as PNG, or --absent")
-    project = _open(folder)
+    project = open_project(folder)
     project.correct(frame, mask, objects, resize_mask=resize_mask)
-    _tell_edit(project)
+    tell_edit(project)
 
 
 @app.command()
@@ -126,7 +126,7 @@ def propagate(
         raise LimpetError("give only one of --forwards, --backwards and --between")
     if (to is not None and (not ways or between is not None)) or (objects and not ways):
         raise LimpetError("--to needs --forwards or --backwards, and --object one of those or --between")
-    project = _open(folder)
+    project = open_project(folder)
     tracker = limpet.load(**load_arguments(tracker_options))
     with between_frames(folder.name) as on_frame:
         if forwards is not None:
@@ -142,7 +142,7 @@ def propagate(
         "undecoded too",
     )
     if outcome.frames:
-        _tell_edit(project)
+        tell_edit(project)
     else:
         say("nothing to do: no frame there is empty, stale or free to change")
 
@@ -154,9 +154,9 @@ def lock(
     last: Annotated[int | None, typer.Argument(metavar="LAST", help="Last frame of the range.")] = None,
 ) -> None:
     """Lock frames: propagation does not overwrite them, and they count as key frames."""
-    project = _open(folder)
+    project = open_project(folder)
     project.lock(first, last)
-    _tell_edit(project)
+    tell_edit(project)
 
 
 @app.command()
@@ -166,15 +166,15 @@ def unlock(
     last: Annotated[int | None, typer.Argument(metavar="LAST", help="Last frame of the range.")] = None,
 ) -> None:
     """Unlock frames."""
-    project = _open(folder)
+    project = open_project(folder)
     project.unlock(first, last)
-    _tell_edit(project)
+    tell_edit(project)
 
 
 @app.command()
 def undo(folder: Folder) -> None:
     """Undo the last edit."""
-    project = _open(folder)
+    project = open_project(folder)
     edit = project.undo()
     say(f"undone: {edit.kind} {edit.what}; {project.position} of {len(project.edits)} edits count")
 
@@ -182,7 +182,7 @@ def undo(folder: Folder) -> None:
 @app.command()
 def redo(folder: Folder) -> None:
     """Redo the edit that was undone last."""
-    project = _open(folder)
+    project = open_project(folder)
     edit = project.redo()
     say(f"redone: {edit.kind} {edit.what}; {project.position} of {len(project.edits)} edits count")
 
@@ -190,7 +190,7 @@ def redo(folder: Folder) -> None:
 @app.command()
 def status(folder: Folder) -> None:
     """Show the objects, frames and edits of a project, and what is wrong with it."""
-    project = _open(folder)
+    project = open_project(folder)
     notes([*project.problems, *project.missing()], "missing or damaged too")
     names = ", ".join(f"{i} ({name})" if name else str(i) for i, name in project.objects.items())
     say(f"objects: {names or 'none'}")
@@ -198,7 +198,7 @@ def status(folder: Folder) -> None:
     for frame, kind in project.statuses():
         found.setdefault(str(kind), []).append(frame)
     for word, frames in found.items():
-        say(f"{word}: {_frames(frames)}")
+        say(f"{word}: {listed(frames)}")
     for number, edit in enumerate(project.edits):
         text = f"{edit.kind} {edit.what}" + ("" if edit.complete else " (stopped)")
         say(f"edit {edit.number}: {text}" + (" [undone]" if number >= project.position else ""))
@@ -212,7 +212,7 @@ def export(
     overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4.")] = True,
 ) -> None:
     """Write masks, overlay video and report, as limpet track does."""
-    project = _open(folder)
+    project = open_project(folder)
     with between_frames(folder.name) as on_frame:
         result = project.export(out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
     notes(result.notices, f"see {out / 'report.json'}")
@@ -228,7 +228,7 @@ def tidy(
     ] = None,
 ) -> None:
     """Delete files that no edit uses any more; with --keep, discard old edits first."""
-    project = _open(folder)
+    project = open_project(folder)
     done = project.tidy(keep)
     say(f"{done.edits} edits discarded, {done.files} files removed, {done.nbytes / 1e6:.1f} MB freed")
 
@@ -239,7 +239,7 @@ def video(
     video: Annotated[str, typer.Argument(metavar="VIDEO", help="The new path.")],
 ) -> None:
     """Set the path of the video after it was moved."""
-    project = _open(folder)
+    project = open_project(folder)
     project.set_video(video)
     say(f"{folder} refers to {video}")
 
@@ -249,21 +249,21 @@ def diff(
     folder: Folder, other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another project.")]
 ) -> None:
     """List the frames whose mask or status differs between two projects."""
-    one, two = _open(folder), _open(other)
+    one, two = open_project(folder), open_project(other)
     differing: dict[str, list[int]] = {"mask": [], "status": []}
     for frame, what in one.differences(two):
         differing[what].append(frame)
     for what, frames in differing.items():
-        say(f"{what} differs: {_frames(frames)}")
+        say(f"{what} differs: {listed(frames)}")
 
 
-def _open(folder: Path) -> Project:
+def open_project(folder: Path) -> Project:
     import limpet
 
     return limpet.Project.open(folder)
 
 
-def _tell_edit(project: Project) -> None:
+def tell_edit(project: Project) -> None:
     """Say what the last edit was, and whether frames wait to be propagated."""
     edit = project.edits[-1]
     say(f"edit {edit.number}: {edit.kind} {edit.what}")
@@ -275,7 +275,8 @@ def _tell_edit(project: Project) -> None:
         )
 
 
-def _names(texts: list[str]) -> dict[int, str]:
+def parse_names(texts: list[str]) -> dict[int, str]:
+    """``3=cat`` … -> names by id. Raises MaskError for another form."""
     found: dict[int, str] = {}
     for text in texts:
         number, _, name = text.partition("=")
@@ -285,7 +286,7 @@ def _names(texts: list[str]) -> dict[int, str]:
     return found
 
 
-def _frames(frames: list[int]) -> str:
+def listed(frames: list[int]) -> str:
     """``3 frames: 1-2, 7``."""
     from limpet.project.project import spans
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from limpet.core.errors import ProjectError, VideoError
 from limpet.core.tracker_protocol import AnyTracker
+from limpet.exchange.mask_sequence import MaskSequence
 from limpet.project.draft import Draft
 from limpet.project.folder import Folder
 from limpet.project.manual_edits import EditableProject
+from limpet.project.mask_exchange import Imported, import_masks
 from limpet.project.project_view import ProjectView, names_of
 from limpet.project.propagation import Job, OnFrame, Outcome, all_jobs, one_way, run_jobs
 from limpet.project.tidy import Tidied, tidy
@@ -167,6 +169,22 @@ class Project(EditableProject):
                 f"project's video is {old.size[0]}x{old.size[1]} with {old.frames}; its masks would not fit"
             )
         self._folder.set_video(replace(reference, frames=old.frames, exact=old.exact))
+
+    def import_masks(self, masks: MaskSequence) -> Imported:
+        """Take masks of another program into the project, as one edit.
+
+        An object of the same id is the same object; others are new. In each frame that the source has, those objects of
+        which it says something are corrected where they differ, and the frame becomes a key frame of them. Everything
+        else stays, locked frames too.
+
+        Args:
+            masks: from ``limpet.exchange.formats.read_masks``.
+
+        Raises:
+            MaskError: they have another size than the video, or more objects than a project can have.
+            VideoError: the video does not have so many frames.
+        """
+        return import_masks(self._folder, masks, self._check_frame)
 
     def export(
         self,

@@ -19,7 +19,7 @@ class Edit:
     """One step of the history.
 
     number: unique, and higher than those of all earlier edits; its snapshot is ``history/<number>.json``.
-    kind: "add", "remove", "rename", "correct", "lock", "unlock" or "propagate".
+    kind: "add", "remove", "rename", "correct", "import", "lock", "unlock" or "propagate".
     what: a description for people.
     complete: False while a propagation runs, and if it was stopped; the finished frames are there.
     """

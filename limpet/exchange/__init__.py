@@ -1,0 +1,1 @@
+"""Exchange formats: masks of other programs in and out, one format per file."""

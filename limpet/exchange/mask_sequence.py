@@ -1,0 +1,148 @@
+"""The one form that all exchange formats are read into and written from: a video's masks, frame by frame.
+
+Legend: H W pixels of the frame; N objects; T frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from limpet.core.errors import MaskError
+from limpet.core.masks import MAX_ID
+from limpet.core.tracker_protocol import Mask
+from limpet.exchange.coco_rle import Labels
+from limpet.video.video_reader import ASSUMED_RATE
+
+
+@dataclass(frozen=True, eq=False)
+class MaskFrame:
+    """The masks of one frame.
+
+    Attributes:
+        index: of the frame, from 0.
+        time: seconds since the first frame.
+        labels: uint8 or uint16 (H, W) of object ids; 0 is background.
+        stated: the objects of which the source says whether and where they are visible in this frame; None: all
+            objects of the sequence. An object that is stated and not in ``labels`` is not visible.
+    """
+
+    index: int
+    time: float
+    labels: Labels
+    stated: frozenset[int] | None = None
+
+
+@dataclass(eq=False)
+class MaskSequence:
+    """The masks of a video. Iterating reads them, each time from the start, one frame in memory at a time.
+
+    Attributes:
+        name: of the video, without a folder.
+        size: (H, W) in pixels.
+        names: object id -> name, which may be empty; ids ascending.
+        open_frames: gives the frames in ascending order. Frames that are left out have no mask.
+        frame_count: T of the video; None where it is not known before the end.
+        frame_rate: frames per second, or None.
+        notices: what is lost or was decided on the way, one sentence each; complete once all frames were read.
+    """
+
+    name: str
+    size: tuple[int, int]
+    names: Mapping[int, str]
+    open_frames: Callable[[], Iterator[MaskFrame]]
+    frame_count: int | None = None
+    frame_rate: Fraction | None = None
+    notices: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[MaskFrame]:
+        return self.open_frames()
+
+    @property
+    def title(self) -> str:
+        """The name without a suffix, for names of files."""
+        return self.name.rpartition(".")[0] or self.name or "video"
+
+    def renamed(self, names: Mapping[int, str]) -> MaskSequence:
+        """The same with other names of some objects. Raises MaskError if there is no such object."""
+        unknown = sorted(set(names) - set(self.names))
+        if unknown:
+            have = ", ".join(map(str, self.names)) or "none"
+            raise MaskError(f"there is no object {unknown[0]} to be named; the objects are {have}")
+        return replace(self, names={**self.names, **names})
+
+    def note(self, sentence: str) -> None:
+        """Add a notice, once however often the frames are read."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+
+def time_of(index: int, rate: Fraction | None) -> float:
+    """Seconds since the first frame at a constant rate; 24 frames per second where it is not known."""
+    return float(index / (rate or ASSUMED_RATE))
+
+
+def positive_rate(value: object, where: str) -> Fraction | None:
+    """Frames per second from a file: a number or a fraction as text, None for None. Raises MaskError."""
+    if value is None:
+        return None
+    try:
+        rate = Fraction(str(value)).limit_denominator(1_000_000)
+    except (ValueError, ZeroDivisionError) as error:
+        raise MaskError(f"the frame rate in {where} is {str(value)[:40]!r}; expected a number") from error
+    if not 0 < rate <= 1_000_000:
+        raise MaskError(f"the frame rate in {where} is {rate}; expected a number above 0")
+    return rate
+
+
+def small_ids(sequence: MaskSequence) -> MaskSequence:
+    """The same with ids of at most 255, as projects and trackers have them; larger ids are numbered again.
+
+    Raises:
+        MaskError: there are more than 255 objects.
+    """
+    ids = sorted(sequence.names)
+    if not ids or ids[-1] <= MAX_ID:
+        return sequence
+    if len(ids) > MAX_ID:
+        raise MaskError(
+            f"{sequence.name} has {len(ids)} objects, but {MAX_ID} is the limit of a project; leave some out before"
+        )
+    table = np.zeros(ids[-1] + 1, np.uint8)
+    kept = {i: i for i in ids if i <= MAX_ID}
+    free = iter(sorted(set(range(1, MAX_ID + 1)) - set(kept)))
+    new = {i: kept.get(i) or next(free) for i in ids}
+    table[ids] = [new[i] for i in ids]
+
+    def frames() -> Iterator[MaskFrame]:
+        for frame in sequence:
+            stated = None if frame.stated is None else frozenset(new[i] for i in frame.stated)
+            yield replace(frame, labels=table[frame.labels], stated=stated)
+
+    changed = [f"{i} became {new[i]}" for i in ids if new[i] != i]
+    sequence.note(
+        f"ids above {MAX_ID} were numbered again: {', '.join(changed[:8])}{' …' * (len(changed) > 8)}"
+    )
+    return replace(sequence, names={new[i]: sequence.names[i] for i in ids}, open_frames=frames)
+
+
+def mask_at(sequence: MaskSequence, index: int) -> Mask:
+    """The mask of one frame, uint8 (H, W), for a tracker.
+
+    Raises:
+        MaskError: the sequence has no object in this frame; the message says which frames it has.
+    """
+    seen: list[int] = []
+    for frame in small_ids(sequence):
+        if frame.index == index and frame.labels.any():
+            return frame.labels.astype(np.uint8)
+        if frame.labels.any():
+            seen.append(frame.index)
+    shown = ", ".join(map(str, seen[:5])) + (" …" if len(seen) > 5 else "")
+    raise MaskError(
+        f"{sequence.name} holds no object in frame {index}; "
+        + (f"it has masks of frames {shown}" if seen else "it has no mask at all")
+    )
