@@ -1,0 +1,178 @@
+// The page and the server in step: the state is read when something has changed, and commands are given.
+
+import { getJson, postJson, request } from "./api.js";
+import { command, onEdits, restoreStrokes, retryEdits, settle } from "./edits.js";
+import { follow } from "./events.js";
+import { forgetMasks, lookAtMask, readIndex } from "./masks.js";
+import { announce, note, noteError } from "./notes.js";
+import { forgetPictures, lookAt } from "./pictures.js";
+import { get, set } from "./store.js";
+
+let stateAsked = 0;
+
+/** Read the state of the project. Answers that arrive out of order are left out. */
+export async function readState() {
+  const number = ++stateAsked;
+  const { project, ...server } = await getJson("/api/state");
+  if (number !== stateAsked) return;
+  const other = project?.path !== get().project?.path;
+  set({ server, project, running: project?.running ?? server.running ?? null, revision: project?.revision ?? -1 });
+  if (other) await opened();
+  const ids = project?.objects.map((object) => object.id) ?? [];
+  if (get().active !== "new" && !ids.includes(get().active) && !get().saving) set({ active: ids[0] ?? "new" });
+}
+
+async function opened() {
+  forgetMasks();
+  forgetPictures();
+  const { project } = get();
+  if (!project) return set({ timeline: null, frame: 0 });
+  const frame = Math.min(get().frame, Math.max(0, (project.video.frames ?? 1) - 1));
+  const brushSize = Math.max(3, Math.round(project.video.height / 30));
+  set({ timeline: null, frame, brushSize, active: project.objects[0]?.id ?? "new", proposal: null, range: null });
+  document.title = `${project.name} - limpet`;
+  await Promise.all([readTimeline(), restoreStrokes()]);
+  lookAt(frame);
+  lookAtMask(frame);
+}
+
+async function readTimeline() {
+  const timeline = await getJson(`/api/timeline?from=0&to=${get().project.video.frames ?? 1_000_000}`);
+  set({ timeline });
+}
+
+/** Read masks and timeline again; calls in quick succession become one. */
+let again = null;
+export function readMasks() {
+  again ??= refresh().finally(() => (again = null));
+  return again;
+}
+
+let dirty = false;
+async function refresh() {
+  do {
+    dirty = false;
+    const started = performance.now();
+    await Promise.all([readIndex(), readTimeline()]);
+    settle(started);
+  } while (dirty);
+}
+
+function changed() {
+  dirty = true;
+  if (get().project) readMasks().catch(noteError);
+}
+
+/** Go to a frame; everything else follows. */
+export function goTo(frame, spoken = false) {
+  const last = lastFrame();
+  const wanted = Math.max(0, Math.min(last, Math.round(frame)));
+  if (!get().project || wanted === get().frame) return;
+  set({ frame: wanted });
+  lookAt(wanted);
+  lookAtMask(wanted);
+  if (spoken) announce(`frame ${wanted}`);
+}
+
+export const lastFrame = () => Math.max(0, (get().timeline?.frames ?? get().project?.video.frames ?? 1) - 1);
+
+export function start() {
+  onEdits(async (answer) => {
+    await readState();
+    changed();
+    if (answer?.message) announce(answer.message);
+  });
+  let lastSeen = 0;
+  follow({
+    open: () => {
+      retryEdits();
+      readState().then(changed).catch(noteError);
+    },
+    change: ({ revision }) => {
+      if (revision !== get().revision) readState().then(changed).catch(noteError);
+    },
+    progress: (running) => {
+      set({ running });
+      if (get().follow && running.frame != null) goTo(running.frame);
+      if (performance.now() - lastSeen > 400 && isPropagation(running)) {
+        lastSeen = performance.now();
+        changed();
+      }
+    },
+    done: ({ id, outcome, message }) => {
+      set({ running: null, follow: false });
+      note(message, outcome === "failed" ? "error" : "done");
+      readState().then(changed).catch(noteError);
+      if (outcome === "finished" && id === exporting) download(id);
+      exporting = null;
+    },
+    notice: ({ text }) => note(text),
+  });
+}
+
+const isPropagation = (running) => running.what !== "export" && !String(running.what).startsWith("export");
+
+/** Propagate; `mode` and the rest as the server takes them. The answer comes at once, the masks as they are done. */
+export async function propagate(order) {
+  if (get().running) return note("A propagation is running. Cancel it first; what it has done is kept.");
+  set({ follow: true });
+  const answer = await command("/api/propagate", order);
+  if (!answer) set({ follow: false });
+}
+
+export const cancel = () => postJson("/api/cancel").catch(noteError);
+
+export async function undo(path) {
+  const answer = await command(path);
+  if (!answer) return;
+  note(answer.message || `${path === "/api/undo" ? "Undone" : "Done again"}: ${answer.edit}`);
+  const { frame } = get();
+  if (answer.frames && (frame < answer.frames[0] || frame > answer.frames[1])) goTo(answer.frames[0], true);
+}
+
+let exporting = null;
+
+export async function exportAs(what) {
+  try {
+    exporting = (await postJson("/api/export", { what })).id;
+    note("The export has begun. The download starts when it is done.");
+  } catch (error) {
+    noteError(error);
+  }
+}
+
+/** Save a finished export. It is fetched, because a plain link could not send the token. */
+async function download(id) {
+  try {
+    const response = await request(`/api/download/${id}`);
+    const named = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = named?.[1] ?? "limpet-export";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    noteError(error);
+  }
+}
+
+export async function open(path, folder) {
+  try {
+    await postJson("/api/open", folder ? { path, project: folder } : { path });
+    await readState();
+  } catch (error) {
+    noteError(error);
+  }
+}
+
+export async function upload(file) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  try {
+    note(`${file.name} is being copied to the server.`);
+    await request("/api/upload", { method: "POST", body: form });
+    await readState();
+  } catch (error) {
+    noteError(error);
+  }
+}

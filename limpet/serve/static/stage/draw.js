@@ -1,0 +1,104 @@
+// What is on the stage: the frame, the masks over it, and what the tool in hand adds. Drawn at most once per picture of
+// the screen, and only when something has changed.
+
+import { shownIds } from "../core/edits.js";
+import { onMasks } from "../core/masks.js";
+import { fitHeight, onPictures, picture } from "../core/pictures.js";
+import { get, watch } from "../core/store.js";
+import { united } from "../core/raster.js";
+import { drawing } from "./drawing.js";
+import { overlayOf } from "./overlay.js";
+import { view } from "./view.js";
+
+let canvas = null;
+let paintTool = () => {};
+let asked = false;
+let changedRect = null;
+const shown = { frame: -1, ids: null, frameOfIds: -1 };
+
+export function attach(element, tool) {
+  canvas = element;
+  paintTool = tool;
+  requestDraw();
+}
+
+/** Draw soon. `rect`: the ids of the stroke in progress have changed there. */
+export function requestDraw(rect = null) {
+  changedRect = united(changedRect, rect);
+  if (asked || !canvas) return;
+  asked = true;
+  requestAnimationFrame(draw);
+}
+
+onPictures((error) => {
+  if (canvas) canvas.dataset.error = error ? error.message : "";
+  requestDraw();
+});
+onMasks(() => requestDraw());
+watch(() => requestDraw());
+
+function draw() {
+  asked = false;
+  const { project, frame } = get();
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+  if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  if (!project) return;
+  const { video } = project;
+  fitHeight(Math.round(video.height * view.scale * ratio));
+  // A frame and its masks are shown together or not at all: until the picture is there, the one before stays.
+  if (picture(frame)) shown.frame = frame;
+  const bitmap = picture(shown.frame);
+  const box = [view.x, view.y, video.width * view.scale, video.height * view.scale];
+  context.fillStyle = "#000";
+  context.fillRect(...box);
+  context.imageSmoothingEnabled = view.scale * ratio < 4;
+  context.imageSmoothingQuality = "medium";
+  if (bitmap) context.drawImage(bitmap, ...box);
+  drawMasks(context, video, box);
+  paintTool(context);
+  mark(frame);
+}
+
+function drawMasks(context, video, box) {
+  const ids = drawing.frame === shown.frame ? drawing.ids : shownIds(shown.frame);
+  if (ids !== undefined) Object.assign(shown, { ids, frameOfIds: shown.frame });
+  const rect = changedRect;
+  changedRect = null;
+  if (shown.frameOfIds !== shown.frame || !shown.ids) return;
+  const overlay = overlayOf(shown.ids, video.width, video.height, drawing.ids ? rect : null);
+  const { compare } = get();
+  context.save();
+  if (compare !== null) {
+    context.beginPath();
+    context.rect(box[0] + box[2] * compare, box[1], box[2] * (1 - compare), box[3]);
+    context.clip();
+  }
+  context.drawImage(overlay, ...box);
+  context.restore();
+  if (compare !== null) drawDivider(context, box, compare);
+}
+
+function drawDivider(context, [x, y, width, height], compare) {
+  context.fillStyle = "rgba(255,255,255,.9)";
+  context.fillRect(x + width * compare - 0.75, y, 1.5, height);
+  context.beginPath();
+  context.arc(x + width * compare, y + height / 2, 9, 0, 7);
+  context.fill();
+}
+
+/** What is drawn now, for tests and measurements. */
+function mark(frame) {
+  canvas.dataset.frame = shown.frame;
+  canvas.dataset.masks = shown.frameOfIds === shown.frame ? "here" : "coming";
+  canvas.dataset.ready = shown.frame === frame && shown.frameOfIds === frame;
+}
+
+/** Forget what is shown, for another video. */
+export function forgetShown() {
+  Object.assign(shown, { frame: -1, ids: null, frameOfIds: -1 });
+}

@@ -1,0 +1,66 @@
+// A stroke in progress: the ids of one frame, changed in place until the stroke ends and becomes an edit.
+
+import { freeId, paint, recordOf, shownIds } from "../core/edits.js";
+import { note } from "../core/notes.js";
+import { brushMap, planeOf } from "../core/raster.js";
+import { get, set } from "../core/store.js";
+
+/** The ids that are being changed, or null. */
+export const drawing = { frame: -1, ids: null, object: null };
+
+export const videoSize = () => [get().project.video.width, get().project.video.height];
+
+/** The object that tools draw. A new one gets the next free id; it exists once something is drawn. */
+function activeObject() {
+  const { active, newObject } = get();
+  return active === "new" ? recordOf(freeId(), newObject) : recordOf(active);
+}
+
+/** Whether the shown frame may be changed; says why not. */
+export function mayDraw() {
+  const { project, frame, active, hidden, solo } = get();
+  if (!project) return false;
+  if (project.read_only) return refuse("This project is open for reading only; the messages at the top say why.");
+  if (project.locked.some(([first, last]) => frame >= first && frame <= last)) {
+    return refuse(`Frame ${frame} is locked. Press U to unlock it, then draw.`);
+  }
+  if (shownIds(frame) === undefined) return refuse("The masks of this frame are still being read. Try again at once.");
+  if (active !== "new" && (hidden[active] || (solo !== null && solo !== active))) {
+    set({ hidden: { ...hidden, [active]: false }, solo: solo === null ? null : active });
+  }
+  return true;
+}
+
+function refuse(text) {
+  note(text);
+  return false;
+}
+
+/** Begin to change the shown frame. Returns {ids, object, map}; the map is that of a brush for the object. */
+export function beginDrawing() {
+  if (!mayDraw()) return null;
+  const { frame, protect } = get();
+  const [width, height] = videoSize();
+  const object = activeObject();
+  set({ follow: false, playing: false });
+  const ids = shownIds(frame)?.slice() ?? new Uint8Array(width * height);
+  Object.assign(drawing, { frame, ids, object });
+  return { ids, object, map: brushMap(object.id, { ...protect, [object.id]: false }) };
+}
+
+/** The stroke is done: one edit, if it has changed anything. */
+export function endDrawing() {
+  const { frame, ids, object } = drawing;
+  if (!ids) return;
+  const before = shownIds(frame);
+  const plane = planeOf(ids, object.id);
+  cancelDrawing();
+  if (object.isNew && !plane.includes(1)) return;
+  if (!object.isNew && before && plane.every((inside, i) => (before[i] === object.id) === (inside === 1))) return;
+  if (get().active === "new") set({ active: object.id, newObject: { name: "", color: null } });
+  paint(frame, object, plane);
+}
+
+export function cancelDrawing() {
+  Object.assign(drawing, { frame: -1, ids: null, object: null });
+}

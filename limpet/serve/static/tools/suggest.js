@@ -1,0 +1,134 @@
+// Tools that ask the server for a mask: a click on the object, and a box around it.
+
+import { postJson } from "../core/api.js";
+import { freeId, shownIds } from "../core/edits.js";
+import { noteError } from "../core/notes.js";
+import { decodePng, encodePng, fromBase64, toBase64 } from "../core/png.js";
+import { planeOf } from "../core/raster.js";
+import { get, set } from "../core/store.js";
+import { mayDraw, videoSize } from "../stage/drawing.js";
+import { requestDraw } from "../stage/draw.js";
+import { isInside, toStage } from "../stage/view.js";
+import { discardProposal, propose } from "./proposal.js";
+
+/** Ask, and tell the person that something is being worked on. Returns the plane, or null. */
+async function ask(path, body, words) {
+  set({ toolStatus: words });
+  try {
+    const { mask } = await postJson(path, body);
+    return (await decodePng(fromBase64(mask))).ids.map((value) => (value ? 1 : 0));
+  } catch (error) {
+    noteError(error);
+    return null;
+  } finally {
+    set({ toolStatus: "" });
+  }
+}
+
+/** Clicks belong to one object in one frame. Each asks again with all of them and the mask so far. */
+export const click = {
+  points: [],
+  frame: -1,
+  active: null,
+  asked: 0,
+
+  async down(point, event) {
+    if (!isInside(point) || !mayDraw()) return;
+    const { frame, active, proposal } = get();
+    if (this.frame !== frame || this.active !== active || !proposal) this.points = [];
+    Object.assign(this, { frame, active });
+    const outside = event.button === 2 || event.altKey;
+    this.points.push([Math.floor(point[0]), Math.floor(point[1]), outside ? 0 : 1]);
+    requestDraw();
+    await this.ask();
+  },
+
+  async ask() {
+    const number = ++this.asked;
+    const { frame, active } = this;
+    const object = active === "new" ? freeId() : active;
+    const { proposal } = get();
+    const present = proposal?.frame === frame ? proposal.plane : planeOf(shownIds(frame) ?? new Uint8Array(1), object);
+    const mask = present.includes(1) ? toBase64(await encodePng(present, ...videoSize())) : null;
+    const body = { frame, object, points: this.points, mask };
+    const plane = await ask("/api/segment/click", body, "Finding the object ...");
+    if (plane && number === this.asked && get().active === active) propose(frame, active, plane, true);
+    if (!plane) this.points.pop();
+    requestDraw();
+  },
+
+  back() {
+    if (!this.points.length || !get().proposal) return false;
+    this.points.pop();
+    discardProposal();
+    if (this.points.length) this.ask();
+    return true;
+  },
+
+  cancel() {
+    const busy = this.points.length > 0;
+    this.points = [];
+    this.asked++;
+    requestDraw();
+    return discardProposal() || busy;
+  },
+
+  paint(context) {
+    if (this.frame !== get().frame || this.active !== get().active) return;
+    for (const [x, y, inside] of this.points) {
+      const [cx, cy] = toStage(x + 0.5, y + 0.5);
+      context.beginPath();
+      context.arc(cx, cy, 6, 0, 7);
+      context.fillStyle = inside ? "#2fd16b" : "#ff5252";
+      context.fill();
+      context.strokeStyle = "#fff";
+      context.lineWidth = 2;
+      context.stroke();
+    }
+  },
+};
+
+export const box = {
+  from: null,
+  to: null,
+
+  down(point) {
+    if (mayDraw()) this.from = this.to = point;
+  },
+
+  move(points) {
+    if (this.from) this.to = points.at(-1);
+    requestDraw();
+  },
+
+  async up() {
+    const [width, height] = videoSize();
+    const { from, to } = this;
+    this.from = this.to = null;
+    requestDraw();
+    if (!from || Math.abs(from[0] - to[0]) < 4 || Math.abs(from[1] - to[1]) < 4) return;
+    const { frame, active } = get();
+    const corners = [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+    const rect = corners.map((v, i) => Math.round(Math.max(0, Math.min(i % 2 ? height : width, v))));
+    const plane = await ask("/api/segment/box", { frame, box: rect }, "Cutting the object out of the box ...");
+    if (plane && get().active === active) propose(frame, active, plane, false);
+  },
+
+  cancel() {
+    const busy = this.from !== null;
+    this.from = this.to = null;
+    requestDraw();
+    return discardProposal() || busy;
+  },
+
+  paint(context, color) {
+    if (!this.from) return;
+    const [ax, ay] = toStage(...this.from);
+    const [bx, by] = toStage(...this.to);
+    context.strokeStyle = color;
+    context.lineWidth = 1.5;
+    context.setLineDash([6, 4]);
+    context.strokeRect(ax, ay, bx - ax, by - ay);
+    context.setLineDash([]);
+  },
+};
