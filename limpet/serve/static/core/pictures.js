@@ -15,7 +15,7 @@ const bitmaps = new Map(); // frame -> ImageBitmap, in the order of use
 const decoding = new Map();
 let center = 0;
 let direction = 1;
-let height = 720;
+let height = HEIGHTS.find((one) => one >= 0.7 * window.innerHeight * window.devicePixelRatio) ?? Infinity;
 let onPicture = () => {};
 
 const jpegs = new Loader(fetchJpeg, arrived, 160);
@@ -44,8 +44,10 @@ export function lookAt(frame) {
 /** Pictures are fetched no higher than they are shown. */
 export function fitHeight(pixels) {
   const wanted = HEIGHTS.find((one) => one >= pixels) ?? Infinity;
-  if (wanted !== height && get().project) {
-    height = wanted;
+  const most = get().project.video.height;
+  const before = height;
+  height = wanted;
+  if (Math.min(wanted, most) !== Math.min(before, most)) {
     jpegs.clear(); // the bitmaps stay until better ones are there
     lookAt(center);
   }
