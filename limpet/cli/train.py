@@ -35,7 +35,9 @@ def train_command(
         list[str] | None,
         typer.Option(
             metavar="ROOT:SPLIT",
-            help="Videos with masks: a data set in DAVIS or YouTube-VOS layout, and a split. May be repeated.",
+            help="Videos with masks: a data set in the layout of DAVIS, YouTube-VOS or MOSE, and a split. May be "
+            "repeated. Behind the split may stand ,repeat=A-B (as if named so often, at the start and at the end), "
+            ",importance=T and ,merge=P (in the place of --object-importance and --merge-prob).",
         ),
     ] = None,
     encoder: EncoderFile = None,

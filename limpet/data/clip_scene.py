@@ -39,11 +39,15 @@ CAMERA_ZOOM_PROB = 0.7  # that the camera zooms, in clips with zoom at all
 
 @dataclass(frozen=True)
 class Scene:
-    """Images (one or T), the ids in them that count as objects, and their kind (a photo's, or ``video``)."""
+    """Images (one or T), the ids in them that count as objects, their kind (a photo's, or ``video``), and its data set.
+
+    source: number of the data set of a video, see ``limpet.data.video_mixture``; None for photos.
+    """
 
     images: tuple[LabelledImage, ...]
     ids: tuple[int, ...]
     kind: str
+    source: int | None = None
 
 
 DrawScene = Callable[[], Scene | None]

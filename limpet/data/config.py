@@ -54,8 +54,8 @@ class ClipConfig:
     )
     object_importance: float = option(
         0.0,
-        help="Importance sampling of videos: each is drawn with a probability that is proportional to this power of "
-        "the number of objects in its first mask. 0 draws all alike; DeVOS has 1 for crowded videos.",
+        help="Importance sampling: the videos of each data set are drawn with probabilities that are proportional to "
+        "this power of the number of objects in the first mask. 0 draws all alike; DeVOS has 1 on MOSE.",
         group=CLIPS,
         min=0,
         max=4,
@@ -67,6 +67,14 @@ class ClipConfig:
         min=0,
         max=1,
         metavar="A B",
+    )
+    merge_prob: float = option(
+        0.0,
+        help="Dynamic merge: probability that the objects of another clip of the same data set are laid over a clip, "
+        "with the motion that they have there. AOT has 0.3, DeVOS 0.4.",
+        group=CLIPS,
+        min=0,
+        max=1,
     )
     attached_object_prob: float = option(
         0.0,

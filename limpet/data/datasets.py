@@ -18,12 +18,13 @@ from PIL import Image
 
 from limpet.core.errors import DataError, MaskError, VideoError
 from limpet.core.masks import read_ids
-from limpet.data.layouts import Davis, PlainFolders, VideoDataset, VideoFolders, YouTubeVos
+from limpet.data.layouts import Davis, Mose, PlainFolders, VideoDataset, VideoFolders, YouTubeVos
 from limpet.video.image_reader import folder_images
 
 DATASETS: dict[str, type[VideoDataset]] = {
     "davis": Davis,
     "youtube-vos": YouTubeVos,
+    "mose": Mose,
     "folders": PlainFolders,
 }
 """Every layout that is known, in the order in which they are tried."""
@@ -82,6 +83,24 @@ class VideoSequence:
 
 
 @dataclass(frozen=True)
+class SetSampling:
+    """How often training clips come from a data set, see ``limpet.data.video_mixture``.
+
+    repeat: as if it were named so many times, at the start and at the end of the training.
+    importance: power of the number of objects; merge: probability of dynamic merge. None takes those of ClipConfig.
+    """
+
+    repeat: tuple[float, float] = (1.0, 1.0)
+    importance: float | None = None
+    merge: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that make no sense."""
+        if min(self.repeat) < 0 or not 0 <= (self.importance or 0) <= 4 or not 0 <= (self.merge or 0) <= 1:
+            raise ValueError(f"{self}: repeat is 0 or more, importance 0 to 4, merge 0 to 1")
+
+
+@dataclass(frozen=True)
 class VideoSet:
     """The usable videos of one split, in the order of its list.
 
@@ -89,12 +108,14 @@ class VideoSet:
         root: folder of the data set.
         split: its name.
         skipped: one line for every frame or video that is left out: its name and why.
+        sampling: how often training draws from it.
     """
 
     root: Path
     split: str
     sequences: tuple[VideoSequence, ...]
     skipped: tuple[str, ...] = ()
+    sampling: SetSampling = SetSampling()
 
     def __iter__(self) -> Iterator[VideoSequence]:
         return iter(self.sequences)

@@ -63,7 +63,9 @@ class Layer:
         height, width = self.masks[0].shape
         blur = self.motion_blur[t : t + 1]
         homography = self.homography[t : t + 1]
-        top, left, bottom, right = _window(homography, size, height, width, float(np.abs(blur).max()) + 2)
+        top, left, bottom, right = layer_window(
+            homography, size, height, width, float(np.abs(blur).max()) + 2
+        )
         if right <= left or bottom <= top:
             return None
         return replace(
@@ -201,7 +203,7 @@ def moving_layer(
     homography = np.linalg.inv(motion @ placement) @ view.relative
     bend = random_bend(rng, frames, OBJECT.bend * energy, height, width)
     blur = motion_blur_of(homography, np.array([[x, y]]), shutter, longest_blur)
-    window = _window(homography, view.size, height, width, float(np.abs(blur).max()) + 2)
+    window = layer_window(homography, view.size, height, width, float(np.abs(blur).max()) + 2)
     if window[2] - window[0] < 4 or window[3] - window[1] < 4:
         return None
     return Layer(thing.images, thing.masks, homography, bend, label, window, colour, blur)
@@ -255,8 +257,8 @@ def renumber_objects(rng: np.random.Generator, layers: list[Layer], max_objects:
     return [scene, *(replace(layer, label=ids.get(layer.label or 0, 0)) for layer in layers[1:])]
 
 
-def _window(
-    homography: np.ndarray, size: int, height: int, width: int, margin: float
+def layer_window(
+    homography: np.ndarray, size: int, height: int, width: int, margin: float = 2
 ) -> tuple[int, int, int, int]:
     """Top, left, bottom, right of what the layer touches in any frame, room for its bend included; may be empty."""
     padded = corners(height, width) + 0.13 * np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]) * [width, height]

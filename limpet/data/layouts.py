@@ -82,6 +82,33 @@ class VideoDataset(ABC):
         return DataError(f"there is no split '{split}' in {self.root}; the splits there are: {known}")
 
 
+class Mose(VideoDataset):
+    """One split of MOSE as it comes out of its archive; its splits side by side are read by ``YouTubeVos``.
+
+    A split is ``all``, or the name of one video. Videos of the validation set have a mask of their first frame alone.
+    """
+
+    layout = "MOSE: ROOT/JPEGImages/<video>/*.jpg and masks in ROOT/Annotations/<video>/*.png"
+    checks_files = False
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        videos = root / "JPEGImages"
+        first = next(iter(subfolders(videos)), None)
+        return first is not None and (root / "Annotations").is_dir() and not subfolders(videos / first)
+
+    def splits(self) -> list[str]:
+        return [ALL]
+
+    def videos(self, split: str | None) -> list[VideoFolders]:
+        frames, masks = self.root / "JPEGImages", self.root / "Annotations"
+        there = subfolders(frames)
+        if split not in (None, ALL, *there):
+            raise DataError(f"{self.unknown_split(split)}; the name of one video will do as well")
+        names = there if split is None or split == ALL else [split]
+        return [VideoFolders(name, frames / name, masks / name) for name in names]
+
+
 class Davis(VideoDataset):
     """DAVIS 2016 and 2017, and whatever was laid out like it.
 
@@ -96,7 +123,7 @@ class Davis(VideoDataset):
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        return (root / "JPEGImages").is_dir()
+        return (root / "JPEGImages").is_dir() and not Mose.recognises(root)
 
     def splits(self) -> list[str]:
         return [*self._lists(), ALL]

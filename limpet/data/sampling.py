@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from limpet.core.errors import DataError, MaskError
+from limpet.core.errors import DataError
 from limpet.data.clip_scene import ClipStyle, Scene, photo_view, scene_layers, video_view
 from limpet.data.config import ClipConfig
 from limpet.data.copy_paste import MIN_CUT_PIXELS, pasted_layers
-from limpet.data.datasets import VideoSequence
+from limpet.data.datasets import VideoSet
 from limpet.data.image_cache import ImageCache, UnreadableImageError
-from limpet.data.layers import RawClip, renumber_objects
+from limpet.data.layers import Layer, RawClip, renumber_objects
+from limpet.data.merged_clips import merged_layers
 from limpet.data.occluders import occluder_layers
 from limpet.data.photometric import random_photometric
 from limpet.data.random_warps import draw_energy
 from limpet.data.stills import Still, split_components
+from limpet.data.video_mixture import VideoMixture
 
 REDRAWS = 20
 KIND_WEIGHTS = {"objects": 0.65, "parts": 0.2, "regions": 0.15}  # people track whole objects more than parts
@@ -26,7 +28,7 @@ class ClipSampler:
     """Draws clips; holds no state but the cached images.
 
     Args:
-        stills: photos. sequences: videos. One of the two may be empty.
+        stills: photos. videos: data sets of videos. One of the two may be empty.
         rank: number of the process, so that each draws different clips.
 
     Raises:
@@ -37,21 +39,19 @@ class ClipSampler:
         self,
         config: ClipConfig,
         stills: Sequence[Still],
-        sequences: Sequence[VideoSequence],
+        videos: Sequence[VideoSet],
         still_cache: ImageCache,
         video_cache: ImageCache,
         rank: int = 0,
     ) -> None:
-        if not stills and not sequences:
+        if not stills and not videos:
             raise DataError(
                 "there are neither photos nor videos to make clips of; give at least one data set"
             )
         self.config, self.rank = config, rank
-        self.stills, self.sequences = list(stills), list(sequences)
+        self.stills, self.videos = list(stills), VideoMixture(videos, config.object_importance)
         self._still_cache, self._video_cache = still_cache, video_cache
         self._still_probs = _still_probs(self.stills)
-        power = config.object_importance
-        self._video_probs = importance([objects_of(each) for each in sequences], power) if power else None
 
     def sample(self, step: int, index: int = 0, progress: float = 0.0, attempt: int = 0) -> RawClip:
         """The clip of this step and place in the batch.
@@ -93,6 +93,7 @@ class ClipSampler:
             return self._another(rng, scene, progress)
 
         layers = scene_layers(rng, scene, view, style, config, another)
+        layers += self._merged(rng, scene, progress, energy, shutter)
         layers += pasted_layers(rng, scene, layers, view, style, another, config)
         if config.occluder_prob > 0 and rng.random() < config.occluder_prob:
             layers += occluder_layers(rng, layers, view, shutter, another)
@@ -102,7 +103,7 @@ class ClipSampler:
 
     def _wants_video(self, rng: np.random.Generator, prob: float) -> bool:
         chosen = rng.random() < prob
-        return bool(self.sequences) and (chosen or not self.stills)
+        return bool(len(self.videos)) and (chosen or not self.stills)
 
     def _draw_still(self, rng: np.random.Generator, crowded: bool = False) -> Scene | None:
         still = self.stills[rng.choice(len(self.stills), p=self._still_probs)]
@@ -122,9 +123,15 @@ class ClipSampler:
             ids = rng.choice(ids, size=rng.integers(1, min(len(ids), most) + 1), replace=False)
         return Scene((image,), tuple(int(i) for i in ids), still.kind)
 
-    def _draw_video(self, rng: np.random.Generator, progress: float) -> Scene | None:
+    def _draw_video(
+        self, rng: np.random.Generator, progress: float, source: int | None = None
+    ) -> Scene | None:
+        """A scene of a video; ``source``: of this data set."""
         frames = self.config.frames
-        sequence = self.sequences[self._video_index(rng)]
+        if source is None:
+            sequence, source = self.videos.draw(rng, progress)
+        else:
+            sequence = self.videos.draw_from(rng, source)
         gap = max_gap(self.config, progress)
         whole = self.config.whole_video_prob > 0 and rng.random() < self.config.whole_video_prob
         picks = draw_frames(rng, len(sequence), frames, None if whole else gap)
@@ -137,32 +144,27 @@ class ClipSampler:
         if len(ids) > 2 and rng.random() < 0.4:
             ids = rng.choice(ids, size=rng.integers(1, len(ids)), replace=False)
         ids = ids[: self.config.max_objects]
-        return Scene(images, tuple(int(i) for i in ids), "video")
+        return Scene(images, tuple(int(i) for i in ids), "video", source)
 
-    def _video_index(self, rng: np.random.Generator) -> int:
-        if self._video_probs is None:
-            return int(rng.integers(len(self.sequences)))
-        return int(rng.choice(len(self.sequences), p=self._video_probs))
+    def _merged(
+        self, rng: np.random.Generator, scene: Scene, progress: float, energy: float, shutter: float
+    ) -> list[Layer]:
+        """Layers with the objects of another clip of the same data set, in some clips."""
+        prob = self.config.merge_prob
+        if scene.source is not None:
+            own = self.videos.sets[scene.source].sampling.merge
+            prob = prob if own is None else own
+        if prob == 0 or rng.random() >= prob:
+            return []
+        of_photo = scene.source is None
+        other = self._draw_still(rng) if of_photo else self._draw_video(rng, progress, scene.source)
+        return [] if other is None else merged_layers(rng, other, self.config, energy, shutter)
 
     def _another(self, rng: np.random.Generator, scene: Scene, progress: float) -> Scene | None:
         """A scene to cut an object out of, for ``scene``."""
         if self._wants_video(rng, 0.5 if scene.kind == "video" else 0.25):
             return self._draw_video(rng, progress)
         return self._draw_still(rng)
-
-
-def importance(objects: Sequence[int], power: float) -> np.ndarray:
-    """Probabilities o_i^power / sum of o_j^power of videos with ``objects`` (supplement of DeVOS, section 1.2)."""
-    weights = np.maximum(np.array(objects, np.float64), 1) ** power
-    return np.asarray(weights / weights.sum())
-
-
-def objects_of(sequence: VideoSequence) -> int:
-    """How many objects the first mask of a video has; 1 where that cannot be read, which shows when it is drawn."""
-    try:
-        return len(set(np.unique(sequence.mask(0)).tolist()) - {0, 255})
-    except MaskError:
-        return 1
 
 
 def max_gap(config: ClipConfig, progress: float) -> int:

@@ -71,9 +71,8 @@ class TrainingClips:
             self._sources.append(stills)
         max_bytes = config.image_cache_gb * 1e9
         self._caches = (ImageCache(STILL_LONG_SIDE, max_bytes), ImageCache(VIDEO_LONG_SIDE, max_bytes))
-        sequences = [sequence for videos_of_split in videos for sequence in videos_of_split]
         photos = stills.stills if stills is not None else []
-        self.sampler = ClipSampler(config, photos, sequences, *self._caches, rank=rank)
+        self.sampler = ClipSampler(config, photos, videos, *self._caches, rank=rank)
 
     @property
     def skipped(self) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from limpet.core.errors import DataError, Option
-from limpet.data import StillsFolder, VideoSet, training_videos
+from limpet.data import StillsFolder, VideoSet
 from limpet.data.footage import Footage, find_first_mask, find_footage
 from limpet.distillation.config import DistillationConfig, DistillationRecord, record
 from limpet.distillation.distill_student import check_models
@@ -27,8 +27,8 @@ from limpet.training.train_model import (
     check_run_folder,
     make_run_folder,
     quiet_lightning,
-    root_and_split,
     scorer,
+    training_set,
 )
 from limpet.weights.zoo import find_weights
 
@@ -107,7 +107,7 @@ def distill(
     _check_data(None if resume else config.method, stills, videos, labelled)
     check_run_folder(out, resume)
     footage = _find_footage(videos, strides)
-    sets = [training_videos(*root_and_split(text)) for text in labelled]
+    sets = [training_set(text) for text in labelled]
     if resume:
         training = resumed_config(training, out, given)
     if threads:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from limpet.core.errors import DataError, Option
 from limpet.core.files import output_error
-from limpet.data import StillsFolder, training_videos
+from limpet.data import StillsFolder, VideoSet, training_videos
+from limpet.data.video_mixture import split_sampling
 from limpet.tracking.load import choose_device
 from limpet.training.checkpoint import CHECKPOINT, resumed_config
 from limpet.training.config import TrainConfig
@@ -67,7 +68,8 @@ def train(
         out: folder of the run.
         config: the settings; None takes the defaults.
         stills: folder of photos with masks, ``images/`` and ``masks/``.
-        videos: data sets with masks, as ``ROOT:SPLIT``.
+        videos: data sets with masks, as ``ROOT:SPLIT``, perhaps with ``,repeat=A-B,importance=T,merge=P`` behind it:
+            see ``limpet.data.video_mixture``.
         encoder: weights of the encoder to start from: ImageNet's, or a model's, whose encoder is taken.
         start: weights of an earlier stage to start from.
         score: a small data set, ``ROOT:SPLIT``, to score every ``config.score_every`` steps.
@@ -95,7 +97,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     photos = None if stills is None else StillsFolder(Path(stills))
-    sets = [training_videos(*root_and_split(text)) for text in videos]
+    sets = [training_set(text) for text in videos]
     if on_notices:
         on_notices(
             [f"skipped {line}" for each in (photos, *sets) if each is not None for line in each.skipped]
@@ -108,6 +110,12 @@ def train(
         model, config, out, photos, sets, device=device, processes=processes, resume=resume, score=judge
     )  # fmt: skip
     return TrainResult(out, out / "weights.safetensors", finish_run(average, config, out))
+
+
+def training_set(text: str) -> VideoSet:
+    """The data set ``ROOT:SPLIT``, with what is behind it (``repeat``, ``importance``, ``merge``). Raises DataError."""
+    rest, sampling = split_sampling(text)
+    return replace(training_videos(*root_and_split(rest)), sampling=sampling)
 
 
 def root_and_split(text: str) -> tuple[Path, str]:

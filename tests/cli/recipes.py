@@ -74,11 +74,11 @@ def dry(words: list[str]) -> list[str]:
 
 
 def lay_out(folder: Path) -> None:
-    """STILLS, DAVIS and YOUTUBE in ``folder``: photos and videos of moving boxes in the official layouts."""
+    """STILLS, DAVIS, YOUTUBE and MOSE in ``folder``: photos and videos of moving boxes in the official layouts."""
     for number in range(3):
         mask = draw_mask(80, 96, [(10, 8 + number, 60, 40), (20, 50, 70, 86)])
         save_pair(folder / f"STILLS/images/{number}.jpg", folder / f"STILLS/masks/{number}.png", mask)
-    davis, train = folder / "DAVIS", folder / "YOUTUBE/train"
+    davis, train, mose = folder / "DAVIS", folder / "YOUTUBE/train", folder / "MOSE/train"
     for t in range(15):
         one = draw_mask(90, 160, [(20, 20 + 3 * t, 70, 60 + 3 * t)])
         two = draw_mask(90, 160, [(10, 30 - 2 * t, 80, 78 - 2 * t), (10, 84 + 2 * t, 80, 124 + 2 * t)])
@@ -87,6 +87,8 @@ def lay_out(folder: Path) -> None:
             save_pair(places[0] / f"{t:05d}.jpg", places[1] / f"{t:05d}.png", mask)
         places = [root / "0a1b2c" for root in (train / "JPEGImages", train / "Annotations")]
         save_pair(places[0] / f"{5 * t:05d}.jpg", places[1] / f"{5 * t:05d}.png", two)
+        places = [root / "a338c8aa" for root in (mose / "JPEGImages", mose / "Annotations")]
+        save_pair(places[0] / f"{t:05d}.jpg", places[1] / f"{t:05d}.png", two)
     (davis / "ImageSets/2017").mkdir(parents=True)
     for split, names in (("train", "one\ntwo\n"), ("val", "one\n")):
         (davis / f"ImageSets/2017/{split}.txt").write_text(names)

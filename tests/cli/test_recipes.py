@@ -14,6 +14,7 @@ from limpet.cli.options import MODEL
 from limpet.models import build_model
 from limpet.registry import find
 from limpet.training.checkpoint import load_checkpoint
+from limpet.training.train_model import training_set
 from limpet.weights.weights_file import read_weights
 from limpet.weights.zoo import BUNDLED
 
@@ -52,7 +53,7 @@ def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, 
     for name, model in encoders.items():
         save_file(build_model(find(model).config()).encoder.state_dict(), tmp_path / f"{name}.safetensors")
     commands = commands_of(ROOT / "docs/full_scale.md", "train", "distill")
-    one_gpu = [words for words in commands if "--processes" not in words]
+    one_gpu = [words for words in commands if "--processes" not in words and "runs/devos" not in words[2]]
     assert [words[2] for words in one_gpu] == ["runs/photos", "runs/teacher", "runs/student"]
     sure = ("--teacher", MODEL, "--teacher-weights", BUNDLED / f"{MODEL}.safetensors")
     for words in one_gpu:  # after 20 steps a teacher loses everything at once, and has nothing to tell
@@ -64,6 +65,24 @@ def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, 
         )
     (score,) = commands_of(ROOT / "docs/full_scale.md", "eval")
     limpet(*score, "--max-size", 64).succeeded()
+
+
+def test_the_recipe_of_devos_runs_on_the_three_layouts(limpet: Limpet, tmp_path: Path) -> None:
+    """A few steps of each stage, with the smallest member of the family."""
+    lay_out(tmp_path)
+    build = build_model(find("devos-t").config())
+    save_file(build.encoder.state_dict(), tmp_path / "mobilenet_v2.safetensors")
+    commands = commands_of(ROOT / "docs/full_scale.md", "train")
+    stages = [words for words in commands if "runs/devos" in words[2]]
+    assert [words[2] for words in stages] == ["runs/devos-photos", "runs/devos"]
+    small = ("--model", "devos-t", "--steps", "3", "--workers", "0")
+    limpet(*dry(stages[0]), *small, "--encoder", "mobilenet_v2.safetensors").succeeded()
+    limpet(*dry(stages[1]), *small).succeeded()
+    checkpoint = load_checkpoint(tmp_path / "runs/devos/checkpoint.safetensors")
+    assert checkpoint.step == 3 and checkpoint.config.clips.merge_prob == 0.4
+    places = [each for each in stages[1] if ":" in each]
+    names = [[video.name for video in training_set(str(tmp_path / place))] for place in places]
+    assert names == [["one", "two"], ["0a1b2c"], ["a338c8aa"]]
 
 
 def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> None:

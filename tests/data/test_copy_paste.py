@@ -86,7 +86,7 @@ def test_nothing_is_attached_to_nothing_or_to_what_is_tiny(thing: CutOut) -> Non
 
 
 def test_attached_objects_are_smaller_than_free_ones(stills_root: Path, davis_root: Path) -> None:
-    photos, videos = StillsFolder(stills_root).stills, training_videos(davis_root, "fit").sequences
+    photos, videos = StillsFolder(stills_root).stills, [training_videos(davis_root, "fit")]
 
     def small(prob: float) -> float:
         config = ClipConfig(frames=3, size=129, crowd_prob=(1.0, 1.0), attached_object_prob=prob)

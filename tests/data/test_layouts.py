@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.data.layouts import Davis, PlainFolders, YouTubeVos, names_in
+from limpet.data import training_videos
+from limpet.data.layouts import Davis, Mose, PlainFolders, YouTubeVos, names_in
 from tests.evaluation.tiny import make_sequence, make_split, moving_box
+
+from .conftest import draw_mask, save_pair
 
 
 @pytest.fixture
@@ -51,8 +55,42 @@ def test_each_layout_is_recognised_by_itself_alone(tmp_path: Path) -> None:
     (tmp_path / "plain" / "masks").mkdir(parents=True)
     (tmp_path / "stills" / "images").mkdir(parents=True)
     (tmp_path / "stills" / "masks").mkdir(parents=True)
-    for kind, name in ((Davis, "davis"), (YouTubeVos, "youtube"), (PlainFolders, "plain")):
+    save_pair(
+        tmp_path / "mose/JPEGImages/0b1c/00000.jpg",
+        tmp_path / "mose/Annotations/0b1c/00000.png",
+        draw_mask(30, 44, [(4, 4, 20, 20)]),
+    )
+    for kind, name in ((Davis, "davis"), (Mose, "mose"), (YouTubeVos, "youtube"), (PlainFolders, "plain")):
         assert [path.name for path in sorted(tmp_path.iterdir()) if kind.recognises(path)] == [name]
+
+
+@pytest.mark.parametrize("inside", ["", "train"])
+def test_mose_as_it_comes_out_of_its_archive(tmp_path: Path, inside: str) -> None:
+    """One split by itself, or beside the others; masks of all frames, names that are hexadecimal, no meta.json."""
+    root = tmp_path / inside
+    for name in ("0b1c", "a338c8aa"):
+        for t in range(3):
+            mask = draw_mask(30, 44, [(4, 4 + t, 20, 20 + t), (22, 4, 28, 30)])
+            place = root / "Annotations" / name / f"{t:05}.png"
+            save_pair(root / "JPEGImages" / name / f"{t:05}.jpg", place, mask)
+    split = inside or "all"
+    videos = training_videos(tmp_path, split)
+    assert [(each.name, len(each)) for each in videos] == [("0b1c", 3), ("a338c8aa", 3)]
+    assert np.unique(videos.sequences[0].mask(2)).tolist() == [0, 1, 2]
+    if not inside:
+        assert [each.name for each in training_videos(tmp_path, "0b1c")] == ["0b1c"]
+        with pytest.raises(DataError, match=r"there is no split 'valid' in .*: all; the name of one video"):
+            training_videos(tmp_path, "valid")
+
+
+def test_the_validation_set_of_mose_has_one_mask_per_video_and_cannot_teach(tmp_path: Path) -> None:
+    folder = tmp_path / "valid"
+    for t in range(3):
+        mask = draw_mask(30, 44, [(4, 4 + t, 20, 20 + t)])
+        place = (folder if t == 0 else tmp_path / "elsewhere") / "Annotations/0b1c" / f"{t:05}.png"
+        save_pair(folder / "JPEGImages/0b1c" / f"{t:05}.jpg", place, mask)
+    with pytest.raises(DataError, match=r"no usable videos with masks.*0b1c"):
+        training_videos(tmp_path, "valid")
 
 
 def test_a_list_keeps_its_order(davis: Path) -> None:

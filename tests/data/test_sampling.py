@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,14 +8,15 @@ import pytest
 
 from limpet.core.errors import DataError
 from limpet.data import ClipConfig, StillsFolder, training_videos
+from limpet.data.datasets import SetSampling
 from limpet.data.image_cache import ImageCache
 from limpet.data.layers import RawClip
-from limpet.data.sampling import ClipSampler, draw_frames, importance, max_gap, objects_of
+from limpet.data.sampling import ClipSampler, draw_frames, max_gap
 
 
 def _sampler(stills: Path, davis: Path, rank: int = 0, **config: object) -> ClipSampler:
     settings = ClipConfig(frames=3, size=65, **config)  # type: ignore[arg-type]
-    photos, videos = StillsFolder(stills).stills, training_videos(davis, "fit").sequences
+    photos, videos = StillsFolder(stills).stills, [training_videos(davis, "fit")]
     return ClipSampler(settings, photos, videos, ImageCache(480), ImageCache(640), rank)
 
 
@@ -94,7 +96,7 @@ def test_one_kind_of_data_is_enough_but_none_is_not(stills_root: Path, davis_roo
     caches = ImageCache(480), ImageCache(640)
     config = ClipConfig(frames=3, size=65, video_prob=(0.5, 0.5))
     assert len(ClipSampler(config, both.stills, [], *caches).sample(0).layers[0].images) == 1
-    assert len(ClipSampler(config, [], both.sequences, *caches).sample(0).layers[0].images) == 3
+    assert len(ClipSampler(config, [], both.videos.sets, *caches).sample(0).layers[0].images) == 3
     with pytest.raises(DataError, match="neither photos nor videos"):
         ClipSampler(config, [], [], *caches)
 
@@ -164,27 +166,20 @@ def test_clips_that_vary_more_have_all_that_other_clips_have(stills_root: Path, 
     assert logarithms.max() > 1.5 and logarithms.min() < -1.5
 
 
-def test_importance_is_the_formula_of_the_paper() -> None:
-    np.testing.assert_allclose(importance([1, 3, 4], 1.0), [1 / 8, 3 / 8, 4 / 8])
-    np.testing.assert_allclose(importance([1, 3, 4], 2.0), [1 / 26, 9 / 26, 16 / 26])
-    np.testing.assert_allclose(
-        importance([0, 1], 1.0), [0.5, 0.5], err_msg="an empty first mask counts as one"
-    )
+def test_merged_clips_have_the_objects_of_another_clip(stills_root: Path, davis_root: Path) -> None:
+    merged = _sampler(stills_root, davis_root, merge_prob=1.0, video_prob=(1, 1))
+    plain = _sampler(stills_root, davis_root, video_prob=(1, 1))
+    more = [len(merged.sample(step).layers) - len(plain.sample(step).layers) for step in range(20)]
+    assert np.mean(more) > 0.5
+    off = _sampler(stills_root, davis_root, merge_prob=0.0, video_prob=(1, 1))
+    assert all(_same(off.sample(step), plain.sample(step)) for step in range(5))
 
 
-def test_crowded_videos_are_drawn_more_often(
-    stills_root: Path, davis_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sequences = training_videos(davis_root, "fit").sequences
-    counts = [objects_of(sequence) for sequence in sequences]
-    assert min(counts) >= 1
-    read = []
-    monkeypatch.setattr(
-        "limpet.data.sampling.objects_of", lambda each: read.append(each) or 1 + 8 * len(read)
-    )
-    sampler = _sampler(stills_root, davis_root, object_importance=1.0)
-    chance = np.random.default_rng(0)
-    drawn = np.bincount([sampler._video_index(chance) for _ in range(4000)], minlength=len(sequences))
-    weights = np.array([1 + 8 * (n + 1) for n in range(len(sequences))], float)
-    np.testing.assert_allclose(drawn / 4000, weights / weights.sum(), atol=0.03)
-    assert len(read) == len(sequences), "each mask is read once"
+def test_a_data_set_may_have_a_chance_of_merging_of_its_own(stills_root: Path, davis_root: Path) -> None:
+    never = replace(training_videos(davis_root, "fit"), sampling=SetSampling(merge=0.0))
+    config = ClipConfig(frames=3, size=65, merge_prob=1.0, video_prob=(1, 1))
+    own = ClipSampler(config, [], [never], ImageCache(480), ImageCache(640))
+    plain = ClipSampler(replace(config, merge_prob=0.0), [], [never], ImageCache(480), ImageCache(640))
+    assert all(_same(own.sample(step), plain.sample(step)) for step in range(5))
+    photos = _sampler(stills_root, davis_root, merge_prob=1.0, video_prob=(0, 0))
+    assert any(len(photos.sample(step).layers) > 4 for step in range(20)), "photos merge with photos"
