@@ -17,7 +17,7 @@ from limpet.project.folder import Folder
 from limpet.project.manual_edits import EditableProject
 from limpet.project.mask_exchange import Imported, import_masks
 from limpet.project.project_view import ProjectView, names_of
-from limpet.project.propagation import Job, OnFrame, Outcome, all_jobs, one_way, run_jobs
+from limpet.project.propagation import Job, OnFrame, Outcome, Reporting, all_jobs, one_way, run_jobs
 from limpet.project.tidy import Tidied, tidy
 from limpet.project.video_reference import ESTIMATE_MARGIN, VideoReference
 from limpet.results.result_folder import ResultFolder
@@ -67,14 +67,14 @@ class Project(EditableProject):
         self,
         tracker: AnyTracker[Any],
         on_frame: OnFrame | None = None,
-        save_seconds: float | None = None,
+        reporting: Reporting | None = None,
     ) -> Outcome:
         """Update all frames that are empty or stale: from both sides between key frames, forwards after the last one.
 
         Args:
             tracker: from ``limpet.load`` or ``limpet.load_exported``.
             on_frame: called after each step with the number of steps done and, if known, of all steps.
-            save_seconds: interval at which finished frames are committed; None: 30 seconds.
+            reporting: how often finished frames are committed, and who is told of each step.
 
         Raises:
             VideoError: the video is missing, changed or cannot be read as far as needed. What was done until then
@@ -85,7 +85,7 @@ class Project(EditableProject):
         def jobs(draft: Draft) -> list[Job]:
             return all_jobs(self._keys(), draft, tuple(self.objects), frames)
 
-        return run_jobs(self._folder, tracker, jobs, "what was empty or stale", on_frame, save_seconds)
+        return run_jobs(self._folder, tracker, jobs, "what was empty or stale", on_frame, reporting)
 
     def propagate_forwards(
         self,
@@ -94,7 +94,7 @@ class Project(EditableProject):
         last: int | None = None,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
-        save_seconds: float | None = None,
+        reporting: Reporting | None = None,
     ) -> Outcome:
         """Propagate objects from a key frame towards the end.
 
@@ -111,7 +111,7 @@ class Project(EditableProject):
         ids = self._followed([start], objects)
         job = one_way(self._keys(), start, False, ids, last)
         what = f"{names_of(ids)} forwards from frame {start}" + ("" if last is None else f" to {last}")
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, reporting)
 
     def propagate_backwards(
         self,
@@ -120,7 +120,7 @@ class Project(EditableProject):
         first: int | None = None,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
-        save_seconds: float | None = None,
+        reporting: Reporting | None = None,
     ) -> Outcome:
         """Propagate objects from a key frame towards the beginning; see ``propagate_forwards``.
 
@@ -132,7 +132,7 @@ class Project(EditableProject):
         ids = self._followed([start], objects)
         job = one_way(self._keys(), start, True, ids, first)
         what = f"{names_of(ids)} backwards from frame {start}" + ("" if first is None else f" to {first}")
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, reporting)
 
     def propagate_between(
         self,
@@ -141,7 +141,7 @@ class Project(EditableProject):
         right: int,
         objects: Collection[int] | None = None,
         on_frame: OnFrame | None = None,
-        save_seconds: float | None = None,
+        reporting: Reporting | None = None,
     ) -> Outcome:
         """Propagate objects from two key frames into the frames between them, and choose the better result per frame.
 
@@ -157,7 +157,7 @@ class Project(EditableProject):
         ids = self._followed([left, right], objects)
         job = Job(left, right - 1, ids, right)
         what = f"{names_of(ids)} between frames {left} and {right}"
-        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, save_seconds)
+        return run_jobs(self._folder, tracker, lambda _: [job], what, on_frame, reporting)
 
     def set_video(self, video: str | Path) -> None:
         """Set where the video is now; this is not an edit. Raises VideoError if its size or length differs."""

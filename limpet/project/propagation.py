@@ -188,6 +188,18 @@ OnFrame = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
+class Reporting:
+    """How a propagation saves and reports.
+
+    save_seconds: interval at which finished frames are committed; None: ``SAVE_SECONDS``.
+    on_step: called after each step of the tracker with what was done, the number of steps, and if known of all steps.
+    """
+
+    save_seconds: float | None = None
+    on_step: Callable[[Done, int, int | None], None] | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a propagation did.
 
@@ -206,11 +218,11 @@ def run_jobs(
     plan: Callable[[Draft], list[Job]],
     what: str,
     on_frame: OnFrame | None,
-    save_seconds: float | None = None,
+    reporting: Reporting | None = None,
 ) -> Outcome:
     """Do all jobs of ``plan`` as one edit; if no frame is written, there is no edit.
 
-    Finished frames are committed every ``save_seconds`` (None: ``SAVE_SECONDS``), and once more if it is stopped.
+    Finished frames are committed every ``SAVE_SECONDS``, or as ``reporting`` says, and once more if it is stopped.
     """
     draft = Draft(folder)
     jobs = plan(draft)
@@ -218,7 +230,7 @@ def run_jobs(
     with folder.head.video.open(folder.path) as reader:
         frames = FrameAccess(reader)
         keys = Keys(draft.snapshot, draft.entry)
-        running = _Running(draft, what, on_frame, _total(jobs, folder), save_seconds)
+        running = _Running(draft, what, on_frame, _total(jobs, folder), reporting or Reporting())
         passes = Pass(tracker, frames, keys, draft.mask_or_empty)
         try:
             for job in jobs:
@@ -241,10 +253,11 @@ class _Running:
         what: str,
         on_frame: OnFrame | None,
         total: int | None,
-        save_seconds: float | None,
+        reporting: Reporting,
     ) -> None:
         self._draft, self._what, self._on_frame, self._total = draft, what, on_frame, total
-        self._interval = SAVE_SECONDS if save_seconds is None else save_seconds
+        seconds, self._on_step = reporting.save_seconds, reporting.on_step
+        self._interval = SAVE_SECONDS if seconds is None else seconds
         self._saved = time.monotonic()
         self.steps = 0
         self.written = 0
@@ -268,6 +281,8 @@ class _Running:
             self._commit(complete=False)
         if self._on_frame is not None:
             self._on_frame(self.steps, self._total)
+        if self._on_step is not None:
+            self._on_step(done, self.steps, self._total)
 
     def finish(self) -> None:
         if self.written:
