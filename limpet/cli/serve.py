@@ -69,6 +69,7 @@ def serve_command(
     bench = Workbench(ServeConfig(roots, model or MODEL, weights, device))
     if path is not None:
         bench.open(path, project)
+        bench.background.prepare(bench.config.model)
 
     def started(listening: Listening) -> None:
         say(f"limpet serve: {listening.address}")

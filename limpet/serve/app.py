@@ -55,7 +55,7 @@ def make_app(
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-            await run_in_threadpool(bench.close)
+            await run_in_threadpool(bench.end)
 
     guard = Middleware(Guard, token=token, hosts=hosts, any_address=any_address, max_upload=max_upload)
     app = Starlette(

@@ -12,10 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from limpet.project import Project
+from limpet.serve.palette import set_color
 from limpet.serve.reading_routes import workbench_of
 from limpet.serve.request_fields import MAX_NAME, Fields, RequestError
 from limpet.serve.workbench import Workbench
 
+MODES = ("all", "forwards", "backwards", "between")
 Command = Callable[[Workbench, Fields], dict[str, Any]]
 
 
@@ -36,25 +38,27 @@ def add_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
         if object_id is None:
             raise RequestError("the project has 255 objects, which is the limit; remove one first")
         project.add(frame, np.where(mask > 0, np.uint8(object_id), np.uint8(0)), {object_id: name})
+        if color is not None:
+            set_color(project, object_id, color)
         return object_id
 
     object_id = bench.edit(change)
-    if color is not None:
-        bench.opened.served.set_color(object_id, color)
     return _answer(bench, f"object {object_id} is new", id=object_id)
 
 
 def change_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
     """Another name or colour of an object. The name is an edit; the colour is not."""
     object_id, name, color = fields.integer("id"), fields.optional_text("name", MAX_NAME), fields.color()
-    with bench.opened.served.view() as project:
-        names = project.objects
-    if object_id not in names:
-        raise RequestError(f"there is no object {object_id} in the project", 404)
-    if name is not None and name != names[object_id]:
-        bench.edit(lambda project: project.rename(object_id, name))
-    if color is not None:
-        bench.opened.served.set_color(object_id, color)
+
+    def change(project: Project) -> None:
+        if object_id not in project.objects:
+            raise RequestError(f"there is no object {object_id} in the project", 404)
+        if name is not None and name != project.objects[object_id]:
+            project.rename(object_id, name)
+        if color is not None:
+            set_color(project, object_id, color)
+
+    bench.edit(change)
     return _answer(bench, f"object {object_id} is changed")
 
 
@@ -112,6 +116,34 @@ def _step(bench: Workbench, step: Callable[[Project], Any], word: str) -> dict[s
     return _answer(bench, f"{word}: {what}", edit=what, frames=frames)
 
 
+def propagate(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Propagate from key frames, in a process of its own."""
+    mode = fields.optional_text("mode") or "all"
+    if mode not in MODES:
+        raise RequestError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+    start, stop, objects = fields.optional_integer("start"), fields.optional_integer("stop"), fields.ids()
+    if mode != "all" and start is None:
+        raise RequestError(f"start is missing; to propagate {mode}, name the key frame to start from")
+    if mode == "between" and stop is None:
+        raise RequestError("stop is missing; to propagate between key frames, name both")
+    if mode == "all":
+        start = stop = objects = None
+    model = fields.optional_text("model") or bench.config.model
+    return _answer(bench, "the propagation has begun", id=bench.propagate(mode, start, stop, objects, model))
+
+
+def cancel(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Stop the propagation; what is done is kept as one edit."""
+    message = bench.background.stop()
+    return _answer(bench, "no propagation runs" if message is None else f"stopped; {message}")
+
+
+def export(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Write a download, in a process of its own."""
+    name = bench.background.export(bench.opened.served.path, fields.text("what"))
+    return _answer(bench, "the export has begun", id=name)
+
+
 def command(path: str, run: Command) -> Route:
     """A route that takes JSON, and works in a thread, so that frames are served meanwhile."""
 
@@ -135,6 +167,9 @@ COMMANDS = [
     command("/api/unlock", unlock),
     command("/api/undo", undo),
     command("/api/redo", redo),
+    command("/api/propagate", propagate),
+    command("/api/cancel", cancel),
+    command("/api/export", export),
 ]
 
 

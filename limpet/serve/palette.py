@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from limpet.core.masks import davis_palette
+from limpet.project.manual_edits import EditableProject
 from limpet.project.project_view import ProjectView
 
 COLORS = "colors"
@@ -23,6 +24,13 @@ def object_colors(project: ProjectView) -> dict[int, str]:
         color = str(known.get(str(object_id), "")).lower()
         found[object_id] = color if _COLOR.fullmatch(color) else default_color(object_id)
     return found
+
+
+def set_color(project: EditableProject, object_id: int, color: str) -> None:
+    """Keep the colour of an object in project.json; this is not an edit."""
+    chosen = project.extra.get(COLORS)
+    known = chosen if isinstance(chosen, dict) else {}
+    project.set_extra(COLORS, known | {str(object_id): color})
 
 
 def default_color(object_id: int) -> str:

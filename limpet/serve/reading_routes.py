@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from limpet.core.errors import LimpetError
@@ -106,11 +106,18 @@ async def events(request: Request) -> Response:
     return StreamingResponse(watched(), media_type="text/event-stream", headers=_NEVER)
 
 
+def download(request: Request) -> Response:
+    """GET /api/download/ID: what an export wrote."""
+    path = workbench_of(request).background.download(request.path_params["name"])
+    return FileResponse(path, filename=path.name, media_type="application/octet-stream", headers=_NEVER)
+
+
 READING = [
     Route("/api/state", state),
     Route("/api/timeline", timeline),
     Route("/api/masks", masks),
     Route("/api/events", events),
+    Route("/api/download/{name}", download),
     Route("/mask/{digest}.png", mask),
     Route("/frame/{video}/{index:int}", frame),
 ]

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from limpet.core.errors import ProjectError
 from limpet.project import Project
 from limpet.project.folder import HEAD
-from limpet.serve.palette import COLORS, object_colors
 
 T = TypeVar("T")
 Signature = tuple[int, int, int]
@@ -49,6 +48,11 @@ class ServedProject:
         self.refresh()
         with self._reading:
             yield self._view
+
+    def objects(self) -> dict[int, str]:
+        """Ids and names of the objects."""
+        with self.view() as project:
+            return project.objects
 
     def refresh(self) -> None:
         """Open the folder again if it has changed."""
@@ -85,21 +89,6 @@ class ServedProject:
                 self._edited = _signature(self.path)
         self.refresh()
         return result
-
-    def colors(self) -> dict[int, str]:
-        """The colour of each object, such as #1e90ff."""
-        with self.view() as project:
-            return object_colors(project)
-
-    def set_color(self, object_id: int, color: str) -> None:
-        """Keep the colour of an object in project.json."""
-
-        def change(project: Project) -> None:
-            colors: Any = project.extra.get(COLORS)
-            known = colors if isinstance(colors, dict) else {}
-            project.set_extra(COLORS, known | {str(object_id): color})
-
-        self.edit(change)
 
 
 def _signature(folder: Path) -> Signature | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,8 @@ from limpet.core.errors import VideoError
 from limpet.project import Project
 from limpet.project.folder import HEAD
 from limpet.project.video_reference import fingerprint
+from limpet.serve.background import Background, worker_command
+from limpet.serve.downloads import exports
 from limpet.serve.event_hub import EventHub
 from limpet.serve.frame_server import FrameServer
 from limpet.serve.palette import object_colors
@@ -58,13 +60,20 @@ class Opened:
 class Workbench:
     """Everything that the routes work on.
 
+    Args:
+        command: starts a process that propagates; None: ``limpet.serve.worker``.
+
     Attributes:
         hub: tells pages what happens.
+        background: propagations and exports.
     """
 
-    def __init__(self, config: ServeConfig) -> None:
+    def __init__(self, config: ServeConfig, command: Sequence[str] | None = None) -> None:
         self.config = config
         self.hub = EventHub()
+        self.background = Background(
+            command or worker_command(config.model, config.weights, config.device), self.hub, self.refresh
+        )
         self._opened: Opened | None = None
         self._lock = threading.RLock()
 
@@ -103,23 +112,57 @@ class Workbench:
 
     def open_allowed(self, path: str, folder: str | None) -> str:
         """``open`` for a page, which may name nothing outside of the roots. Raises RequestError for anything else."""
-        return self.open(self._allowed(path), None if folder is None else self._allowed(folder))
+        message = self.open(self._allowed(path), None if folder is None else self._allowed(folder))
+        self.background.prepare(self.config.model)
+        return message
 
     def edit(self, change: Callable[[Project], T]) -> T:
-        """Make an edit of the open project."""
-        return self.opened.served.edit(change)
+        """Make an edit of the open project. A propagation that runs is stopped before, and what it did is kept."""
+        with self._lock:
+            served = self.opened.served
+            stopped = self.background.stop()
+            result = served.edit(change)
+        if stopped is not None:
+            self.hub.publish("notice", {"text": f"the propagation was stopped for this edit; {stopped}"})
+        return result
+
+    def propagate(
+        self, mode: str, start: int | None, stop: int | None, objects: list[int] | None, model: str
+    ) -> str:
+        """Start a propagation and return its id; see ``limpet.project.Project``. Raises RequestError if one runs."""
+        if model not in models_with_weights(self.config):
+            raise RequestError(f"there is no model {model!r} with weights; see the list of models")
+        what = (
+            mode if start is None else f"{mode} from frame {start}" + ("" if stop is None else f" to {stop}")
+        )
+        with self._lock:
+            served = self.opened.served
+            if not served.objects():
+                raise RequestError("the project has no object to propagate; draw one first")
+            return self.background.propagate(
+                f"propagate {what}", served.revision,
+                {"folder": str(served.path), "mode": mode, "start": start, "stop": stop, "objects": objects,
+                 "model": model},
+            )  # fmt: skip
+
+    def end(self) -> None:
+        """Close everything; what is done is kept."""
+        self.background.close()
+        self.close()
 
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
+            self.background.stop()
             if self._opened is not None:
                 self._opened.frames.close()
                 self._opened = None
 
     def refresh(self) -> None:
         """Notice what other programs changed."""
-        if self._opened is not None:
-            self._opened.served.refresh()
+        opened = self._opened
+        if opened is not None:
+            opened.served.refresh()
 
     def state(self) -> dict[str, Any]:
         """The answer to /api/state."""
@@ -133,6 +176,7 @@ class Workbench:
                 "clicks": False,
                 "note": "no click model is installed; brush, box and livewire work without one",
             },
+            "exports": exports(),
             "version": limpet.__version__,
         }
 
@@ -162,8 +206,14 @@ class Workbench:
                 ],
                 "position": position,
                 "edits": [
-                    {"number": e.number, "kind": e.kind, "what": e.what, "complete": e.complete}
-                    for e in edits[-_EDITS:]
+                    {
+                        "number": edit.number,
+                        "kind": edit.kind,
+                        "what": edit.what,
+                        "complete": edit.complete,
+                        "undone": place >= position,
+                    }
+                    for place, edit in list(enumerate(edits))[-_EDITS:]
                 ],
                 "can_undo": f"{edits[position - 1].kind} {edits[position - 1].what}" if position else None,
                 "can_redo": f"{edits[position].kind} {edits[position].what}"
@@ -171,7 +221,7 @@ class Workbench:
                 else None,
                 "problems": problems,
                 "locked": [list(span) for span in project.snapshot.locked],
-                "running": None,
+                "running": self.background.running,
                 "read_only": bool(problems),
             }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,17 @@ class Page:
         name = self.get(f"/api/masks?from={frame}&to={frame}")["masks"][str(frame)]
         return None if name is None else self.bytes(f"/mask/{name}.png")
 
+    def wait(self) -> None:
+        """Until no propagation runs."""
+        job = self.bench.background._running
+        assert job is None or job.ended.wait(60)
+
+    def events(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+        """What pages are told from now on."""
+        told: list[tuple[str, dict[str, Any]]] = []
+        monkeypatch.setattr(self.bench.hub, "publish", lambda event, data: told.append((event, data)))
+        return told
+
     def pixels(self, frame: int, height: str = "") -> np.ndarray:
         video = self.get("/api/state")["project"]["video"]["id"]
         data = self.bytes(f"/frame/{video}/{frame}{height}")
@@ -86,7 +98,8 @@ class Page:
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     make_video(tmp_path / "clip")
-    bench = Workbench(ServeConfig(roots=(tmp_path,)))
+    worker = [sys.executable, str(Path(__file__).with_name("tiny_worker.py"))]
+    bench = Workbench(ServeConfig(roots=(tmp_path,), model="quick"), worker)
     Project.create(tmp_path / "job", tmp_path / "clip")
     bench.open(tmp_path / "job")
     with TestClient(
