@@ -38,6 +38,9 @@ FORMATS: dict[str, ExchangeFormat] = {
     "youtube-vis": ExchangeFormat(
         "youtube_vis", (".json",), "YouTube-VIS: a track per object, RLE or polygons"
     ),
+    "cvat-video": ExchangeFormat(
+        "cvat_video", (".xml", ".zip"), "CVAT for video 1.1: a track of masks per object"
+    ),
 }
 """By name, as ``limpet convert --to`` takes it."""
 
@@ -45,7 +48,7 @@ _IN_JSON = {  # the first of these words in a JSON file says what it is
     r'"videos"\s*:\s*\[': "youtube-vis",
     r'"images"\s*:\s*\[': "coco",
 }
-_IN_ZIP: dict[str, str] = {}
+_IN_ZIP: dict[str, str] = {"annotations.xml": "cvat-video"}
 _IN_FOLDER: dict[str, str] = {}
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limpet.core.errors import MaskError
 from limpet.core.masks import MAX_ID
@@ -47,6 +49,7 @@ class MaskSequence:
         open_frames: gives the frames in ascending order. Frames that are left out have no mask.
         frame_count: T of the video; None where it is not known before the end.
         frame_rate: frames per second, or None.
+        numbered: whether the ids are only places in a file that has none, so that names say more.
         notices: what is lost or was decided on the way, one sentence each; complete once all frames were read.
     """
 
@@ -57,6 +60,7 @@ class MaskSequence:
     frame_count: int | None = None
     frame_rate: Fraction | None = None
     notices: list[str] = field(default_factory=list)
+    numbered: bool = False
 
     def __iter__(self) -> Iterator[MaskFrame]:
         return self.open_frames()
@@ -98,6 +102,22 @@ def positive_rate(value: object, where: str) -> Fraction | None:
     return rate
 
 
+def with_ids(sequence: MaskSequence, new: Mapping[int, int]) -> MaskSequence:
+    """The same with other ids: ``new`` has one for each of its objects, all different."""
+    if all(old == number for old, number in new.items()):
+        return sequence
+    table: NDArray[Any] = np.zeros(max(new) + 1, np.uint8 if max(new.values()) <= MAX_ID else np.uint16)
+    table[list(new)] = list(new.values())
+
+    def frames() -> Iterator[MaskFrame]:
+        for frame in sequence:
+            stated = None if frame.stated is None else frozenset(new[i] for i in frame.stated)
+            yield replace(frame, labels=table[frame.labels], stated=stated)
+
+    names = {new[i]: name for i, name in sequence.names.items()}
+    return replace(sequence, names=dict(sorted(names.items())), open_frames=frames)
+
+
 def small_ids(sequence: MaskSequence) -> MaskSequence:
     """The same with ids of at most 255, as projects and trackers have them; larger ids are numbered again.
 
@@ -111,22 +131,13 @@ def small_ids(sequence: MaskSequence) -> MaskSequence:
         raise MaskError(
             f"{sequence.name} has {len(ids)} objects, but {MAX_ID} is the limit of a project; leave some out before"
         )
-    table = np.zeros(ids[-1] + 1, np.uint8)
-    kept = {i: i for i in ids if i <= MAX_ID}
-    free = iter(sorted(set(range(1, MAX_ID + 1)) - set(kept)))
-    new = {i: kept.get(i) or next(free) for i in ids}
-    table[ids] = [new[i] for i in ids]
-
-    def frames() -> Iterator[MaskFrame]:
-        for frame in sequence:
-            stated = None if frame.stated is None else frozenset(new[i] for i in frame.stated)
-            yield replace(frame, labels=table[frame.labels], stated=stated)
-
+    free = iter(sorted(set(range(1, MAX_ID + 1)) - set(ids)))
+    new = {i: i if i <= MAX_ID else next(free) for i in ids}
     changed = [f"{i} became {new[i]}" for i in ids if new[i] != i]
     sequence.note(
         f"ids above {MAX_ID} were numbered again: {', '.join(changed[:8])}{' …' * (len(changed) > 8)}"
     )
-    return replace(sequence, names={new[i]: sequence.names[i] for i in ids}, open_frames=frames)
+    return with_ids(sequence, new)
 
 
 def mask_at(sequence: MaskSequence, index: int) -> Mask:

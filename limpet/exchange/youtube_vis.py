@@ -16,6 +16,7 @@ from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
 from limpet.core.provenance import VERSION
 from limpet.exchange.coco_rle import label_counts
+from limpet.exchange.frame_times import FrameTimes
 from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate, time_of
 from limpet.exchange.options import ConversionOptions, chosen
@@ -40,18 +41,14 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
         OutputError: it cannot be written.
     """
     segments = SegmentationWriter(sequence.size, options.polygons)
-    times = array("d")
+    frame_times = FrameTimes(sequence)
     with MaskSpool("object") as spool, atomic_path(out) as temporary:
         for frame in sequence:
-            while len(times) < frame.index:
-                times.append(time_of(len(times), sequence.frame_rate))
-            times.append(frame.time)
+            frame_times.add(frame)
             for number, counts in label_counts(frame.labels).items():
                 spool.put(number, frame.index, json.dumps(segments.fields(counts)))
-        while len(times) < (sequence.frame_count or 0):
-            times.append(time_of(len(times), sequence.frame_rate))
         with temporary.open("w", encoding="utf-8") as file:
-            _write_file(file, sequence, times, spool)
+            _write_file(file, sequence, frame_times.finish(), spool)
     segments.tell(sequence)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
 from limpet.core.errors import MaskError, VideoError
 from limpet.core.groups import object_ids
 from limpet.core.tracker_protocol import Mask
-from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, small_ids, time_of
+from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, small_ids, time_of, with_ids
 from limpet.project.draft import Draft
 from limpet.project.folder import Folder
 from limpet.project.project_view import ProjectView, names_of
@@ -22,20 +23,20 @@ def project_masks(project: ProjectView) -> MaskSequence:
     The times of frames come from the video. If it is missing, they are counted at 24 frames per second, and a notice
     says so.
     """
-    name, rate, count = project.path.name, None, project.frame_count
+    name, rate, length = project.path.name, None, project.frame_count
     times: list[float] | None = None
     notices: list[str] = []
     try:
         with project.open_video() as reader:
             name, rate = reader.name, reader.frame_rate
             times = [frame.time for frame in reader]
-        count = len(times)
+        length = len(times)
     except VideoError as error:
         notices.append(f"the times of frames are not known and counted at 24 per second: {error}")
 
     def frames() -> Iterator[MaskFrame]:
         bare = 0
-        for index in range(count or 0):
+        for index in range(length or 0):
             mask = project.mask(index)
             if mask is None:
                 bare += 1
@@ -46,7 +47,7 @@ def project_masks(project: ProjectView) -> MaskSequence:
                 f"{bare} frames of the project have no mask; in formats that list all frames they are empty"
             )
 
-    sequence = MaskSequence(name, project.size, project.objects, frames, count, rate, notices)
+    sequence = MaskSequence(name, project.size, project.objects, frames, length, rate, notices)
     return sequence
 
 
@@ -70,13 +71,13 @@ def import_masks(folder: Folder, masks: MaskSequence, check_frame: Callable[[int
     Args:
         check_frame: raises VideoError unless the video has that frame.
     """
-    masks, size = small_ids(masks), folder.head.video.size
+    draft = Draft(folder)
+    masks, size = small_ids(_known_by_name(masks, draft.snapshot.objects)), folder.head.video.size
     if tuple(masks.size) != tuple(size):
         raise MaskError(
             f"the masks of {masks.name} are {masks.size[0]}x{masks.size[1]}, but the project's video is "
             f"{size[0]}x{size[1]}; export them at the size of the video"
         )
-    draft = Draft(folder)
     objects, given = dict(draft.snapshot.objects), dict(draft.snapshot.given)
     known = set(objects)
     changed: list[int] = []
@@ -107,6 +108,19 @@ def import_masks(folder: Folder, masks: MaskSequence, check_frame: Callable[[int
         frames = f"{len(changed)} frame{'s' * (len(changed) != 1)}"
         draft.commit("import", f"{masks.name}: {frames}" + (f", new {names_of(added)}" if added else ""))
     return Imported(added if changed else (), tuple(changed), same, tuple(locked))
+
+
+def _known_by_name(masks: MaskSequence, objects: Mapping[int, str]) -> MaskSequence:
+    """With ids of the project's objects of the same names, where the source has no ids of its own.
+
+    The first "cat" of the source is the first one of the project, and so on; others get free ids.
+    """
+    if not masks.numbered:
+        return masks
+    left = {name: [i for i, own in sorted(objects.items()) if own == name] for name in set(objects.values())}
+    same = {i: left[name].pop(0) for i, name in masks.names.items() if left.get(name)}
+    free = (i for i in count(1) if i not in objects)
+    return with_ids(masks, {i: same.get(i) or next(free) for i in masks.names})
 
 
 def _differing(draft: Draft, index: int, labels: Mask, stated: set[int]) -> tuple[int, ...]:

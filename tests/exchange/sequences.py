@@ -65,7 +65,7 @@ def crowd(count: int = 300) -> MaskSequence:
             row, column = divmod(k, 40)
             labels[row * 4 + index : row * 4 + index + 2, column * 2 : column * 2 + 1 + k % 2] = k + 1
         frames[index] = labels
-    return clip_of(frames, {k + 1: f"object {k + 1}" for k in range(count)})
+    return clip_of(frames, {k + 1: f"thing {k + 1}" for k in range(count)})
 
 
 def assert_same(one: MaskSequence, two: MaskSequence, *, times: bool = True, names: bool = True) -> None:

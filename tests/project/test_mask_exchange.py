@@ -90,3 +90,12 @@ def test_out_of_a_project(project: Project, tmp_path: Path) -> None:
     lost = project_masks(Project.open(project.path))
     assert [frame.index for frame in lost] == [0, 3]
     assert "times of frames are not known" in lost.notices[0]
+
+
+def test_objects_without_ids_are_known_by_their_names(project: Project) -> None:
+    project.add(0, boxes((7, 2), (9, 9)), {7: "cat", 9: "dog"})
+    theirs = masks_of({3: boxes((1, 9), (2, 2), (3, 13))}, {1: "dog", 2: "cat", 3: "bird"})
+    theirs.numbered = True
+    assert project.import_masks(theirs).added == (1,)
+    assert project.objects == {1: "bird", 7: "cat", 9: "dog"}
+    assert np.array_equal(project.mask(3), boxes((9, 9), (7, 2), (1, 13)))
