@@ -41,15 +41,22 @@ FORMATS: dict[str, ExchangeFormat] = {
     "cvat-video": ExchangeFormat(
         "cvat_video", (".xml", ".zip"), "CVAT for video 1.1: a track of masks per object"
     ),
+    "cvat-mask": ExchangeFormat(
+        "cvat_mask", (".zip",), "CVAT segmentation mask 1.1: pictures of classes and objects"
+    ),
+    "mots-txt": ExchangeFormat("mots_txt", (".txt",), "MOTS text: a line per object and frame"),
+    "mots-png": ExchangeFormat("mots_png", (), "MOTS pictures of 16 bits"),
+    "sa-v": ExchangeFormat("sa_v", (".json",), "SA-V: RLE in every fourth frame"),
 }
 """By name, as ``limpet convert --to`` takes it."""
 
 _IN_JSON = {  # the first of these words in a JSON file says what it is
     r'"videos"\s*:\s*\[': "youtube-vis",
     r'"images"\s*:\s*\[': "coco",
+    r'"masklet"\s*:\s*\[': "sa-v",
 }
-_IN_ZIP: dict[str, str] = {"annotations.xml": "cvat-video"}
-_IN_FOLDER: dict[str, str] = {}
+_IN_ZIP: dict[str, str] = {"annotations.xml": "cvat-video", "labelmap.txt": "cvat-mask"}
+_IN_FOLDER: dict[str, str] = {"instances/*.png": "mots-png"}
 
 
 def read_masks(path: str | Path, format: str | None = None, sequence: str | None = None) -> MaskSequence:
