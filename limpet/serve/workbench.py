@@ -13,6 +13,7 @@ from limpet.core.errors import VideoError
 from limpet.project import Project
 from limpet.project.folder import HEAD
 from limpet.project.video_reference import fingerprint
+from limpet.segment import Livewire, Segmenter
 from limpet.serve.background import Background, worker_command
 from limpet.serve.downloads import exports
 from limpet.serve.event_hub import EventHub
@@ -25,6 +26,7 @@ from limpet.weights.zoo import BUNDLED
 
 T = TypeVar("T")
 _EDITS = 200
+NO_CLICKS = "there is no model for clicks here; box, livewire and brush work without one"
 _ASSUMED_RATE = 24.0
 
 
@@ -62,14 +64,19 @@ class Workbench:
 
     Args:
         command: starts a process that propagates; None: ``limpet.serve.worker``.
+        segmenter: makes masks of clicks; None: the page offers no clicks.
 
     Attributes:
         hub: tells pages what happens.
         background: propagations and exports.
     """
 
-    def __init__(self, config: ServeConfig, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, config: ServeConfig, command: Sequence[str] | None = None, segmenter: Segmenter | None = None
+    ) -> None:
         self.config = config
+        self.segmenter = segmenter
+        self.livewire = Livewire()
         self.hub = EventHub()
         self.background = Background(
             command or worker_command(config.model, config.weights, config.device), self.hub, self.refresh
@@ -172,9 +179,9 @@ class Workbench:
             "model": self.config.model,
             "models": models_with_weights(self.config),
             "segmenter": {
-                "name": "none",
-                "clicks": False,
-                "note": "no click model is installed; brush, box and livewire work without one",
+                "name": "" if self.segmenter is None else self.segmenter.name,
+                "clicks": self.segmenter is not None,
+                "note": NO_CLICKS if self.segmenter is None else self.segmenter.note,
             },
             "exports": exports(),
             "version": limpet.__version__,
