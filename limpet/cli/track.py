@@ -42,7 +42,9 @@ def track_command(
     mask: Annotated[
         Path,
         typer.Option(
-            metavar="PNG", help="Mask of the first frame: an indexed PNG whose values are object ids."
+            metavar="PNG",
+            help="Mask of the first frame: an indexed PNG whose values are object ids, or a file of another program "
+            "that has masks of frame 0 (docs/formats.md).",
         ),
     ],
     out: Annotated[

@@ -54,7 +54,7 @@ def read_mask(
         raise MaskError(
             f"{path} holds no object: every pixel is background (0); draw each object with an id 1..255"
         )
-    return mask if size is None else _fit(mask, size, resize_mask, path)
+    return mask if size is None else fit_mask(mask, size, resize_mask, path)
 
 
 def read_ids(path: str | Path) -> NDArray[np.uint8]:
@@ -192,7 +192,14 @@ def _colour_hint(pixels: NDArray[np.generic]) -> str:
     return f"it has {len(colours)} colours: "
 
 
-def _fit(mask: NDArray[np.uint8], size: tuple[int, int], resize_mask: bool, path: Path) -> NDArray[np.uint8]:
+def fit_mask(
+    mask: NDArray[np.uint8], size: tuple[int, int], resize_mask: bool, path: str | Path
+) -> NDArray[np.uint8]:
+    """``mask`` uint8 (H, W) of the file ``path``, resized to ``size`` if it has another one and that is allowed.
+
+    Raises:
+        MaskError: it has another size; or an object would get lost.
+    """
     if mask.shape == tuple(size):
         return mask
     height, width = mask.shape

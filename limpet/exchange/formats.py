@@ -47,6 +47,13 @@ FORMATS: dict[str, ExchangeFormat] = {
     "mots-txt": ExchangeFormat("mots_txt", (".txt",), "MOTS text: a line per object and frame"),
     "mots-png": ExchangeFormat("mots_png", (), "MOTS pictures of 16 bits"),
     "sa-v": ExchangeFormat("sa_v", (".json",), "SA-V: RLE in every fourth frame"),
+    "label-studio": ExchangeFormat(
+        "label_studio", (".json",), "Label Studio: a box per object and frame", "videorectangle"
+    ),
+    "label-studio-vector": ExchangeFormat(
+        "label_studio", (".json",), "Label Studio: outlines (VideoVector)", "videovector"
+    ),
+    "supervisely": ExchangeFormat("supervisely", (), "Supervisely: a project with one video"),
 }
 """By name, as ``limpet convert --to`` takes it."""
 
@@ -54,9 +61,11 @@ _IN_JSON = {  # the first of these words in a JSON file says what it is
     r'"videos"\s*:\s*\[': "youtube-vis",
     r'"images"\s*:\s*\[': "coco",
     r'"masklet"\s*:\s*\[': "sa-v",
+    r'"(?:videorectangle|videovector)|"data"\s*:\s*\{\s*"video"': "label-studio",
+    r'"(?:objectKey|classTitle|framesCount)"\s*:': "supervisely",
 }
 _IN_ZIP: dict[str, str] = {"annotations.xml": "cvat-video", "labelmap.txt": "cvat-mask"}
-_IN_FOLDER: dict[str, str] = {"instances/*.png": "mots-png"}
+_IN_FOLDER: dict[str, str] = {"instances/*.png": "mots-png", "*/ann/*.json": "supervisely"}
 
 
 def read_masks(path: str | Path, format: str | None = None, sequence: str | None = None) -> MaskSequence:

@@ -12,8 +12,10 @@ import numpy as np
 
 from limpet.core.errors import MaskError, Option, OutputError
 from limpet.core.groups import check_mask, object_ids
-from limpet.core.masks import read_mask
+from limpet.core.masks import fit_mask, read_mask
 from limpet.core.tracker_protocol import AnyTracker, Mask
+from limpet.exchange.formats import is_exchange_file, read_masks
+from limpet.exchange.mask_sequence import mask_at
 from limpet.results.result_folder import ResultFolder
 from limpet.results.run_folder import CompleteRun, RunFolder, complete_run
 from limpet.tracking.run_settings import check_can_read_again, check_same, settings_of
@@ -86,11 +88,13 @@ def track(
     Args:
         video: a file, a folder of images or a numbered pattern; or a stream (docs/streams.md): ``camera:0``, an
             address such as ``rtsp://…``, ``-`` for standard input, a named pipe.
-        mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept.
+        mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept. Or a file of another program
+            (docs/formats.md), whose masks of frame 0 are taken.
         out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
         tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one, which is called once
             the input has been checked. The default loads the default model.
-        add: masks at later frames, by index: new ids are new objects, known ids are corrected.
+        add: masks at later frames, by index, from files of the same kinds: new ids are new objects, known ids are
+            corrected.
         overwrite: replace an earlier result in ``out``.
         resume: continue a run in ``out`` that was stopped or killed; the result is the same, byte for byte, as that of
             an undisturbed run. If ``out`` is empty or absent, the run begins; if it is complete, nothing is done.
@@ -123,8 +127,9 @@ def track(
     with open_source(video, live, on_wait) as reader:
         if resume:
             check_can_read_again(reader)
-        first_mask = _mask(mask, reader.size, resize_mask)
-        later = _later_masks(add or {}, reader, resize_mask)
+        told: list[str] = []
+        first_mask = _mask(mask, 0, reader.size, resize_mask, told)
+        later = _later_masks(add or {}, reader, resize_mask, told)
         results = ResultFolder(
             out,
             overwrite=overwrite,
@@ -168,7 +173,7 @@ def track(
         (results.frames_written - session.begun_at) / seconds,
         ids,
         tuple(str(failure) for failure in results.failures),
-        tuple(results.notices),
+        (*told, *results.notices),
         tuple(problems),
         session.begun_at,
         look_first=tuple(map(str, results.report.look_first())),
@@ -192,15 +197,23 @@ def _was_complete(folder: Path, run: CompleteRun, settings: Mapping[str, Any]) -
     )
 
 
-def _mask(given: str | Path | Mask, size: tuple[int, int], resize_mask: bool) -> Mask:
-    if not isinstance(given, np.ndarray):
+def _mask(
+    given: str | Path | Mask, index: int, size: tuple[int, int], resize_mask: bool, told: list[str]
+) -> Mask:
+    """The mask of frame ``index``; what is lost in reading it is added to ``told``."""
+    if isinstance(given, np.ndarray):
+        check_mask(given, size)
+        return given
+    if not is_exchange_file(Path(given)):
         return read_mask(given, size, resize_mask=resize_mask)
-    check_mask(given, size)
-    return given
+    masks = read_masks(given)
+    mask = fit_mask(mask_at(masks, index), size, resize_mask, given)
+    told += [notice for notice in masks.notices if notice not in told]
+    return mask
 
 
 def _later_masks(
-    add: Mapping[int, str | Path | Mask], reader: VideoReader, resize_mask: bool
+    add: Mapping[int, str | Path | Mask], reader: VideoReader, resize_mask: bool, told: list[str]
 ) -> dict[int, Mask]:
     found: dict[int, Mask] = {}
     for index, given in add.items():
@@ -210,7 +223,7 @@ def _later_masks(
             frames = f"{known} frames, 0 to {known - 1}" if known else "frames from 0 on"
             raise MaskError(f"a mask is given for frame {index}, but {reader.name} has {frames}")
         try:
-            found[index] = _mask(given, reader.size, resize_mask)
+            found[index] = _mask(given, index, reader.size, resize_mask, told)
         except MaskError as error:
             raise MaskError(f"for frame {index}: ", *error.parts) from error
     return found

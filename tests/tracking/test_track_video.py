@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 
 from limpet.core.errors import MaskError, OutputError, VideoError, WeightsError
 from limpet.core.masks import read_mask, write_mask
+from limpet.exchange.formats import write_masks
+from limpet.exchange.mask_sequence import MaskFrame, MaskSequence
 from limpet.tracking.session import follow
 from limpet.tracking.track_video import track
 from limpet.tracking.tracker import Tracker
@@ -194,3 +197,20 @@ def test_masks_of_a_result_can_be_given_again(tracker: Tracker, shots: Path, tmp
     again = track(shots, tmp_path / "out/masks/00000.png", tmp_path / "again", tracker=tracker)
     for one, other in zip(saved(tmp_path / "out"), saved(again.folder), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_masks_from_files_of_other_programs(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
+    def each() -> Iterator[MaskFrame]:
+        yield MaskFrame(0, 0.0, mask_of(7))
+        yield MaskFrame(2, 0.1, mask_of(200))
+
+    theirs = tmp_path / "theirs.json"
+    write_masks(MaskSequence("shots", mask_of(7).shape, {7: "", 200: ""}, each), theirs, "coco")
+    track(shots, theirs, tmp_path / "one", tracker=tracker, add={2: theirs})
+    track(shots, mask_of(7), tmp_path / "two", tracker=tracker, add={2: mask_of(200)})
+    for one, two in zip(saved(tmp_path / "one"), saved(tmp_path / "two"), strict=True):
+        assert np.array_equal(one, two)
+    with pytest.raises(
+        MaskError, match="for frame 1: shots holds no object in frame 1; it has masks of frames 0, 2"
+    ):
+        track(shots, theirs, tmp_path / "three", tracker=no_tracker, add={1: theirs})
