@@ -22,6 +22,7 @@ from limpet.serve.guard import LOOPBACK, Guard
 from limpet.serve.reading_routes import READING
 from limpet.serve.request_fields import RequestError
 from limpet.serve.segment_routes import SEGMENT
+from limpet.serve.upload import UPLOAD_ROUTES
 from limpet.serve.workbench import Workbench
 
 STATIC = Path(__file__).parent / "static"
@@ -60,7 +61,7 @@ def make_app(
 
     guard = Middleware(Guard, token=token, hosts=hosts, any_address=any_address, max_upload=max_upload)
     app = Starlette(
-        routes=[*READING, *COMMANDS, *SEGMENT, Mount("/", PageFiles(directory=STATIC, html=True))],
+        routes=[*READING, *COMMANDS, *SEGMENT, *UPLOAD_ROUTES, Mount("/", PageFiles(directory=STATIC, html=True))],
         middleware=[guard],
         exception_handlers={
             LimpetError: _sentence, HTTPException: _http, ClientDisconnect: _gone, Exception: _defect,

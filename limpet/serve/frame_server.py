@@ -38,9 +38,9 @@ Key = tuple[int, int]
 
 @dataclass
 class _Cursor:
-    """frames: of a reader. following: index of the next one. fill: height of the JPEGs that are made before ``until``.
+    """frames: of a reader. following: index of the next one. until: what it was opened for.
 
-    met: whether any frame was read.
+    fill: height of the JPEGs that are made of all frames on the way. met: whether any frame was read.
     """
 
     reader: VideoReader
@@ -174,7 +174,7 @@ class FrameServer:
         cursor.following, cursor.met = frame.index + 1, True
         with self._changed:
             wanted = {each for each in self._pending if each[0] == frame.index}
-        if cursor.fill is not None and frame.index < cursor.until:
+        if cursor.fill is not None and frame.index <= cursor.until:
             wanted.add((frame.index, cursor.fill))
         for each in wanted:
             self._deliver(each, frame)
@@ -182,7 +182,7 @@ class FrameServer:
     def _cursor_for(self, key: Key) -> _Cursor:
         index, height = key
         near = 1 if isinstance(self._reader, ImageReader) else _NEAR
-        fitting = [c for c in self._cursors if 0 <= index - c.following <= near]
+        fitting = [c for c in self._cursors if c.following <= index <= max(c.until, c.following + near)]
         if fitting:
             best = min(fitting, key=lambda cursor: index - cursor.following)
             self._cursors.remove(best)
