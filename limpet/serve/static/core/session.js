@@ -6,7 +6,7 @@ import { follow } from "./events.js";
 import { forgetMasks, lookAtMask, readIndex } from "./masks.js";
 import { announce, note, noteError } from "./notes.js";
 import { forgetPictures, lookAt } from "./pictures.js";
-import { get, set } from "./store.js";
+import { FRESH, get, set } from "./store.js";
 
 let stateAsked = 0;
 
@@ -26,14 +26,13 @@ async function opened() {
   forgetMasks();
   forgetPictures();
   const { project } = get();
-  if (!project) return set({ timeline: null, frame: 0 });
-  const frame = Math.min(get().frame, Math.max(0, (project.video.frames ?? 1) - 1));
+  if (!project) return set(FRESH);
   const brushSize = Math.max(3, Math.round(project.video.height / 30));
-  set({ timeline: null, frame, brushSize, active: project.objects[0]?.id ?? "new", proposal: null, range: null });
+  set({ ...FRESH, brushSize, active: project.objects[0]?.id ?? "new" });
   document.title = `${project.name} - limpet`;
   await Promise.all([readTimeline(), restoreStrokes()]);
-  lookAt(frame);
-  lookAtMask(frame);
+  lookAt(0);
+  lookAtMask(0);
 }
 
 async function readTimeline() {
@@ -60,7 +59,13 @@ async function refresh() {
 
 function changed() {
   dirty = true;
-  if (get().project) readMasks().catch(noteError);
+  if (get().project) readMasks().catch(noteRead);
+}
+
+/** Reading that failed is not worth a note where the page says so already, or is told in a moment what to read. */
+function noteRead(error) {
+  const passing = error.status === 0 || error.status === 401 || error.status === 409;
+  if (!passing) noteError(error);
 }
 
 /** Go to a frame; everything else follows. */
@@ -86,10 +91,10 @@ export function start() {
   follow({
     open: () => {
       retryEdits();
-      readState().then(changed).catch(noteError);
+      readState().then(changed).catch(noteRead);
     },
     change: ({ revision }) => {
-      if (revision !== get().revision) readState().then(changed).catch(noteError);
+      if (revision !== get().revision) readState().then(changed).catch(noteRead);
     },
     progress: (running) => {
       set({ running });
@@ -102,7 +107,7 @@ export function start() {
     done: ({ id, outcome, message }) => {
       set({ running: null, follow: false });
       note(message, outcome === "failed" ? "error" : "done");
-      readState().then(changed).catch(noteError);
+      readState().then(changed).catch(noteRead);
       if (outcome === "finished" && id === exporting) download(id);
       exporting = null;
     },

@@ -5,15 +5,9 @@
 
 import { useEffect, useState } from "../vendor/preact-htm.js";
 
-const initial = {
-  // What the server says; null until it has answered.
-  server: null, // the answer of /api/state, without the project
-  project: null, // the project, or null where none is open
+/** What begins anew with another project. */
+export const FRESH = {
   timeline: null,
-  running: null, // a propagation or an export in progress
-  online: true,
-  authorised: true,
-  revision: -1, // counts every change of masks that the page knows of
 
   // Where the person is and what they hold.
   frame: 0,
@@ -24,18 +18,32 @@ const initial = {
   proposal: null, // a mask that a tool suggests and nobody has accepted yet
   toolStatus: "",
   range: null, // [first, last] marked on the timeline
+  newObject: { name: "", color: null },
 
   // How it is shown; nothing of this is known to the server.
   hidden: {},
   solo: null,
   protect: {},
+  compare: null, // 0..1 of the stage's width; left of it the frame is shown without masks
+  follow: false, // whether the stage goes along with a propagation
+};
+
+const initial = {
+  ...FRESH,
+
+  // How masks are shown, in every project.
   opacity: 0.5,
   outlines: true,
   hatching: false,
   safeColors: false,
-  compare: null, // 0..1 of the stage's width; left of it the frame is shown without masks
-  follow: false, // whether the stage goes along with a propagation
-  newObject: { name: "", color: null },
+
+  // What the server says; null until it has answered.
+  server: null, // the answer of /api/state, without the project
+  project: null, // the project, or null where none is open
+  running: null, // a propagation or an export in progress
+  online: true,
+  authorised: true,
+  revision: -1, // counts every change of masks that the page knows of
 
   saving: 0, // edits that the server has not answered yet
   toasts: [],

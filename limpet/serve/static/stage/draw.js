@@ -19,6 +19,7 @@ const shown = { frame: -1, ids: null, frameOfIds: -1 };
 export function attach(element, tool) {
   canvas = element;
   paintTool = tool;
+  Object.assign(shown, { frame: -1, ids: null, frameOfIds: -1 });
   requestDraw();
 }
 
@@ -96,9 +97,4 @@ function mark(frame) {
   canvas.dataset.frame = shown.frame;
   canvas.dataset.masks = shown.frameOfIds === shown.frame ? "here" : "coming";
   canvas.dataset.ready = shown.frame === frame && shown.frameOfIds === frame;
-}
-
-/** Forget what is shown, for another video. */
-export function forgetShown() {
-  Object.assign(shown, { frame: -1, ids: null, frameOfIds: -1 });
 }

@@ -23,9 +23,9 @@ class Brush {
   }
 
   /** `points`: where the pointer went since the last call, which may be more than one place. */
-  move(points) {
+  move(points, isDown) {
     this.pointer = points.at(-1);
-    if (this.map && drawing.ids) this.line(points);
+    if (isDown && this.map && drawing.ids) this.line(points);
     else requestDraw();
   }
 
