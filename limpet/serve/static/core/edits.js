@@ -26,11 +26,12 @@ export function onEdits(action) {
 /** Try again at once, for example when the stream of events is back. */
 export const retryEdits = () => wake?.();
 
-/** Objects that were drawn and that the server does not know yet, beside those of the project. */
+/** Objects that were drawn and that the project does not list yet, beside those that it lists. */
 export function allObjects() {
   const known = get().project?.objects ?? [];
   const ids = new Set(known.map((object) => object.id));
-  const fresh = new Set(line.map((edit) => edit.object).filter((object) => object?.isNew && !ids.has(object.id)));
+  const drawn = [...answered, ...line].map((edit) => edit.object);
+  const fresh = new Set(drawn.filter((object) => object && !ids.has(object.id)));
   return [...known, ...[...fresh].map((object) => ({ ...object, key_frames: [] }))];
 }
 
@@ -42,8 +43,8 @@ export function freeId() {
 
 /** The record that edits of an object share: an object that is new learns its id from the server. */
 export function recordOf(id, fresh = null) {
-  const pending = line.find((edit) => edit.object?.id === id)?.object;
-  return pending ?? { id, isNew: Boolean(fresh), name: fresh?.name ?? "", color: fresh?.color ?? null };
+  const drawn = [...line, ...answered].find((edit) => edit.object?.id === id)?.object;
+  return drawn ?? { id, isNew: Boolean(fresh), name: fresh?.name ?? "", color: fresh?.color ?? null };
 }
 
 /** Give the mask of an object in a frame: `plane` is 1 where it is. */
@@ -153,8 +154,9 @@ async function arrivedBefore(edit) {
 }
 
 async function finish(edit, answer) {
-  line.shift();
+  line = line.filter((other) => other !== edit);
   if (edit.kind === "paint") answered.push(Object.assign(edit, { answeredAt: performance.now() }));
+  else if (/undo|redo|remove/.test(edit.path)) answered = []; // what they show may be gone
   set({ saving: line.length, online: true });
   await store();
   await afterEdit(answer);
@@ -162,8 +164,7 @@ async function finish(edit, answer) {
 }
 
 async function refuse(edit, error) {
-  line.shift();
-  if (edit.object?.isNew) line = line.filter((other) => other.object !== edit.object);
+  line = line.filter((other) => other !== edit && !(edit.object?.isNew && other.object === edit.object));
   set({ saving: line.length });
   noteError(error);
   await store();
@@ -179,6 +180,13 @@ function pause(time) {
       resolve();
     };
   });
+}
+
+/** Another project is open. What was not answered stays stored, and is sent when the project of before is open again. */
+export function forgetEdits() {
+  line = [];
+  answered = [];
+  set({ saving: 0 });
 }
 
 const storeKey = () => `limpet-strokes:${get().project?.path}`;

@@ -1,7 +1,7 @@
 // The page and the server in step: the state is read when something has changed, and commands are given.
 
 import { getJson, postJson, request } from "./api.js";
-import { command, onEdits, restoreStrokes, retryEdits, settle } from "./edits.js";
+import { allObjects, command, forgetEdits, onEdits, restoreStrokes, retryEdits, settle } from "./edits.js";
 import { follow } from "./events.js";
 import { forgetMasks, lookAtMask, readIndex } from "./masks.js";
 import { announce, note, noteError } from "./notes.js";
@@ -18,11 +18,12 @@ export async function readState() {
   const other = project?.path !== get().project?.path;
   set({ server, project, running: project?.running ?? server.running ?? null, revision: project?.revision ?? -1 });
   if (other) await opened();
-  const ids = project?.objects.map((object) => object.id) ?? [];
-  if (get().active !== "new" && !ids.includes(get().active) && !get().saving) set({ active: ids[0] ?? "new" });
+  const ids = allObjects().map((object) => object.id);
+  if (get().active !== "new" && !ids.includes(get().active)) set({ active: ids[0] ?? "new" });
 }
 
 async function opened() {
+  forgetEdits();
   forgetMasks();
   forgetPictures();
   const { project } = get();
