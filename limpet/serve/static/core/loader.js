@@ -4,6 +4,7 @@
 // and one more for what the person is waiting for, so that commands never queue behind pictures.
 
 const AHEAD = 2;
+const AGAIN = 1500; // ms until something that failed is tried again
 
 export class Loader {
   /**
@@ -65,7 +66,8 @@ export class Loader {
       this.onItem(key);
     } catch (error) {
       if (error.name !== "AbortError") {
-        this.failed.set(key, performance.now() + 2000);
+        this.failed.set(key, performance.now() + AGAIN);
+        setTimeout(() => this.next(), AGAIN + 50);
         this.onError?.(key, error);
       }
     } finally {

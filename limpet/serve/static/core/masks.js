@@ -42,7 +42,7 @@ export function lookAtMask(frame) {
   center = frame;
   const last = (get().timeline?.frames ?? frame + 1) - 1;
   const inside = known && (frame - 40 >= known[0] || known[0] === 0) && (frame + 40 <= known[1] || known[1] >= last);
-  if (!inside) readIndex().catch(() => {}); // the stream of events tells when the server is away
+  if (!inside) readIndex().catch(() => setTimeout(() => names.has(center) || lookAtMask(center), 1500));
   wantAround();
 }
 

@@ -31,9 +31,9 @@ async function opened() {
   const brushSize = Math.max(3, Math.round(project.video.height / 30));
   set({ ...FRESH, brushSize, active: project.objects[0]?.id ?? "new" });
   document.title = `${project.name} - limpet`;
-  await Promise.all([readTimeline(), restoreStrokes()]);
   lookAt(0);
   lookAtMask(0);
+  await Promise.all([readTimeline(), restoreStrokes()]);
 }
 
 async function readTimeline() {
