@@ -11,6 +11,7 @@ TEST_WORKERS ?= 2
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
 
+# Workers take whole files, the slow ones first: tests/work_units.py.
 # A worker that dies ends the run: the others would wait for ever for the one that takes its place.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from limpet.training.monitor import draw_curves
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from work_units import UnitScheduling
+
+    config.option.loadscopereorder = False
+    return UnitScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        from work_units import rank
+
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.fixture(autouse=True)
 def _repeatable() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _curves_are_empty() -> Iterator[None]:
+    """A picture of curves takes longer than a run of a few steps: an empty file stands for it."""
+
+    def touch(log: Path, picture: Path) -> None:
+        if log.exists():
+            picture.touch()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("limpet.training.monitor.draw_curves", touch)
+        yield
+
+
+@pytest.fixture
+def curves_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test that looks at the curves of a run."""
+    monkeypatch.setattr("limpet.training.monitor.draw_curves", draw_curves)
 
 
 @pytest.fixture(scope="session")

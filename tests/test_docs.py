@@ -8,9 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import typer
-
-from limpet.cli.main import app
+from cli.command import program
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -27,7 +25,7 @@ SECTIONS = {
 @cache
 def options_of(path: str) -> frozenset[str]:
     """All options of a command, for instance "eval davis"."""
-    command = typer.main.get_command(app)
+    command = program()
     for word in path.split():
         command = command.commands[word]  # type: ignore[attr-defined]
     named = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
@@ -42,7 +40,7 @@ def commands_of(page: str) -> Iterator[tuple[str, str]]:
     for line in [*blocks, *inline]:
         words = line.split(" #")[0].split()
         words = words[words.index("limpet") + 1 :]
-        command, path = typer.main.get_command(app), []
+        command, path = program(), []
         while words and words[0] in getattr(command, "commands", {}):
             path.append(words.pop(0))
             command = command.commands[path[-1]]  # type: ignore[attr-defined]
@@ -83,7 +81,7 @@ def test_options_of_the_glossary_exist() -> None:
 
     named = named_options((DOCS / "glossary.md").read_text())
     assert len(named) > 15
-    assert named <= all_options(typer.main.get_command(app)), named
+    assert named <= all_options(program()), named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

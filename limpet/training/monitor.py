@@ -34,6 +34,7 @@ class Monitor:
         self.log = folder / "log.jsonl"
         self._drop_lines_from(first_step)
         self._board = _tensorboard(folder, first_step)
+        self._is_drawn = False
 
     def record(self, step: int, values: dict[str, float]) -> None:
         """Log named numbers of a step."""
@@ -41,10 +42,13 @@ class Monitor:
             file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
+        self._is_drawn = False
 
     def draw(self) -> None:
-        """Draw ``curves.png`` of everything logged so far."""
-        draw_curves(self.log, self.folder / "curves.png")
+        """Draw ``curves.png`` of everything logged so far, unless it is drawn already."""
+        if not self._is_drawn:
+            draw_curves(self.log, self.folder / "curves.png")
+            self._is_drawn = True
 
     def close(self) -> None:
         """Draw the curves a last time and let go of the files."""

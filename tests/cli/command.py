@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from limpet.cli.main import app
 
@@ -41,6 +44,14 @@ class Outcome:
         assert self.code == 0, (self.code, self.out, self.err)
 
 
+@cache
+def program() -> TyperGroup:
+    """All commands, made once: typer makes them anew whenever the app is called."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
 class Limpet:
     """``limpet("track", clip, "--mask", mask)`` in this process."""
 
@@ -52,7 +63,7 @@ class Limpet:
         words = [str(argument) for argument in arguments]
         with pytest.MonkeyPatch.context() as process, pytest.raises(SystemExit) as end:
             process.setattr("sys.argv", ["limpet", *words])  # as the program itself finds it
-            app(words, prog_name="limpet")
+            program()(words, prog_name="limpet")
         said = self._capture.readouterr()
         assert isinstance(end.value.code, int)
         return Outcome(end.value.code, said.out, said.err)

@@ -20,9 +20,10 @@ PLACES = {
 }
 FILES = ("--from", "--encoder", "--teacher-weights")
 DROPPED = {"--resume": 0, "--cache": 1, "--out": 1, "--threads": 1, "--score-every": 1, "--save-every": 1}
+STEPS = 2
 SMALL = [
     "--steps",
-    "20",
+    str(STEPS),
     "--batch",
     "1",
     "--frames",
@@ -68,7 +69,7 @@ def of_a_file(command: str, stand_in: Path, run: Path) -> list[str]:
 
 
 def dry(words: list[str]) -> list[str]:
-    """The command with 20 steps on small clips; of an option that comes twice the last holds."""
+    """The command with STEPS steps on small clips; of an option that comes twice the last holds."""
     small = [*SMALL, *(("--label-size", "90") if words[0] == "distill" else ())]
     return [*words, *small, "--threads", "1"]
 

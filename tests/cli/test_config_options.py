@@ -11,16 +11,15 @@ import typer
 
 import limpet as package
 from limpet.cli.config_options import with_options
-from limpet.cli.main import app
 from limpet.core.config_fields import Setting, build, option, settings_of, value_at
 from limpet.distillation.config import DistillationConfig
 from limpet.training.config import TrainConfig
 from limpet.training.train_model import TrainResult
 
-from .command import Limpet
+from .command import Limpet, program
 
 TRAIN, DISTILL = settings_of(TrainConfig), settings_of(DistillationConfig)
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = program().commands
 
 
 @pytest.fixture
@@ -70,14 +69,12 @@ def test_every_setting_of_a_training_arrives(
 ) -> None:
     value, words = another(setting)
     limpet("train", "--out", "run", setting.flag, *words).succeeded()
-    limpet("train", "--out", "run").succeeded()
     assert value_at(calls[0]["training"], setting.path) == value
     assert value != setting.default or len(setting.option.choices) == 1
     assert setting.name in calls[0]["given"]
-    assert calls[1]["training"] == TrainConfig() and calls[1]["given"] == {"out"}
     if setting.name != "model":
         limpet("distill", "--out", "run", setting.flag, *words).succeeded()
-        assert value_at(calls[2]["training"], setting.path) == value
+        assert value_at(calls[1]["training"], setting.path) == value
 
 
 @pytest.mark.parametrize("setting", DISTILL, ids=lambda setting: setting.flag)
@@ -90,8 +87,13 @@ def test_every_setting_of_a_distillation_arrives(
         value, words = another(setting)
     method = ("--method", "mobilevos") if setting.path[0] == "mobilevos" else ()
     limpet("distill", "--out", "run", *method, setting.flag, *words).succeeded()
-    limpet("distill", "--out", "run").succeeded()
     assert value_at(calls[0]["config"], setting.path) == value != setting.default
+
+
+def test_defaults_are_those_of_the_configurations(limpet: Limpet, calls: list[dict[str, Any]]) -> None:
+    limpet("train", "--out", "run").succeeded()
+    limpet("distill", "--out", "run").succeeded()
+    assert calls[0]["training"] == TrainConfig() and calls[0]["given"] == {"out"}
     assert calls[1]["config"] == DistillationConfig()
 
 

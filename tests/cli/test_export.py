@@ -8,22 +8,26 @@ import pytest
 
 from limpet.runtime.manifest import Manifest
 
+from .clips import SIZE
 from .command import Limpet
+from .conftest import FRAMES
 
 
-def test_export_and_parity(limpet: Limpet, tmp_path: Path) -> None:
+def test_export_and_parity(limpet: Limpet, clip: Path, mask: Path, tmp_path: Path) -> None:
+    size = "x".join(map(str, SIZE))
     done = limpet(
-        "export", "deaot-nano", "--to", "onnx", "--size", "288x512", "--max-size", 48, "--out", "bundle"
+        "export", "deaot-nano", "--to", "torch", "--size", size, "--max-size", 33, "--out", "bundle"
     )
     done.succeeded()
-    assert "deaot-nano as onnx fp32, 15" in done.out
+    assert "deaot-nano as torch fp32, " in done.out
     manifest = Manifest.read(tmp_path / "bundle")
-    assert (manifest.frame_size, manifest.network_size) == ((288, 512), (49, 81))
-    assert set(manifest.files) == {"start.onnx", "step.onnx", "weights.bin"}
+    assert (manifest.frame_size, manifest.network_size) == (SIZE, (33, 49))
+    assert set(manifest.files) == {"start.pt2", "step.pt2"}
     limpet("export", "--to", "onnx", "--size", "60x84", "--out", "bundle").refused("pass --overwrite")
-    same = limpet("parity", "bundle")
+    limpet("parity", "bundle").refused("288x512", size)  # the demo clip
+    same = limpet("parity", "bundle", clip, "--mask", mask)
     same.succeeded()
-    assert "with torch fp32 over 87 frames" in same.out
+    assert f"with torch fp32 over {FRAMES - 1} frames" in same.out
 
 
 @pytest.mark.parametrize(

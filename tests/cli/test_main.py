@@ -15,7 +15,7 @@ from limpet import __version__
 from limpet.cli import main
 from limpet.cli.options import RENAMED_OPTIONS
 
-from .command import Limpet, finish, start
+from .command import Limpet, finish, program, start
 
 
 def names_of(group: typer.core.TyperGroup) -> list[str]:
@@ -27,7 +27,7 @@ def names_of(group: typer.core.TyperGroup) -> list[str]:
     ]
 
 
-COMMANDS = names_of(typer.main.get_command(main.app))  # type: ignore[arg-type]
+COMMANDS = names_of(program())
 
 
 def test_version(limpet: Limpet) -> None:
@@ -95,8 +95,7 @@ def test_usage_errors(limpet: Limpet, arguments: tuple[str, ...], words: str) ->
 @pytest.mark.parametrize("old", RENAMED_OPTIONS)
 def test_options_that_were_renamed_are_answered_with_their_new_name(limpet: Limpet, old: str) -> None:
     limpet("distill", "--out", "run", old, 1).refused(f"{old} is now called {RENAMED_OPTIONS[old]}")
-    command = typer.main.get_command(main.app).commands["train"]  # type: ignore[attr-defined]
-    names = {name for parameter in command.params for name in parameter.opts}
+    names = {name for parameter in program().commands["train"].params for name in parameter.opts}
     assert old not in names
 
 

@@ -1,4 +1,4 @@
-"""The commands that made what ships, and those of the page on training at full scale, run: 20 steps of each."""
+"""The commands that made what ships, and those of the page on training at full scale, run: a few steps of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from limpet.weights.weights_file import read_weights
 from limpet.weights.zoo import BUNDLED
 
 from .command import Limpet
-from .recipes import commands_of, dry, lay_out, of_a_file
+from .recipes import STEPS, commands_of, dry, lay_out, of_a_file
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(BUNDLED.glob("*.safetensors"))
@@ -32,7 +32,7 @@ def test_the_command_in_a_file_that_ships_still_runs(file: Path, limpet: Limpet,
     for number, command in enumerate(weights.facts.get("parts", weights.facts["command"]).splitlines()):
         run = tmp_path / f"run{number}"
         limpet(*dry(of_a_file(command, file, run))).succeeded()
-        assert load_checkpoint(run / "checkpoint.safetensors").step == 20
+        assert load_checkpoint(run / "checkpoint.safetensors").step == STEPS
         assert read_weights(run / "weights.safetensors").model == weights.model
     if "parts" in weights.facts:
         parts = sorted(tmp_path.glob("run*/weights.safetensors"))
@@ -56,10 +56,10 @@ def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, 
     one_gpu = [words for words in commands if "--processes" not in words and "runs/devos" not in words[2]]
     assert [words[2] for words in one_gpu] == ["runs/photos", "runs/teacher", "runs/student"]
     sure = ("--teacher", MODEL, "--teacher-weights", BUNDLED / f"{MODEL}.safetensors")
-    for words in one_gpu:  # after 20 steps a teacher loses everything at once, and has nothing to tell
+    for words in one_gpu:  # after a few steps a teacher loses everything at once, and has nothing to tell
         limpet(*dry(words), *(sure if words[0] == "distill" else ())).succeeded()
         out = tmp_path / words[2]
-        assert load_checkpoint(out / "checkpoint.safetensors").step == 20
+        assert load_checkpoint(out / "checkpoint.safetensors").step == STEPS
         assert all(
             tensor.isfinite().all() for tensor in read_weights(out / "weights.safetensors").tensors.values()
         )
@@ -100,4 +100,4 @@ def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> No
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("sha256") == 1
-    assert load_checkpoint(tmp_path / "runs/photos8/checkpoint.safetensors").step == 20
+    assert load_checkpoint(tmp_path / "runs/photos8/checkpoint.safetensors").step == STEPS

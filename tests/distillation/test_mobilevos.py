@@ -217,11 +217,8 @@ def run(folder: Path, stills: StillsFolder, resume: bool = False, stop_at: int =
     )  # fmt: skip
 
 
-def test_a_run_logs_its_terms_and_goes_on_as_if_undisturbed(
-    tmp_path: Path, stills: StillsFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_logs_its_terms_and_goes_on_as_if_undisturbed(tmp_path: Path, stills: StillsFolder) -> None:
     """Cells are drawn at random here, and the embedding is trained with the model."""
-    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
     few = {"sampled_cells": 40}
     whole = run(tmp_path / "whole", stills, **few)
     rows = [json.loads(line) for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]

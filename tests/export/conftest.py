@@ -1,12 +1,17 @@
-"""One tiny tracker with a ring, captured once, and what a format makes of it; one with ``bounded``: tests/runtime."""
+"""One tiny deformable tracker with a ring, captured once, and what a format makes of it.
+
+One with ``bounded`` and without learned places: tests/runtime.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from onnx import ModelProto
 from runtime.bundles import make_bundle, make_tracker, tiny_programs
 
+from limpet.export.onnx import to_onnx
 from limpet.export.program import Programs
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
 from limpet.tracking.memory_policies import Ring
@@ -15,12 +20,18 @@ from limpet.tracking.tracker import Tracker
 
 @pytest.fixture(scope="session")
 def tiny() -> Tracker:
-    return make_tracker(Ring)
+    return make_tracker(Ring, deformable=True)
 
 
 @pytest.fixture(scope="session")
 def programs(tiny: Tracker) -> Programs:
     return tiny_programs(tiny)
+
+
+@pytest.fixture(scope="session")
+def models(programs: Programs) -> dict[str, ModelProto]:
+    """Both graphs in ONNX; tests only read them."""
+    return {program.name: to_onnx(program) for program in (programs.start, programs.step)}
 
 
 @pytest.fixture(scope="class")

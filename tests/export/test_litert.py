@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import frames, lively_model, mask_of, small_config
+from networks import frames, mask_of
 from runtime.bundles import SIZE, make_tracker, tiny_programs
 from torch import Tensor
 
@@ -22,11 +22,8 @@ from limpet.export import litert
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.calibration_clip import SampleClip
 from limpet.export.litert import CONVERTER, FILE, PYTHON, explain, find_converter, run_converter, write
-from limpet.export.program import Programs, make_programs
+from limpet.export.program import Programs
 from limpet.export.writer import ExportOptions
-from limpet.models.deformable import DeformableConfig
-from limpet.models.fixed_size import FixedConfig
-from limpet.models.inference import for_inference
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
 from limpet.tracking.tracker import Tracker
 
@@ -50,15 +47,9 @@ def tracker() -> Tracker:
 
 
 @pytest.fixture(scope="module")
-def programs(tracker: Tracker) -> Programs:
-    return tiny_programs(tracker)
-
-
-@pytest.fixture(scope="module")
-def bundles(
-    tracker: Tracker, programs: Programs, converter: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def bundles(tracker: Tracker, converter: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One bundle for each precision."""
+    programs = tiny_programs(tracker)
     if importlib.util.find_spec("ai_edge_litert") is None:
         pytest.skip("needs ai-edge-litert; install it with: pip install 'limpet[litert]'")
     made = {}
@@ -173,12 +164,8 @@ def test_the_converter_needs_no_limpet() -> None:
     assert "import limpet" not in CONVERTER.read_text() and "from limpet" not in CONVERTER.read_text()
 
 
-def test_nothing_in_place_is_left_of_a_deformable_model(tmp_path: Path) -> None:
-    config = small_config()
-    config = replace(config, propagation=replace(config.propagation, deformable=DeformableConfig()))
-    model = for_inference(lively_model(config), torch.device("cpu"), "fp32")
-    size = (33, 49)
-    found = litert.make_job(make_programs(model, FixedConfig(size, size)), tmp_path, tmp_path / FILE, "fp16")
+def test_nothing_in_place_is_left_of_a_deformable_model(programs: Programs, tmp_path: Path) -> None:
+    found = litert.make_job(programs, tmp_path, tmp_path / FILE, "fp16")
     nodes = torch.export.load(found["graphs"][1]["program"]).graph.nodes
     targets = {str(node.target) for node in nodes if node.op == "call_function"}
     assert any("grid_sampler" in target for target in targets)

@@ -39,11 +39,6 @@ class Net(nn.Module):
         return (self.tracker["odd"](x),)
 
 
-@pytest.fixture(scope="module")
-def models(programs: Programs) -> dict[str, onnx.ModelProto]:
-    return {program.name: to_onnx(program) for program in (programs.start, programs.step)}
-
-
 def make_program(layer: nn.Module) -> Program:
     specs = (TensorSpec("x", (3, 4), "float32"),)
     return Program("step", Net(layer), (torch.zeros(3, 4),), specs, (TensorSpec("y", (3,), "float32"),))

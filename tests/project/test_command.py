@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from cli.command import program
 
 import limpet
-from limpet.cli.main import app
 from limpet.core.masks import write_mask
 from limpet.project import Project
 
@@ -29,9 +30,11 @@ def job(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["project", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result.output
+    said = StringIO()
+    with redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as end:
+        program()(["project", *map(str, arguments)], prog_name="limpet")
+    assert end.value.code == code, said.getvalue()
+    return said.getvalue()
 
 
 def test_a_whole_session(job: Path, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from models.deformable_reference import stir
 from networks import HEIGHT, WIDTH, lively_model, small_config
 
 from limpet.core.calibration import Calibration
 from limpet.export.bundle import ExportPlan, describe
 from limpet.export.program import Programs, make_programs
 from limpet.export.writer import ExportOptions, load_writer
+from limpet.models.deformable import DeformableConfig
 from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.manifest import Manifest
 from limpet.tracking.memory_policies import Bounded, MemoryPolicy
@@ -23,10 +25,15 @@ SIZE = (HEIGHT - 5, WIDTH - 13)
 OBJECTS, REFERENCES, RING, GAP = 3, 2, 2, 2
 
 
-def make_tracker(policy: type[MemoryPolicy] = Bounded) -> Tracker:
-    """The tracker that is exported, in float32."""
+def make_tracker(policy: type[MemoryPolicy] = Bounded, deformable: bool = False) -> Tracker:
+    """The tracker that is exported, in float32; ``deformable``: it reads its memory at places that it learns."""
+    config = small_config(gap=GAP)
+    if deformable:
+        config = replace(config, propagation=replace(config.propagation, deformable=DeformableConfig()))
+    model = lively_model(config)
+    stir(model)
     return Tracker(
-        lively_model(small_config(gap=GAP)),
+        model,
         precision="fp32",
         memory=policy(gap=GAP, max_frames=RING),
         calibration=Calibration(0.9, -0.1),

@@ -53,8 +53,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is measured on 480x854, and curves are drawn at each checkpoint: most of the time here."""
-    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
+    """Memory is measured on 480x854 otherwise: most of the time here."""
     monkeypatch.setattr("limpet.studies.student.footprint", partial(footprint, size=(64, 80)))
 
 

@@ -46,7 +46,7 @@ def test_runs_are_made_once_and_shared_between_studies(
     first, second = done.results["cka"]
     assert told[:2] == ["table-4, cka, seed 0 (1 of 2)", "table-4, cka, seed 1 (2 of 2)"]
     assert {p.name for p in (tmp_path / "table-4/cka/seed0").iterdir()} == {
-        "recipe.json", "distillation.json", "log.jsonl", "tensorboard", "cost.json",
+        "recipe.json", "distillation.json", "log.jsonl", "curves.png", "tensorboard", "cost.json",
         "weights.safetensors", "score.json",
     }  # fmt: skip
     assert (first.steps, first.copied_from) == (2, "") and first.seconds > 0 and 0 <= first.j_and_f <= 100

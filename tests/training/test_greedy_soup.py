@@ -73,10 +73,7 @@ def test_weights_that_do_not_fit_are_told_before_the_work(tmp_path: Path) -> Non
     assert not told
 
 
-def test_a_run_gives_the_weights_it_kept_and_its_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda *_: None)
+def test_a_run_gives_the_weights_it_kept_and_its_last(tmp_path: Path) -> None:
     model = lively_model()
     settings = tiny_run(steps=5, keep_every=2, save_every=5, workers=0)
     average = train(

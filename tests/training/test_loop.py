@@ -75,6 +75,7 @@ def before_step(
     return lambda: monkeypatch.setattr(Run, "step", original)
 
 
+@pytest.mark.usefixtures("curves_are_drawn")
 def test_a_run_leaves_a_log_a_picture_and_a_checkpoint(tmp_path: Path, stills: StillsFolder) -> None:
     model, average = start(tmp_path / "deep" / "run", stills)
     folder = tmp_path / "deep" / "run"

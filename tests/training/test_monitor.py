@@ -42,6 +42,19 @@ def test_curves_are_drawn_of_every_number(tmp_path: Path) -> None:
         assert two.width == 2 * one.width and two.height == one.height
 
 
+def test_what_is_drawn_is_not_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+    monkeypatch.setattr("limpet.training.monitor.draw_curves", lambda log, picture: calls.append(picture))
+    monitor = Monitor(tmp_path, 0)
+    monitor.record(0, {"loss": 1.0})
+    monitor.draw()
+    monitor.draw()
+    assert calls == [tmp_path / "curves.png"]
+    monitor.record(1, {"loss": 0.5})
+    monitor.close()
+    assert len(calls) == 2
+
+
 def test_without_numbers_there_is_no_picture(tmp_path: Path) -> None:
     draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
     (tmp_path / "log.jsonl").write_text("")
