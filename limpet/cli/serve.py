@@ -54,7 +54,7 @@ def serve_command(
     weights: WeightsFile = None,
     device: DeviceName = "auto",
 ) -> None:
-    """Open a page to draw, propagate and correct the masks of a video, in the browser of this machine.
+    """Draw, propagate and correct masks on a page in the browser.
 
     Everything is kept in the folder of a project, see limpet project: each stroke as soon as it is made. Ctrl-C ends
     it.

@@ -1,7 +1,4 @@
-"""A run that is killed goes on, and what comes out is what an undisturbed run gives, byte for byte.
-
-What a kill leaves on the disk is a copy of the folder at that moment.
-"""
+"""A run that is killed goes on, and what comes out is what an undisturbed run gives, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,99 +9,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import av
-import numpy as np
 import pytest
-from cli.clips import write_images
-from networks import HEIGHT, WIDTH, frames, mask_of, small_tracker
 
-from limpet.core.errors import OutputError, VideoError
+from limpet.core.errors import OutputError
 from limpet.results.journal import FrameRecord
 from limpet.results.run_folder import RUN_FOLDER
 from limpet.state import TrackerState
 from limpet.tracking.resume import ResumePoint, remaining_frames
-from limpet.tracking.run_settings import check_can_read_again
 from limpet.tracking.state_checkpoints import Checkpoints
-from limpet.tracking.track_video import TrackResult, track
-from limpet.tracking.tracker import Tracker
-from limpet.video.encode import EncodedExtent, H264Writer
-from limpet.video.open import open_video
+from limpet.tracking.track_video import TrackResult
+from limpet.video.encode import EncodedExtent
 from limpet.video.video_reader import Frame
 
-PIECE = 4
-"""Frames in a piece of the overlay, to have several in a short clip."""
-COUNT = 10
-TORN = (3, 4)
-"""A piece begins with a frame that cannot be read, and so does the frame before it."""
-LATER = np.zeros((HEIGHT, WIDTH), np.uint8)
-LATER[40:60, 60:90] = 9
-Run = Callable[..., TrackResult]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def short_pieces() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limpet.video.encode.SEGMENT_FRAMES", PIECE)
-        yield
-
-
-@pytest.fixture(scope="module")
-def tracker() -> Tracker:
-    """Its memory grows."""
-    return small_tracker(gap=2)
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames of which two cannot be read."""
-    folder = write_images(tmp_path_factory.mktemp("stock") / "shots", frames(COUNT), "{:03d}.png")
-    for index in TORN:
-        (folder / f"{index:03d}.png").write_bytes(b"torn")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(tracker: Tracker, shots: Path) -> Iterator[Run]:
-    """``track`` with a state after every frame."""
-
-    def run(out: Path, **more: Any) -> TrackResult:
-        settings = {"tracker": tracker, "add": {5: LATER}} | more
-        return track(shots, mask_of(7, 200), out, **settings)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("limpet.tracking.state_checkpoints.INTERVAL", 0.0)
-        patch.setattr("limpet.tracking.state_checkpoints.LARGEST_SHARE", 1e9)
-        yield run
-
-
-@pytest.fixture(scope="module")
-def stock(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An undisturbed run in ``whole``; in ``3`` what was on the disk after three frames, and so on."""
-    folder = tmp_path_factory.mktemp("runs")
-    run(
-        folder / "whole",
-        on_frame=lambda done, total: shutil.copytree(folder / "whole", folder / str(done)),
-    )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def undisturbed(stock: Path) -> dict[str, bytes]:
-    return content(stock / "whole")
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def killed(stock: Path, out: Path, after: int) -> Path:
-    """What is on the disk if a run is killed after so many frames."""
-    return Path(shutil.copytree(stock / str(after), out))
-
-
-def flip(path: Path, place: int = -100) -> None:
-    data = bytearray(path.read_bytes())
-    data[place] ^= 1
-    path.write_bytes(data)
+from .killed import COUNT, PIECE, TORN, Run, content, flip, killed
 
 
 def test_an_undisturbed_run_is_the_same_every_time(
@@ -234,55 +151,6 @@ def test_nothing_to_resume_begins(run: Run, undisturbed: dict[str, bytes], tmp_p
     assert content(tmp_path / "out") == undisturbed
 
 
-def test_a_complete_result_is_left_alone(
-    run: Run, undisturbed: dict[str, bytes], tmp_path: Path, tracker: Tracker
-) -> None:
-    first = run(tmp_path / "out")
-    (tmp_path / "out" / RUN_FOLDER).mkdir()  # killed while it was removed
-    result = run(tmp_path / "out", resume=True)
-    assert result.was_complete and (result.frames, result.failures) == (COUNT, first.failures)
-    assert content(tmp_path / "out") == undisturbed and not (tmp_path / "out" / RUN_FOLDER).exists()
-    with pytest.raises(
-        OutputError, match=r"run with other settings: masks_sha256 .* instead of .*; repeat the"
-    ):
-        run(tmp_path / "out", resume=True, add={6: LATER})
-    assert content(tmp_path / "out") == undisturbed
-
-
-@pytest.mark.parametrize(
-    ("settings", "word"),
-    [
-        ({"add": {}}, "masks_sha256"),
-        ({"overlay": False}, "overlay None instead of libx264"),
-        ({"tracker": small_tracker(gap=2, max_size=48)}, "network_size"),
-        ({"tracker": small_tracker()}, "memory first instead of official, memory_gap None instead of 2"),
-    ],
-    ids=["masks", "overlay", "size", "memory"],
-)
-def test_other_settings_are_refused(
-    run: Run, stock: Path, tmp_path: Path, settings: dict[str, Any], word: str
-) -> None:
-    out = killed(stock, tmp_path / "out", 4)
-    before = content(out)
-    with pytest.raises(OutputError, match=f"out holds a run with other settings: .*{word}"):
-        run(out, resume=True, **settings)
-    assert content(out) == before
-
-
-def test_another_video_is_refused_and_a_moved_one_is_not(
-    run: Run, stock: Path, shots: Path, tmp_path: Path, tracker: Tracker
-) -> None:
-    out = killed(stock, tmp_path / "out", 4)
-    moved = shutil.copytree(shots, tmp_path / "moved" / "shots")
-    with (moved / "009.png").open("ab") as file:
-        file.write(b"!")
-    settings = {"tracker": tracker, "add": {5: LATER}, "resume": True}
-    with pytest.raises(OutputError, match="video_fingerprint"):
-        track(moved, mask_of(7, 200), out, **settings)
-    shutil.copy(shots / "009.png", moved / "009.png")
-    assert track(moved, mask_of(7, 200), out, **settings).begun_at == 4
-
-
 def test_another_machine_is_told_in_the_report(
     run: Run, stock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,29 +158,6 @@ def test_another_machine_is_told_in_the_report(
     monkeypatch.setattr("limpet.tracking.resume.environment_of", lambda tracker: {"threads": 99})
     (notice,) = run(out, resume=True).notices
     assert notice.startswith("from frame 4 on computed with") and "threads 99 instead of" in notice
-
-
-def test_an_unfinished_run_is_not_overwritten_unasked(
-    run: Run, stock: Path, undisturbed: dict[str, bytes], tmp_path: Path
-) -> None:
-    out = killed(stock, tmp_path / "out", 4)
-    before = content(out)
-    with pytest.raises(
-        OutputError, match="an unfinished run; pass resume=True to resume it, or overwrite=True"
-    ):
-        run(out)
-    with pytest.raises(OutputError, match="not both"):
-        run(out, resume=True, overwrite=True)
-    assert content(out) == before
-    assert run(out, overwrite=True).begun_at == 0
-    assert content(out) == undisturbed
-
-
-def test_somebody_elses_folder(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputError, match="not empty and holds no run to resume"):
-        run(tmp_path, resume=True)
-    assert content(tmp_path) == {"thesis.txt": b"mine"}
 
 
 def newest(out: Path) -> Path:
@@ -326,76 +171,6 @@ def test_the_newest_state_is_damaged(
     flip(newest(out))
     assert run(out, resume=True).begun_at == 7, "there is one before it"
     assert content(out) == undisturbed
-
-
-def states(out: Path) -> Iterator[Path]:
-    yield from (out / RUN_FOLDER).glob("state-*")
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (lambda out: [flip(path) for path in states(out)], "state-00007.safetensors has another check sum"),
-        (lambda out: [path.unlink() for path in states(out)], "state-00007.safetensors is not there"),
-        (
-            lambda out: flip(out / RUN_FOLDER / "memory-0-00000.safetensors"),
-            "memory-0-00000.safetensors has another",
-        ),
-        (lambda out: flip(out / RUN_FOLDER / "journal.txt", 40), "line 1 of .*journal.txt is damaged"),
-        (lambda out: flip(out / RUN_FOLDER / "journal.txt", 3000), "of .*journal.txt is damaged"),
-        (lambda out: flip(out / "masks/00002.png"), "00002.png is not as the run wrote it"),
-        (lambda out: (out / "masks/00002.png").unlink(), "00002.png cannot be read"),
-    ],
-    ids=["state", "no state", "memory", "journal's head", "journal", "mask", "no mask"],
-)
-def test_damage_is_told_and_nothing_is_lost(
-    run: Run, stock: Path, tmp_path: Path, damage: Callable[[Path], object], words: str
-) -> None:
-    out = killed(stock, tmp_path / "out", 8)
-    damage(out)
-    before = content(out)
-    with pytest.raises(OutputError, match=f"{words}.*overwrite=True"):
-        run(out, resume=True)
-    assert content(out) == before
-
-
-def test_a_damaged_overlay(run: Run, stock: Path, tmp_path: Path) -> None:
-    out = killed(stock, tmp_path / "out", PIECE + 1)
-    flip(out / RUN_FOLDER / "overlay.mp4")
-    with pytest.raises(OutputError, match="is not as the run wrote it"):
-        run(out, resume=True)
-
-
-def test_a_run_that_is_still_going_is_left_alone(
-    run: Run, undisturbed: dict[str, bytes], tmp_path: Path
-) -> None:
-    said: list[str] = []
-
-    def disturb(done: int, total: int | None) -> None:
-        for how in ({"resume": True}, {"overwrite": True}):
-            with pytest.raises(OutputError, match="another run is writing to") as refused:
-                run(tmp_path / "out", **how)
-            said.append(str(refused.value))
-
-    run(tmp_path / "out", on_frame=disturb)
-    assert len(said) == 2 * COUNT and content(tmp_path / "out") == undisturbed
-
-
-def test_what_comes_only_once_cannot_be_resumed(shots: Path, clip_of_one_frame: Path) -> None:
-    for path in (shots, clip_of_one_frame):
-        with open_video(path) as reader:
-            check_can_read_again(reader)
-    reader.path = Path("camera:0")
-    with pytest.raises(VideoError, match="is a stream, whose frames cannot be read again"):
-        check_can_read_again(reader)
-
-
-@pytest.fixture
-def clip_of_one_frame(tmp_path: Path) -> Path:
-    writer = H264Writer(tmp_path / "clip.mp4", (HEIGHT, WIDTH))
-    writer.write(frames(1)[0], 0.0)
-    writer.close()
-    return tmp_path / "clip.mp4"
 
 
 def test_the_open_segment_is_drawn_again_where_no_frame_is_left() -> None:
