@@ -1,0 +1,79 @@
+"""``limpet serve``: what it opens, what it prints, and that nothing is served beyond this machine without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limpet.project import Project
+from limpet.serve import background, run_server
+from limpet.serve.run_server import Listening
+from limpet.serve.workbench import Workbench
+
+from .clips import picture, write_video
+from .command import Limpet
+
+Served = list[tuple[Workbench, str, int]]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Served:
+    """What would be served; no process is started."""
+    found: Served = []
+
+    def run(bench: Workbench, host: str, port: int, started: Callable[[Listening], None]) -> None:
+        found.append((bench, host, port))
+        started(Listening(f"http://{host}:{port}/#token=secret", host == "127.0.0.1"))
+        bench.close()
+
+    monkeypatch.setattr(run_server, "run_server", run)
+    monkeypatch.setattr(background.Background, "prepare", lambda self, model: None)
+    return found
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    addresses: list[Any] = []
+    monkeypatch.setattr("webbrowser.open", addresses.append)
+    return addresses
+
+
+def test_a_video_gets_its_project_and_the_browser_opens(
+    limpet: Limpet, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = opened(monkeypatch)
+    write_video(tmp_path / "clip.mp4", [picture(k, (48, 64)) for k in range(3)])
+    outcome = limpet("serve", "clip.mp4")
+    outcome.succeeded()
+    ((bench, host, port),) = served
+    assert addresses == ["http://127.0.0.1:8765/#token=secret"] and addresses[0] in outcome.out
+    assert (host, port, bench.config.model) == ("127.0.0.1", 8765, "deaot-t-deformable")
+    assert Project.open(tmp_path / "clip-project").size == (48, 64)
+    assert {root.resolve() for root in bench.config.roots} == {tmp_path.resolve()}
+
+
+def test_options(limpet: Limpet, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = opened(monkeypatch)
+    write_video(tmp_path / "clip.mp4", [picture(k, (48, 64)) for k in range(3)])
+    limpet(
+        "serve", "clip.mp4", "--project", "job", "--port", 0, "--no-browser", "--model", "deaot-nano"
+    ).succeeded()
+    assert addresses == [] and served[0][0].config.model == "deaot-nano" and served[0][2] == 0
+    assert (tmp_path / "job/project.json").is_file()
+    limpet("serve", "job", "--no-browser", "--root", "job").succeeded()
+    assert served[1][0].config.roots == (Path("job"),)
+
+
+def test_without_a_video_the_page_asks_and_other_machines_are_spoken_of(
+    limpet: Limpet, served: Served
+) -> None:
+    outcome = limpet("serve", "--no-browser", "--host", "0.0.0.0")
+    outcome.succeeded()
+    assert "can be reached from other machines" in outcome.err
+
+
+def test_what_cannot_be_opened_is_told_before_anything_is_served(limpet: Limpet, served: Served) -> None:
+    limpet("serve", "nothing.mp4", "--no-browser").refused("nothing.mp4 does not exist; expected a video")
+    assert served == []
