@@ -54,6 +54,15 @@ FORMATS: dict[str, ExchangeFormat] = {
         "label_studio", (".json",), "Label Studio: outlines (VideoVector)", "videovector"
     ),
     "supervisely": ExchangeFormat("supervisely", (), "Supervisely: a project with one video"),
+    "alpha-prores": ExchangeFormat("alpha_video", (), "A ProRes 4444 video with alpha per object", "prores"),
+    "alpha-vp9": ExchangeFormat("alpha_video", (), "A VP9 video with alpha per object", "vp9"),
+    "alpha-qtrle": ExchangeFormat(
+        "alpha_video", (), "A QuickTime Animation video per object, exact", "qtrle"
+    ),
+    "alpha-ffv1": ExchangeFormat("alpha_video", (), "An FFV1 video with alpha per object, exact", "ffv1"),
+    "alpha-png": ExchangeFormat("alpha_video", (), "A video of PNGs with alpha per object, exact", "png"),
+    "png-per-object": ExchangeFormat("object_png", (), "A folder of black and white PNGs per object"),
+    "exr": ExchangeFormat("exr_layers", (), "OpenEXR with a layer per object"),
 }
 """By name, as ``limpet convert --to`` takes it."""
 
@@ -65,7 +74,16 @@ _IN_JSON = {  # the first of these words in a JSON file says what it is
     r'"(?:objectKey|classTitle|framesCount)"\s*:': "supervisely",
 }
 _IN_ZIP: dict[str, str] = {"annotations.xml": "cvat-video", "labelmap.txt": "cvat-mask"}
-_IN_FOLDER: dict[str, str] = {"instances/*.png": "mots-png", "*/ann/*.json": "supervisely"}
+_VIDEOS = {".mov", ".webm", ".mkv"}
+_IN_FOLDER: dict[str, str] = {
+    "instances/*.png": "mots-png",
+    "*/ann/*.json": "supervisely",
+    "*.exr": "exr",
+    "*.mov": "alpha-prores",
+    "*.webm": "alpha-vp9",
+    "*.mkv": "alpha-ffv1",
+    "objects.json": "png-per-object",
+}
 
 
 def read_masks(path: str | Path, format: str | None = None, sequence: str | None = None) -> MaskSequence:
@@ -149,6 +167,8 @@ def recognise(path: Path) -> str | None:
         with open_zip(path) as archive:
             names = archive.namelist()
         found = next((name for end, name in _IN_ZIP.items() if any(n.endswith(end) for n in names)), None)
+    elif suffix in _VIDEOS:
+        found = "alpha-prores"
     else:
         found = next((name for name, row in FORMATS.items() if suffix in row.suffixes), None)
     if found is None:
@@ -160,7 +180,7 @@ def recognise(path: Path) -> str | None:
 
 def is_exchange_file(path: Path) -> bool:
     """Whether a path given for a mask names a file of an exchange format, and not a picture of the mask."""
-    suffixes = {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".zip"}
+    suffixes = {suffix for row in FORMATS.values() for suffix in row.suffixes} | {".zip"} | _VIDEOS
     return path.suffix.lower() in suffixes or path.is_dir()
 
 
@@ -172,7 +192,14 @@ def _row(format: str) -> ExchangeFormat:
 
 def _module(format: str) -> Any:
     """The module with ``read`` and ``write``."""
-    return import_module(f"limpet.exchange.{_row(format).module}")
+    try:
+        return import_module(f"limpet.exchange.{_row(format).module}")
+    except ModuleNotFoundError as error:
+        if error.name != "av":
+            raise
+        raise MaskError(
+            f"{format} needs PyAV, which is not installed; install it with: pip install av"
+        ) from error
 
 
 @contextmanager

@@ -25,6 +25,10 @@ class FrameTimes:
         self._fill(frame.index)
         self.times.append(frame.time)
 
+    def add_gap(self, index: int) -> None:
+        """A frame without masks."""
+        self._fill(index + 1)
+
     def finish(self) -> array[float]:
         """The times of all frames of the video."""
         self._fill(self._count)
