@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -97,7 +98,8 @@ class PyAVReader(FFmpegReader):
             raise SeekUncertainError
         with _open(self.path) as container:
             stream = video_track(container, self.path)
-            yield from SeekedDecoding(self, stream, packets, entry, index).frames(container)
+            decoding = QuickDecoding if nearest else SeekedDecoding
+            yield from decoding(self, stream, packets, entry, index).frames(container)
 
 
 def _open(path: Path) -> InputContainer:
@@ -187,3 +189,33 @@ class SeekedDecoding(Decoding):
         if self._next != len(self._index.shown):
             raise SeekUncertainError
         return super()._end()
+
+
+class QuickDecoding(SeekedDecoding):
+    """The same for a quick look: with two threads, and on the way to ``first`` only what other pictures refer to."""
+
+    def __init__(
+        self, reader: FFmpegReader, stream: VideoStream, index: PacketIndex, entry: EntryPoint, first: int
+    ) -> None:
+        super().__init__(reader, stream, index, entry, first)
+        self._wanted = index.shown[first] if first < len(index.shown) else index.end
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
+        if (
+            stream.codec_context.name == "h264"
+        ):  # in others, such a picture may be referred to in another layer
+            stream.codec_context.skip_frame = "NONREF"
+
+    def _packets(self, container: InputContainer) -> Iterator[av.Packet[Any] | None]:
+        for packet in super()._packets(container):
+            if packet is None or packet.pts is None or packet.pts >= self._wanted:
+                self._stream.codec_context.skip_frame = "DEFAULT"
+            yield packet
+
+    def _delivered(self, raw: VideoFrame) -> Iterator[Frame]:
+        shown = self._index.shown
+        place = bisect_left(shown, raw.pts or 0)
+        if raw.pts is None or place < self._next or raw.is_corrupt:
+            raise SeekUncertainError
+        if place <= self._first and self._next < place:  # those between were not decoded
+            self._next, self._last_time = place, self._seconds(shown[place - 1]) - (self._origin or 0.0)
+        return super()._delivered(raw)

@@ -95,6 +95,40 @@ def test_frames_are_the_same(tmp_path: Path, name: str, uneven: bool) -> None:
         assert (entries(reader) > 1) == (name in SOUGHT)
 
 
+@pytest.mark.parametrize("name", sorted(SOUGHT))
+def test_a_quick_look_shows_the_same_frames(tmp_path: Path, name: str) -> None:
+    with PyAVReader(moving(tmp_path / name, *KINDS[name], uneven=name == "closed.mp4")) as reader:
+        frames = [told(frame) for frame in reader]
+        reader._key_frames.clear()  # as if it had not been read
+        reader.nearest_seek = True
+        for place in (1, 9, 10, 29, 30, 31, 57, COUNT - 2, COUNT - 1, COUNT):
+            assert [told(frame) for frame in reader.frames_from(place)] == frames[place:], place
+
+
+def test_a_quick_look_begins_at_the_nearest_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = moving(tmp_path / "clip.mp4", *KINDS["closed.mp4"])
+    with PyAVReader(path) as reader:
+        reader.nearest_seek = True
+        monkeypatch.setattr(reader, "_decoded", None)
+        assert next(iter(reader.frames_from(75))).index == 75, "nothing is decoded from the start"
+        assert reader.known_length() == COUNT
+        other = reader.twin()
+        assert next(iter(other.frames_from(30))).index == 30
+        assert [frame.index for frame in reader.frames_from(78)] == [78, 79]
+        assert other.failures is not reader.failures and other._packets is reader._packets
+        other.close()
+
+
+def test_a_quick_look_at_a_damaged_file_still_finds_its_frames(tmp_path: Path) -> None:
+    path = moving(tmp_path / "clip.mp4", *KINDS["closed.mp4"])
+    damage_packet(path, 44)
+    with PyAVReader(path) as reader:
+        times = [(frame.index, frame.time) for frame in reader]
+        reader.nearest_seek = True
+        for place in (30, 43, 45, 60):
+            assert [(frame.index, frame.time) for frame in reader.frames_from(place)] == times[place:]
+
+
 def decoded_from(reader: PyAVReader, place: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Where decoding began, for frame ``place``: [] when it was the start."""
     import limpet.video.pyav_reader as module
