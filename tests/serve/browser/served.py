@@ -1,4 +1,4 @@
-"""`limpet serve` as a process of its own, which tests may kill and start again at the same address."""
+"""The server as a process of its own, which tests may kill and start again at the same address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
-FRAMES = 40
+FRAMES = 24
 SIZE = (96, 160)
 """(H, W) of the clip."""
 SQUARE = (30, 20, 24)
@@ -25,7 +25,7 @@ _START_SECONDS = 60
 
 
 def make_clip(path: Path, frames: int = FRAMES) -> None:
-    """A red square that moves over a textured ground."""
+    """A red square that moves over a textured ground, as h264."""
     height, width = SIZE
     ground = np.random.default_rng(0).integers(60, 120, (height, width, 3), dtype=np.uint8)
     top, left, side = SQUARE
@@ -63,14 +63,12 @@ class Server:
         """What ``limpet serve`` prints, with its token."""
         return f"{self.address}/#token={self.token}"
 
-    def start(self, *what: str) -> None:
-        """Start it and wait until it answers. ``what``: a video or a project to open."""
-        code = "import sys; from limpet.cli.main import main; sys.exit(main())"
-        command = [sys.executable, "-c", code, "serve", *what, "--no-browser", "--port", str(self.port)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    def start(self, *projects: str) -> None:
+        """Start it and wait until it answers. ``projects``: one to open, or none."""
+        script = Path(__file__).with_name("serve_tiny.py")
         self._process = subprocess.Popen(
-            command, cwd=self.folder, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [sys.executable, str(script), str(self.folder), str(self.port), *projects],
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert self._process.stdout is not None
         said = []
@@ -83,7 +81,7 @@ class Server:
                 return
             if not line:
                 break
-        raise AssertionError(f"limpet serve did not start: {''.join(said)}")
+        raise AssertionError(f"the server did not start: {''.join(said)}")
 
     def stop(self, kill: bool = False) -> None:
         """End it in order, or as a loss of power would."""

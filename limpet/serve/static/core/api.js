@@ -47,15 +47,16 @@ export class RequestError extends Error {
 /** Fetch with the token. Raises RequestError; an abort raises the browser's AbortError. */
 export async function request(path, options = {}) {
   let response;
+  const used = token;
   try {
-    response = await fetch(path, { ...options, headers: { ...options.headers, "X-Limpet-Token": token } });
+    response = await fetch(path, { ...options, headers: { ...options.headers, "X-Limpet-Token": used } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new RequestError("limpet does not answer. Is `limpet serve` still running in the terminal?", 0);
   }
   if (!response.ok) {
     const text = await response.text();
-    if (response.status === 401) set({ authorised: false });
+    if (response.status === 401 && used === token) set({ authorised: false });
     throw new RequestError(sentence(text, response.status), response.status);
   }
   return response;

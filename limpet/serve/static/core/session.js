@@ -88,7 +88,6 @@ export function start() {
     changed();
     if (answer?.message) announce(answer.message);
   });
-  let lastSeen = 0;
   follow({
     open: () => {
       retryEdits();
@@ -100,14 +99,10 @@ export function start() {
     progress: (running) => {
       set({ running });
       if (get().follow && running.frame != null) goTo(running.frame);
-      if (performance.now() - lastSeen > 400 && isPropagation(running)) {
-        lastSeen = performance.now();
-        changed();
-      }
     },
     done: ({ id, outcome, message }) => {
       set({ running: null, follow: false });
-      note(message, outcome === "failed" ? "error" : "done");
+      if (message) note(message, outcome === "failed" ? "error" : "done");
       readState().then(changed).catch(noteRead);
       if (outcome === "finished" && id === exporting) download(id);
       exporting = null;
@@ -115,8 +110,6 @@ export function start() {
     notice: ({ text }) => note(text),
   });
 }
-
-const isPropagation = (running) => running.what !== "export" && !String(running.what).startsWith("export");
 
 /** Propagate; `mode` and the rest as the server takes them. The answer comes at once, the masks as they are done. */
 export async function propagate(order) {

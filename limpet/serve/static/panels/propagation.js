@@ -17,7 +17,7 @@ function Running({ running, follow }) {
   const { step, steps, seconds, what } = running;
   const share = steps ? Math.min(1, step / steps) : null;
   const left = share && share > 0.02 ? Math.max(1, Math.round((seconds / share) * (1 - share))) : null;
-  const words = steps ? `${step} of ${steps} steps` : `${step} steps`;
+  const words = !step ? "Getting ready ..." : steps ? `${step} of ${steps}` : `${step} steps`;
   return html`<div class="running">
     <div class="running-what">${what}</div>
     <progress max="1" value=${share ?? undefined} aria-label="Progress"></progress>
@@ -27,7 +27,7 @@ function Running({ running, follow }) {
         onChange=${(event) => set({ follow: event.target.checked })} /> follow</label>
     </div>
     <button type="button" class="button wide" onClick=${cancel} title="Cancel; what is done stays, as one edit">
-      <${Icon} name="close" /><span>Cancel, keep what is done</span><kbd>Shift Esc</kbd>
+      <${Icon} name="close" /><span>Cancel</span><kbd>Shift Esc</kbd>
     </button>
   </div>`;
 }

@@ -35,7 +35,7 @@ function drawer(canvas) {
   const draw = () => {
     asked = false;
     const state = get();
-    if (!state.project) return;
+    if (!state.project || !canvas.clientWidth) return;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [canvas.clientWidth, heightFor(allObjects().length)];
     if (Math.round(canvas.clientHeight) !== height) canvas.style.height = `${height}px`;

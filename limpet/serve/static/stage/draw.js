@@ -41,6 +41,7 @@ watch(() => requestDraw());
 function draw() {
   asked = false;
   const { project, frame } = get();
+  if (!canvas.clientWidth) return; // not on the screen now
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);

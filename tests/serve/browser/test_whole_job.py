@@ -1,0 +1,163 @@
+"""The whole job on the page, and what may interrupt it: other tabs, a reload, a server that is killed."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limpet.core.masks import decode_mask
+
+from .page_driver import Driver
+from .served import FRAMES, Server
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+
+
+def draw_an_object(driver: Driver) -> None:
+    driver.drag((30, 40), (42, 42))
+    driver.saved()
+
+
+def wait_for_frame(driver: Driver, frame: int) -> None:
+    """Until the propagation has committed this frame."""
+    while driver.project.mask_bytes(frame) is None:
+        driver.page.wait_for_timeout(100)
+
+
+def test_from_a_video_to_downloaded_masks(browser: Any, server: Server) -> None:
+    """Twelve inputs at most: path, open, a stroke, F, download, masks."""
+    server.stop()
+    server.start()
+    driver = Driver(
+        browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True), server
+    )
+    page = driver.page
+    page.goto(server.link)
+    page.get_by_label("Path of a video").fill("clip.mp4")
+    page.keyboard.press("Enter")
+    driver.open(server.folder / "clip-project")
+    assert "token" not in page.url, "the token is not left in the address bar"
+    draw_an_object(driver)
+    driver.press("f")
+    driver.note("frames are propagated")
+    page.get_by_role("button", name="Download").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Masks one").click()
+    file = download.value.path()
+    with zipfile.ZipFile(io.BytesIO(Path(file).read_bytes())) as archive:
+        names = sorted(archive.namelist())
+        masks = [archive.read(name) for name in names]
+    assert len(names) == FRAMES
+    assert masks == driver.masks(), "byte for byte what the project has"
+    assert (decode_mask(masks[-1]) == 1).any()
+    assert driver.errors == []
+    page.context.close()
+
+
+def test_a_correction_holds_through_another_propagation(driver: Driver) -> None:
+    draw_an_object(driver)
+    driver.press("f")
+    driver.note("frames are propagated")
+    driver.go_to(10)
+    driver.press("e")
+    driver.drag((30, 40), (34, 41))
+    driver.saved()
+    before = driver.masks()
+    driver.press("l")
+    driver.note("Frame 10 is locked.")
+    driver.press("d", "a")
+    driver.note(f"{FRAMES - 2} frames are propagated")
+    after = driver.masks()
+    assert after[10] == before[10], "the corrected frame has its bytes"
+    assert after[11:] != before[11:], "the others follow it"
+    assert after[0] == before[0], "the first key frame, too"
+    driver.press("Control+z")
+    driver.note("undone: propagate")
+    assert driver.masks() == before
+    driver.press("Control+Shift+z")
+    driver.note("redone: propagate")
+    assert driver.masks() == after
+
+
+def test_two_tabs_follow_each_other(driver: Driver, browser: Any, server: Server) -> None:
+    other = Driver(browser.new_context(viewport={"width": 1280, "height": 720}), server)
+    other.load()
+    draw_an_object(driver)
+    other.page.get_by_role("button", name="object 1", exact=True).wait_for()
+    other.press("1", "d")
+    other.drag((100, 60), (110, 60))
+    other.saved()
+    driver.page.locator(".history .count:text-is('2')").wait_for()
+    driver.press("Control+z")
+    other.page.locator(".history .count:text-is('1')").wait_for()
+    drawn = "Promise.all([import('/core/edits.js')]).then(([edits]) => edits.shownIds(0)?.filter(Boolean).length ?? 0)"
+    mask = driver.project.mask(0)
+    assert mask is not None
+    for _ in range(100):
+        if other.page.evaluate(drawn) == np.count_nonzero(mask):
+            break
+        other.page.wait_for_timeout(50)
+    assert other.page.evaluate(drawn) == np.count_nonzero(mask), "the other tab shows what was undone"
+    other.page.context.close()
+
+
+def test_a_reload_in_the_middle_of_a_propagation(driver: Driver) -> None:
+    draw_an_object(driver)
+    driver.press("f")
+    wait_for_frame(driver, 3)
+    driver.reload()
+    driver.page.get_by_role("progressbar").wait_for()
+    driver.page.get_by_role("button", name="Cancel").click()
+    driver.page.get_by_role("button", name="All that is empty or stale").wait_for()
+    edits = driver.project.edits
+    assert [edit.kind for edit in edits] == ["add", "propagate"]
+    assert not edits[-1].complete
+    masks = driver.masks()
+    assert masks[3] is not None and masks[-1] is None, "what was done is kept, as one edit"
+    driver.press("Control+z")
+    driver.note("undone: propagate")
+    assert driver.masks()[1:] == [None] * (FRAMES - 1)
+
+
+def test_a_server_that_is_killed_loses_no_stroke(driver: Driver, server: Server) -> None:
+    draw_an_object(driver)
+    driver.press("f")
+    wait_for_frame(driver, 2)
+    server.stop(kill=True)
+    driver.go_to(0)
+    driver.drag((90, 60), (110, 60))
+    driver.page.get_by_text("1 edit is kept here").wait_for()
+    server.start(driver.folder.name)
+    link = driver.page.context.new_page()  # what opening the printed link does
+    link.goto(server.link)
+    driver.saved()
+    driver.page.locator(".saved:text-is('Saved')").wait_for()
+    link.close()
+    mask = driver.project.mask(0)
+    assert mask is not None and mask[60, 100] == 1 and mask[41, 36] == 1
+    assert driver.project.mask_bytes(2) is not None, "what was propagated until then is kept"
+    driver.press("Control+z")
+    driver.note("undone: correct")
+
+
+def test_nothing_serious_stands_in_the_way_of_screen_readers(driver: Driver) -> None:
+    draw_an_object(driver)
+    driver.page.evaluate(AXE.read_text(encoding="utf-8"))
+    for shown in ("page", "help", "download"):
+        if shown == "help":
+            driver.press("?")
+        elif shown == "download":
+            driver.press("Escape")
+            driver.page.get_by_role("button", name="Download").click()
+        found = driver.page.evaluate("axe.run()")["violations"]
+        serious = [
+            (each["id"], [node["html"][:120] for node in each["nodes"]])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], shown
+    driver.press("Escape")
