@@ -20,7 +20,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Model; see: limpet models.",
+        help="Model; see: limpet models. Or hf:owner/name, weights on the Hugging Face hub.",
         show_default=f"that of --weights, or {MODEL}",
         rich_help_panel=MODEL_PANEL,
     ),

@@ -67,6 +67,24 @@ def convert(
 
 
 @app.command()
+def push(
+    address: Annotated[
+        str, typer.Argument(metavar="hf:OWNER/NAME", help="A repository on the hub, or hf:./FOLDER.")
+    ],
+    weights: Annotated[Path, typer.Argument(metavar="FILE", help="A limpet weights file.")],
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Model card in Markdown.", show_default="from the weights"),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Put weights on the Hugging Face hub, with a model card; limpet.load("hf:OWNER/NAME") reads them."""
+    from limpet.weights.hub import push_to_hub
+
+    say(push_to_hub(address, weights, card=card, private=private))
+
+
+@app.command()
 def average(
     places: Annotated[
         list[Path],

@@ -18,6 +18,7 @@ from limpet.registry import find
 from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
 from limpet.tracking.memory_policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
+from limpet.weights.hub import hub_weights, is_hub_address
 from limpet.weights.weights_file import Weights, load_into, read_weights, sha256
 from limpet.weights.zoo import find_weights
 
@@ -43,7 +44,8 @@ def load(
     """A tracker with trained weights.
 
     Args:
-        name: of a model, see ``limpet.list_models``; None takes the model of ``weights``, or DEFAULT_MODEL.
+        name: of a model, see ``limpet.list_models``, or ``hf:owner/name`` on the Hugging Face hub (docs/hub.md);
+            None takes the model of ``weights``, or DEFAULT_MODEL.
         weights: a limpet weights file; None takes the one that ships with the package.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1" …
         max_size: network input size: limit on the shorter side in pixels; None sets none.
@@ -80,6 +82,10 @@ def load(
     >>> tracker.add(frame, new, state).object_ids
     (7, 200)
     """
+    if name is not None and is_hub_address(name):
+        if weights is not None:
+            raise WeightsError(f"give either {name} or weights, not both")
+        weights, name = hub_weights(name), None
     content = read_weights(Path(weights)) if name is None and weights is not None else None
     name = name or (DEFAULT_MODEL if content is None else content.model)
     entry = find(name)
