@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from networks import small_config
+from safetensors.torch import load_file, save_file
 
+from limpet import registry
 from limpet.cli.options import MODEL
 from limpet.models import build_model
-from limpet.registry import find
+from limpet.registry import ModelEntry, find
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.train_model import training_set
 from limpet.weights.weights_file import read_weights
@@ -47,8 +50,13 @@ def test_every_file_that_ships_has_its_command_on_a_card() -> None:
         assert f"`limpet {f'{name} {action}' if name == 'weights' else name}`" in text, file.name
 
 
-def test_training_at_full_scale_runs_from_photos_to_the_student(limpet: Limpet, tmp_path: Path) -> None:
+def test_training_at_full_scale_runs_from_photos_to_the_student(
+    limpet: Limpet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a narrow model in the place of the large one."""
     lay_out(tmp_path)
+    entry = ModelEntry("r50-deaot-l", "narrow", lambda: small_config(layers=3, gap=5))
+    monkeypatch.setitem(registry._ENTRIES, entry.name, entry)
     encoders = {"mobilenet_v2": "deaot-t", "resnet50": "r50-deaot-l"}
     for name, model in encoders.items():
         save_file(build_model(find(model).config()).encoder.state_dict(), tmp_path / f"{name}.safetensors")
@@ -85,8 +93,43 @@ def test_the_recipe_of_devos_runs_on_the_three_layouts(limpet: Limpet, tmp_path:
     assert names == [["one", "two"], ["0a1b2c"], ["a338c8aa"]]
 
 
+TWO = """
+import os
+import sys
+
+del sys.path[0]
+import torch
+from safetensors.torch import save_file
+
+from limpet.cli.main import main
+from limpet.training import loop, monitor
+
+RANK = int(os.environ.get("LOCAL_RANK", "0"))
+
+
+class Run(loop.Run):
+    def __init__(self, model, *rest):
+        with torch.no_grad():
+            model.decoder.conv_out.weight.add_(RANK)
+        super().__init__(model, *rest)
+
+    def loop(self, clips, *rest):
+        super().loop(clips, *rest)
+        kept = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        kept |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        kept["clip"] = clips.batch(0).images
+        save_file({name: tensor.detach().clone().contiguous() for name, tensor in kept.items()}, f"{RANK}.safetensors")
+
+
+if __name__ == "__main__":
+    loop.Run, monitor.draw_curves = Run, lambda log, picture: None
+    main()
+"""
+"""The program, each of whose processes writes its weights in the end and has others in the beginning."""
+
+
 def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> None:
-    """Two on this machine: both draw clips of their own, and one set of weights comes out."""
+    """Two on this machine: both draw clips of their own, and one set of weights comes out, that of the first one."""
     lay_out(tmp_path)
     words = next(
         words for words in commands_of(ROOT / "docs/full_scale.md", "train") if "--processes" in words
@@ -94,10 +137,28 @@ def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> No
     torch.manual_seed(0)
     save_file(build_model(find("deaot-t").config()).encoder.state_dict(), tmp_path / "resnet50.safetensors")
     program = tmp_path / "limpet.py"  # each further process starts it again
-    program.write_text("import sys; del sys.path[0]\nfrom limpet.cli.main import main\nmain()\n")
-    changes = ("--processes", "2", "--model", "deaot-t", "--precision", "32-true")
+    program.write_text(TWO)
+    changes = (
+        "--processes",
+        "2",
+        "--model",
+        "deaot-t",
+        "--precision",
+        "32-true",
+        "--teacher-forcing-until",
+        "0.5",
+        "--log-every",
+        "1",
+    )
     command = [sys.executable, str(program), *dry(words), *changes]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("sha256") == 1
-    assert load_checkpoint(tmp_path / "runs/photos8/checkpoint.safetensors").step == STEPS
+    run = tmp_path / "runs/photos8"
+    assert load_checkpoint(run / "checkpoint.safetensors").step == STEPS
+    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1))
+    assert not torch.equal(first.pop("clip"), second.pop("clip")), "each process makes its own clips"
+    assert first.keys() == second.keys()
+    assert [name for name, tensor in first.items() if not torch.equal(tensor, second[name])] == []
+    lines = (run / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(STEPS)), "one process keeps the log"

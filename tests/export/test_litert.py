@@ -165,7 +165,8 @@ def test_the_converter_needs_no_limpet() -> None:
 
 
 def test_nothing_in_place_is_left_of_a_deformable_model(programs: Programs, tmp_path: Path) -> None:
-    found = litert.make_job(programs, tmp_path, tmp_path / FILE, "fp16")
+    other = replace(unknown_program(), name="start")  # to save the time of the large one
+    found = litert.make_job(replace(programs, start=other), tmp_path, tmp_path / FILE, "fp16")
     nodes = torch.export.load(found["graphs"][1]["program"]).graph.nodes
     targets = {str(node.target) for node in nodes if node.op == "call_function"}
     assert any("grid_sampler" in target for target in targets)

@@ -213,13 +213,12 @@ def as_earlier_format(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(facts))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_bundle_of_the_earlier_format(bundles: Path, tmp_path: Path, backend: str) -> None:
-    folder = shutil.copytree(bundles / backend, tmp_path / "bundle")
+def test_a_bundle_of_the_earlier_format(exported: ExportedTracker, bundles: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundles / exported.manifest.backend, tmp_path / "bundle")
     as_earlier_format(folder)
     assert {"begin", "deviation"} <= json.loads((folder / "manifest.json").read_text()).keys()
     frames, found = noise(5), []
-    for tracker in (load_exported(folder, threads=1), load_exported(bundles / backend, threads=1)):
+    for tracker in (load_exported(folder, threads=1), exported):
         state = tracker.start(frames[0], boxes(1, 2))
         for frame in frames[1:]:
             _, state = tracker.step(frame, state)
