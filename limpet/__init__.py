@@ -22,6 +22,9 @@ from limpet.core.errors import LimpetError
 from limpet.core.provenance import VERSION
 
 if TYPE_CHECKING:
+    from limpet.batch.config import BatchConfig
+    from limpet.batch.job import BatchJob, JobSettings
+    from limpet.batch.run_batch import BatchResult, run_batch
     from limpet.data.config import ClipConfig
     from limpet.distillation.config import DistillationConfig
     from limpet.distillation.distill_model import distill
@@ -42,9 +45,13 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "BatchConfig",
+    "BatchJob",
+    "BatchResult",
     "BatchedTracker",
     "ClipConfig",
     "DistillationConfig",
+    "JobSettings",
     "LabelConfig",
     "LimpetError",
     "Project",
@@ -62,6 +69,7 @@ __all__ = [
     "list_models",
     "load",
     "load_exported",
+    "run_batch",
     "track",
     "train",
     "visualise",
@@ -81,9 +89,13 @@ def list_models() -> list[str]:
 
 
 _LATER = {
+    "BatchConfig": "limpet.batch.config",
+    "BatchJob": "limpet.batch.job",
+    "BatchResult": "limpet.batch.run_batch",
     "BatchedTracker": "limpet.tracking.batched_tracker",
     "ClipConfig": "limpet.data.config",
     "DistillationConfig": "limpet.distillation.config",
+    "JobSettings": "limpet.batch.job",
     "LabelConfig": "limpet.distillation.label_clip",
     "Project": "limpet.project",
     "Scores": "limpet.evaluation.scores",
@@ -98,6 +110,7 @@ _LATER = {
     "evaluate": "limpet.evaluation.evaluate_model",
     "load": "limpet.tracking.load",
     "load_exported": "limpet.runtime.exported_tracker",
+    "run_batch": "limpet.batch.run_batch",
     "track": "limpet.tracking.track_video",
     "train": "limpet.training.train_model",
     "visualise": "limpet.tracking.visualise_attention",

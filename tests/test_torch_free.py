@@ -25,6 +25,7 @@ for name in sys.argv[1:]:
         (["limpet.core"], "limpet.core.errors"),
         (["limpet.runtime"], "limpet.runtime.exported_tracker"),
         (["limpet.exchange"], "limpet.exchange.youtube_vis"),
+        (["limpet.batch"], "limpet.batch.run_batch"),
         (["limpet.video", "limpet.visual", "limpet.results"], "limpet.results.result_folder"),
     ],
 )

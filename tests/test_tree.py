@@ -15,7 +15,7 @@ LONGEST = 320
 """Lines of a file. One that wants to grow past that holds two ideas."""
 CONVENTIONAL = {"__init__.py", "config.py", "losses.py"}
 """Names of files that mean the same thing in every package."""
-MIRRORED = ("models", "tracking", "training", "distillation", "data", "evaluation")
+MIRRORED = ("batch", "models", "tracking", "training", "distillation", "data", "evaluation")
 
 
 def path_of(module: Path) -> str:

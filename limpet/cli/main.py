@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from limpet import __version__
 from limpet.cli import evaluate, project_commands, weights
+from limpet.cli.batch import batch_command
 from limpet.cli.bench import bench_command
 from limpet.cli.calibrate import calibrate_command
 from limpet.cli.compare_bundle import parity_command
@@ -96,6 +97,7 @@ def _limpet(
 
 
 app.command("track")(track_command)
+app.command("batch")(batch_command)
 app.command("frame")(frame_command)
 app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)

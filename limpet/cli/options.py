@@ -120,6 +120,31 @@ MemoryPolicyName = Annotated[
         rich_help_panel="Memory",
     ),
 ]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="auto|fp32|bf16",
+        help="Number format; auto uses bf16 where the processor has it.",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+MemoryBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="MB",
+        help="Limit on the memory that is kept between frames, of all objects together.",
+        rich_help_panel="Memory",
+    ),
+]
+OverlayToggle = Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")]
+MaxFrames = Annotated[
+    int | None, typer.Option("--max-frames", metavar="N", min=1, help="Stop after N frames.")
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", metavar="S", min=0, help="Stop after S seconds of video.")
+]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,12 @@ import typer
 from limpet.cli.bundle_options import Bundle, RuntimeName, exported_tracker
 from limpet.cli.config_options import with_options
 from limpet.cli.options import (
-    MODEL_PANEL,
+    MaxFrames,
+    MaxSeconds,
+    MemoryBudget,
     MemoryPolicyName,
+    OverlayToggle,
+    PrecisionName,
     ResizeMask,
     TrackerOptions,
     load_arguments,
@@ -61,25 +65,11 @@ def track_command(
     ] = None,
     bundle: Bundle = None,
     runtime: RuntimeName = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|fp32|bf16",
-            help="Number format; auto uses bf16 where the processor has it.",
-            rich_help_panel=MODEL_PANEL,
-        ),
-    ] = "auto",
+    precision: PrecisionName = "auto",
     memory: MemoryPolicyName = None,
-    memory_budget: Annotated[
-        float | None,
-        typer.Option(
-            metavar="MB",
-            help="Limit on the memory that is kept between frames, of all objects together.",
-            rich_help_panel="Memory",
-        ),
-    ] = None,
+    memory_budget: MemoryBudget = None,
     resize_mask: ResizeMask = False,
-    overlay: Annotated[bool, typer.Option("--overlay/--no-overlay", help="Write overlay.mp4 too.")] = True,
+    overlay: OverlayToggle = True,
     live: Annotated[
         str | None,
         typer.Option(
@@ -89,10 +79,8 @@ def track_command(
             show_default="drop for cameras, rtsp, rtmp, udp and srt",
         ),
     ] = None,
-    max_frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N frames.")] = None,
-    max_seconds: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="Stop after S seconds of video.")
-    ] = None,
+    max_frames: MaxFrames = None,
+    max_seconds: MaxSeconds = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result in DIR.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run in DIR that was stopped or killed.")

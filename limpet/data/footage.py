@@ -10,13 +10,8 @@ from limpet.core.errors import DataError
 from limpet.data.datasets import find_layout, frame_files, open_dataset
 from limpet.data.layouts import VideoDataset
 from limpet.video.image_reader import IMAGE_SUFFIXES, folder_images
+from limpet.video.open import VIDEO_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
-        *(".wmv", ".flv", ".3gp", ".ogv"),
-    )
-)
 _EXPECTED = (
     "expected a folder of clips (mp4, mov, mkv …) and folders of frames, or a data set such as DAVIS, of which "
     "ROOT:SPLIT takes the videos of one split"

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, kind: str, facts: Mapping[str, Any]) -> None:
+    def append(self, kind: str, facts: Mapping[str, Any]) -> int:
         """Add a line of plain data.
+
+        Returns:
+            Where it begins, in bytes from the start of the file.
 
         Raises:
             OutputError: it cannot be written; then nothing of it is left in the file.
@@ -55,6 +58,7 @@ class Journal:
                 if file.write(line) != len(line):
                     os.truncate(self.path, before)
                     raise OSError(errno.ENOSPC, "No space left on device")
+                return before
         except OSError as error:
             raise output_error(error, self.path) from error
 
@@ -64,27 +68,44 @@ class Journal:
         Raises:
             OutputError: any other line is damaged, or the file cannot be read.
         """
+        return list(self.lines())
+
+    def lines(self) -> Iterator[Line]:
+        """As ``read``, one line in memory at a time."""
+        end = 0
+        damaged: int | None = None
         try:
-            content = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                for number, raw in enumerate(file, start=1):
+                    if damaged is not None:
+                        raise OutputError(
+                            f"line {damaged} of {self.path} is damaged: its check sum does not match; pass ",
+                            Option("overwrite"),
+                            " to start again from the first frame",
+                        )
+                    end += len(raw)
+                    line = _parse(raw, end)
+                    if line is None:
+                        damaged = number
+                    else:
+                        yield line
         except FileNotFoundError:
-            return []
+            return
         except OSError as error:
             raise OutputError(f"cannot read {self.path}: {error.strerror}") from error
-        lines: list[Line] = []
-        end = 0
-        raws = content.splitlines(keepends=True)
-        for number, raw in enumerate(raws, start=1):
-            end += len(raw)
-            line = _parse(raw, end)
-            if line is None and number < len(raws):
-                raise OutputError(
-                    f"line {number} of {self.path} is damaged: its check sum does not match; pass ",
-                    Option("overwrite"),
-                    " to start again from the first frame",
-                )
-            if line is not None:
-                lines.append(line)
-        return lines
+
+    def line_at(self, begin: int) -> Line:
+        """The line that begins at a byte. Raises OutputError."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(begin)
+                raw = file.readline()
+        except OSError as error:
+            raise OutputError(f"cannot read {self.path}: {error.strerror}") from error
+        line = _parse(raw, begin + len(raw))
+        if line is None:
+            raise OutputError(f"{self.path} was changed by another program at byte {begin}")
+        return line
 
     def cut(self, end: int) -> None:
         """Remove what follows the first ``end`` bytes. Raises OutputError."""

@@ -14,7 +14,14 @@ from limpet.video.video_reader import Frame, VideoReader
 if TYPE_CHECKING:
     from limpet.video.frame_queue import OnWait
 
-__all__ = ["Frame", "VideoReader", "open_source", "open_video"]
+__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoReader", "open_source", "open_video"]
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+        *(".wmv", ".flv", ".3gp", ".ogv"),
+    )
+)
+"""Names of files that are looked for as videos in a folder; any other file may be named and opened."""
 
 
 def open_video(source: str | Path) -> VideoReader:

@@ -24,6 +24,7 @@ from .command import Limpet, program
 NEEDS = [
     ("track", "Missing argument 'VIDEO': A video file"),
     ("frame", "Missing argument 'VIDEO': A video"),
+    ("batch", "Missing argument 'JOBS': A folder of videos with masks beside them"),
     ("visualise", "Missing argument 'VIDEO': A video file"),
     ("eval davis", "Missing argument 'ROOT': The folder of the data set"),
     ("train", "Missing option '--out': Folder of the run"),
