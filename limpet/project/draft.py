@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,6 +16,8 @@ from limpet.project.project_file import Edit
 from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table, write_page
 
 _OPEN_PAGES = 2
+REPLACED_SECONDS = 600.0
+"""How long pages of an unfinished edit stay after the next commit of that edit, for others that are reading them."""
 
 
 class Draft:
@@ -37,6 +41,8 @@ class Draft:
         self.number = folder.head.following
         self._table = Table(folder.pages, folder.snapshot.pages)
         self._open: dict[int, Page] = {}
+        self._original = frozenset(folder.snapshot.pages.values())
+        self._replaced: deque[tuple[float, str]] = deque()
 
     def entry(self, frame: int) -> Entry | None:
         """What is known of a frame, with the changes of this draft."""
@@ -97,8 +103,23 @@ class Draft:
         """
         for number in list(self._open):
             self._close(number)
+        before = self.snapshot.pages
         self.snapshot = replace(self.snapshot, pages=dict(self._table.pages))
         self._folder.commit(self.snapshot, Edit(self.number, kind, what, complete))
+        self._drop_replaced(set(before.values()) - self._original)
+
+    def _drop_replaced(self, own: set[str]) -> None:
+        """Remove pages that earlier commits of this very edit wrote, once nobody can be reading them any more.
+
+        They hold the edit's number, so that no other edit refers to them. An edit that is committed each second for an
+        hour would otherwise leave thousands.
+        """
+        now = time.monotonic()
+        self._replaced.extend((now, digest) for digest in own - set(self.snapshot.pages.values()))
+        while self._replaced and now - self._replaced[0][0] > REPLACED_SECONDS:
+            _, digest = self._replaced.popleft()
+            if digest not in self.snapshot.pages.values():
+                self._folder.pages.remove(digest)
 
     def _page(self, frame: int) -> Page:
         number = frame // PAGE

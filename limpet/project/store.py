@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from limpet.core.errors import ProjectError
@@ -65,6 +66,11 @@ class Store:
                 f"{path} is damaged or was edited: its sha256 differs from its name; {_COPY_AGAIN}"
             )
         return data
+
+    def remove(self, digest: str) -> None:
+        """Remove what nothing refers to; if that does not work, it stays."""
+        with suppress(OSError):
+            self.path(digest).unlink()
 
     def has(self, digest: str) -> bool:
         """Whether there is a file of that name; its bytes are checked when it is read."""

@@ -10,7 +10,8 @@ import pytest
 
 from limpet.core.errors import MaskError, VideoError
 from limpet.core.masks import write_mask
-from limpet.project import Project, ProjectError
+from limpet.project import Project, ProjectError, draft, project_view, snapshot
+from limpet.project.propagation import Reporting
 
 from .tiny import COUNT, SIZE, Repeats, box, boxes, content
 
@@ -53,6 +54,29 @@ def test_a_correction_replaces_all_objects_or_the_named_ones(project: Project) -
     )
     project.correct(0, None, objects=[1])
     assert not project.mask(0).any() and project.status(0) == "corrected"
+
+
+def test_an_edit_that_is_committed_often_leaves_no_pages_behind_and_takes_none_of_others(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "PAGE", 4)
+    for module in (draft, project_view):
+        monkeypatch.setattr(module, "PAGE", 4)
+    monkeypatch.setattr(draft, "REPLACED_SECONDS", -1.0)
+    project.add(0, box(1, 2))
+    project.propagate(Repeats())
+    before = visible(project)
+    project.correct(0, box(1, 5))
+    project.propagate(Repeats(decay=0.8), reporting=Reporting(save_seconds=-1.0))
+    after = visible(project)
+    needed = {page for number in range(1, 5) for page in project._folder.read_snapshot(number).pages.values()}
+    assert {path.stem for path in (project.path / "pages").rglob("*.json")} == needed
+    project.undo()
+    project.undo()
+    assert visible(project) == before and not project.problems
+    project.redo()
+    project.redo()
+    assert visible(Project.open(project.path)) == after
 
 
 def test_a_correction_changes_one_frame(project: Project) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from limpet.core.errors import OutputError, VideoError
 from limpet.project import Project, ProjectError
+from limpet.project.store import Store
 
 from .tiny import COUNT, Repeats, box, boxes, content, make_video
 
@@ -275,3 +276,37 @@ def test_tidy_forgets_old_edits_when_told(filled: Project) -> None:
     assert opened.redo().kind == "correct"
     with pytest.raises(ProjectError, match="keep is -1; expected 0 or more"):
         opened.tidy(keep=-1)
+
+
+def test_a_project_is_opened_again_as_others_left_it(project: Project) -> None:
+    project.add(0, box(1, 2))
+    other = Project.open(project.path)
+    other.rename(1, "cat")
+    other.set_extra("colors", {"1": "#123456"})
+    assert not project.is_current()
+    with pytest.raises(ProjectError, match="was changed by another program since it was opened"):
+        project.rename(1, "dog")
+    again = project.reopened()
+    assert again.objects == {1: "cat"} and again.extra == {"colors": {"1": "#123456"}} and again.is_current()
+    assert project.objects == {1: ""}, "what was opened before stays as it was"
+    again.undo()
+    assert again.objects == {1: ""} and again.extra == {"colors": {"1": "#123456"}}, "an entry is no edit"
+    assert again.changed_since(project) is None
+    again.correct(4, box(1, 3))
+    assert again.changed_since(project) == [4, 4]
+
+
+def test_opening_again_reads_only_what_is_new(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.add(0, box(1, 2))
+    assert project.confidence(0) == {1: 1.0}, "its page was read once"
+    read = []
+    get = Store.get
+    monkeypatch.setattr(Store, "get", lambda self, digest: read.append(digest) or get(self, digest))
+    project.reopened()
+    assert read == []
+    other = Project.open(project.path)
+    other.correct(3, box(1, 4))
+    read.clear()
+    again = project.reopened()
+    assert read == list(again.snapshot.pages.values())
+    assert np.array_equal(again.mask(3), box(1, 4))
