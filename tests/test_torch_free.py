@@ -27,6 +27,7 @@ for name in sys.argv[1:]:
         (["limpet.exchange"], "limpet.exchange.youtube_vis"),
         (["limpet.batch"], "limpet.batch.run_batch"),
         (["limpet.video", "limpet.visual", "limpet.results"], "limpet.results.result_folder"),
+        (["limpet.project", "limpet.segment", "limpet.serve"], "limpet.serve.worker"),
     ],
 )
 def test_every_module_is_imported_without_torch(names: list[str], among_them: str) -> None:

@@ -28,7 +28,7 @@ STOP_SECONDS = 60.0
 """How long a step of the tracker may take before its process is ended; what it committed stays."""
 LIVE_SECONDS, QUIET_SECONDS = 1.0, 30.0
 """How often finished frames are committed while a page watches, and otherwise."""
-_KEPT_DOWNLOADS = 3
+_KEPT_DOWNLOADS, _MOST_EXPORTS = 3, 2
 Answer = dict[str, Any]
 
 
@@ -165,6 +165,8 @@ class Background:
     def export(self, folder: Path, what: str) -> str:
         """Start an export and return its id. Raises OutputError if there is no place for it."""
         with self._lock:
+            if len(self._exports) >= _MOST_EXPORTS:
+                raise RequestError(f"{_MOST_EXPORTS} exports run already; wait for one of them", 409)
             name = self._new_id("e")
             try:
                 out = tempfile.mkdtemp(prefix=f"{SCRATCH}{name}-", dir=folder)

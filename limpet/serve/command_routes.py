@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from limpet.core.errors import ProjectError
 from limpet.project import Project
 from limpet.serve.palette import set_color
 from limpet.serve.reading_routes import workbench_of
@@ -110,7 +111,11 @@ def _step(bench: Workbench, step: Callable[[Project], Any], word: str) -> dict[s
     def change(project: Project) -> tuple[str, list[int] | None]:
         before = project.reopened()
         edit = step(project)
-        return f"{edit.kind} {edit.what}", project.changed_since(before)
+        try:
+            frames = project.changed_since(before)
+        except ProjectError:  # a page is damaged; the step is made all the same
+            frames = None
+        return f"{edit.kind} {edit.what}", frames
 
     what, frames = bench.edit(change)
     return _answer(bench, f"{word}: {what}", edit=what, frames=frames)

@@ -89,7 +89,7 @@ class Timeline:
             stale = _stale(versions[object_id], sorted({*given, *ends})) & ~locked
             stale[given] = False
             any_stale |= stale
-            lane, worst = _lane(versions[object_id], confidences[object_id], stale, given)
+            lane, worst = _lane(versions[object_id], confidences[object_id], stale & masked, given)
             moments += [(missing, frame, object_id, why) for missing, frame, why in worst]
             lanes[str(object_id)] = {
                 "spans": _runs(lane[first:stop], _LANES, first),

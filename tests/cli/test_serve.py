@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def test_without_a_video_the_page_asks_and_other_machines_are_spoken_of(
     outcome = limpet("serve", "--no-browser", "--host", "0.0.0.0")
     outcome.succeeded()
     assert "can be reached from other machines" in outcome.err
+
+
+def test_without_the_extra_it_is_named(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "limpet.serve.run_server", None)
+    limpet("serve", "--no-browser").refused("pip install 'limpet[web]'")
 
 
 def test_what_cannot_be_opened_is_told_before_anything_is_served(limpet: Limpet, served: Served) -> None:

@@ -108,7 +108,9 @@ def test_the_timeline_says_what_the_project_says(begun: Page) -> None:
         assert expanded(found["statuses"]) == [str(status) for _, status in project.statuses()]
         for object_id in project.objects:
             lane = expanded(found["lanes"][str(object_id)]["spans"])
-            assert [kind == "stale" for kind in lane] == [keys.is_stale(f, object_id) for f in range(COUNT)]
+            assert [kind == "stale" for kind in lane] == [
+                keys.is_stale(f, object_id) and project.mask(f) is not None for f in range(COUNT)
+            ]
             assert found["lanes"][str(object_id)]["key_frames"] == list(project.key_frames(object_id))
     part = begun.get("/api/timeline?from=3&to=5")
     assert part["statuses"][0][0] == 3 and part["statuses"][-1][1] == 5
