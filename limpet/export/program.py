@@ -6,6 +6,7 @@ functions at the end tell which operation, in which layer of the model, could no
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from limpet.export.dynamic_shapes import (
 )
 from limpet.models.base import Model
 from limpet.models.fixed_size import FixedConfig, StartGraph, StepGraph
+from limpet.models.stcn import STCNConfig
 from limpet.runtime.manifest import TensorSpec
 
 FRAME_OUTPUTS = ("mask", "logits", "soft_iou")
@@ -117,6 +119,7 @@ def make_programs(model: Model, config: FixedConfig, any_size: bool = False) -> 
     Raises:
         ModelError: numbers that the model cannot have.
     """
+    model = _reading_the_ring_alone(model, config)
     start = FlatStart((DynamicStart if any_size else StartGraph)(model, config)).eval()
     image = torch.zeros(1, 3, *config.network_size)
     mask = torch.zeros(1, *config.frame_size, dtype=torch.uint8)
@@ -131,6 +134,16 @@ def make_programs(model: Model, config: FixedConfig, any_size: bool = False) -> 
         config,
     )  # fmt: skip
     return _opened(programs, model.config.align_corners, list(state)) if any_size else programs
+
+
+def _reading_the_ring_alone(model: Model, config: FixedConfig) -> Model:
+    """A model that would read the previous frame twice reads it once: a ring of gap 1 holds it at all times."""
+    held = config.ring > 0 and config.gap == 1 and config.memory == "ring"
+    if not (held and isinstance(model.config, STCNConfig) and model.config.reads_previous):
+        return model
+    lean = copy.copy(model)
+    lean.config = replace(model.config, reads_previous=False)
+    return lean
 
 
 def _opened(programs: Programs, align_corners: bool, state: Sequence[str]) -> Programs:

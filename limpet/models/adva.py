@@ -72,10 +72,11 @@ class QueryOffsets(nn.Module):
         raw = torch.tanh(
             self.offsets(F.gelu(self.context(as_plane(query, size)))).float()
         )  # B heads*R*P*2 h w
-        each = raw.flatten(2).unflatten(1, (self.heads, len(self.sources), self.points, 2))  # B heads R P 2 Q
+        each = raw.flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)  # B heads Q R*P*2
+        parts = each.chunk(len(self.sources), dim=3)  # no step has more than the five dimensions of Core ML
         return [
-            each[:, :, number].permute(0, 1, 4, 2, 3) * MAX_OFFSET[source]
-            for number, source in enumerate(self.sources)
+            part.unflatten(3, (self.points, 2)) * MAX_OFFSET[source]
+            for part, source in zip(parts, self.sources, strict=True)
         ]
 
 

@@ -164,9 +164,9 @@ def bilinear_corners(locations: Tensor, size: tuple[int, int]) -> tuple[Tensor, 
     """
     height, width = size
     limits = torch.tensor([height - 1, width - 1], device=locations.device, dtype=locations.dtype)
-    inside = locations.minimum(limits).clamp_min(0)
+    inside = locations.minimum(limits).clamp_min(0.0)
     # A location on the last row or column is paired with the cell before it, whose weight is 0.
-    corner = inside.detach().floor().minimum(limits - 1).clamp_min(0)
+    corner = inside.detach().floor().minimum(limits - 1).clamp_min(0.0)
     down, right = (inside - corner).unbind(-1)
     row, column = corner.long().unbind(-1)
     below, beside = (row + 1).clamp_max(height - 1), (column + 1).clamp_max(width - 1)

@@ -171,7 +171,7 @@ class StepGraph(_TrackerGraph):
         tokens, pending = self.model.propagate(features, long_term, short_term, state.get("memory_mask"))
         logits = self.model.decode(tokens, features)[:, : config.slots]
         logits = logits + ((1 - state["present"]) * MASKED_LOGIT).unsqueeze(2).unsqueeze(3)
-        mask = most_probable(self._enlarged(logits, self.mask_size(state)))
+        mask = self._mask(logits, self.mask_size(state))
         if family.soft_memory:
             planes = self._enlarged(logits, image.shape[2:]).softmax(dim=1).to(self.model.dtype)
         else:
@@ -187,18 +187,24 @@ class StepGraph(_TrackerGraph):
         """(H, W) of the masks."""
         return self.config.frame_size
 
+    def _mask(self, logits: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+        """The slot of the largest probability in each pixel, (B, H, W) uint8."""
+        if self.model.config.independent_objects and logits.shape[1] == 2:
+            alone = self._enlarge(
+                logits[:, 1:] - logits[:, :1], size
+            )  # what is above 0 is above its background
+            return (alone > 0).squeeze(1).to(torch.uint8)
+        return most_probable(self._enlarged(logits, size))
+
     def _enlarged(self, logits: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
         """Logits (B, S, height/4, width/4) -> (B, S, *size), by which slots compete."""
-        config = self.model.config
+        if self.model.config.independent_objects:
+            return soft_aggregation(self._enlarge(logits[:, 1:] - logits[:, :1], size))  # no plane for slot 0
+        return self._enlarge(logits, size)
 
-        def enlarge(planes: Tensor) -> Tensor:
-            return F.interpolate(
-                planes, size=tuple(size), mode="bilinear", align_corners=config.align_corners
-            )
-
-        if config.independent_objects:
-            return soft_aggregation(enlarge(logits[:, 1:] - logits[:, :1]))  # no plane for slot 0
-        return enlarge(logits)
+    def _enlarge(self, planes: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+        align_corners = self.model.config.align_corners
+        return F.interpolate(planes, size=tuple(size), mode="bilinear", align_corners=align_corners)
 
     def _written(self, state: FixedState, long_term: Memory, memory: Memory, soft_iou: Tensor) -> FixedState:
         """The long-term memory with the frame in it, if ``gap`` frames have passed since the last one."""

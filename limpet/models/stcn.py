@@ -132,7 +132,7 @@ class STCN(Model):
     def identify(self, planes: Tensor) -> Tensor:
         """Planes (B, N + 1, H, W) -> (B, N, 2, H, W): each object, and all others together."""
         own = planes[:, 1:]
-        others = (1 - planes[:, :1] - own).clamp_min(0)
+        others = (1 - planes[:, :1] - own).clamp_min(0.0)
         return torch.stack([own, others], dim=2)
 
     def refer(self, features: Features, identity: Tensor) -> tuple[Tensor, tuple[KeyFrame], Memory]:

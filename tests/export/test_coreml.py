@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from networks import lively_model, small_config
+from networks import NARROW_STUDENT, lively_devos, lively_model, lively_stcn, small_config
 
 from limpet.core.calibration import Calibration
 from limpet.core.errors import ModelError
@@ -64,3 +64,16 @@ def test_an_operation_that_core_ml_lacks_is_named_with_its_layer() -> None:
 
     with pytest.raises(ModelError, match=r"Core ML cannot take the step graph: .*eig.* in .*head\.1"):
         to_coreml(unknown_program(), "fp32")
+
+
+@pytest.mark.parametrize("family", ["mobilevos", "devos"])
+def test_other_families_are_converted(family: str, tmp_path: Path) -> None:
+    """No step of theirs has more than five dimensions, or sums of integers and others."""
+    from limpet.export.coreml import write
+
+    model = lively_stcn(NARROW_STUDENT) if family == "mobilevos" else lively_devos()
+    ready = for_inference(model, torch.device("cpu"), "fp32")
+    ring = {} if family == "mobilevos" else {"ring": 2, "memory": "bounded"}
+    programs = make_programs(ready, FixedConfig((60, 84), (65, 81), 2, **ring))  # type: ignore[arg-type]
+    written = write(programs, tmp_path, ExportOptions())
+    assert (tmp_path / written.step.file).is_dir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from networks import lively_devos
-from runtime.bundles import SIZE, boxes, make_bundle, noise
+from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
 
 from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs, make_programs
@@ -34,11 +34,17 @@ def programs(tracker: Tracker) -> Programs:
     return make_programs(tracker.model, FixedConfig(SIZE, network, objects=2, ring=2, gap=2))
 
 
+@pytest.fixture(scope="module")
+def onnx(tracker: Tracker, programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "onnx", "onnx", tracker, programs)
+
+
 @pytest.mark.timeout(600)
-def test_masks_equal_the_trackers(tracker: Tracker, programs: Programs, tmp_path: Path) -> None:
-    folder = make_bundle(tmp_path / "onnx", "onnx", tracker, programs)
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_masks_equal_the_trackers(runtime: str, tracker: Tracker, onnx: Path, tmp_path: Path) -> None:
+    folder = onnx if runtime == "onnx" else for_openvino(onnx, tmp_path / "openvino")
     assert Manifest.read(folder).flow == "match"
-    exported = load_exported(folder, threads=1)
+    exported = load_exported(folder, threads=1, precision="fp32" if runtime == "openvino" else "auto")
     assert exported.facts(SIZE).flow == "match"
     found = compare(tracker, exported, noise(6), boxes(200, 7))
     assert found.mean >= BARS["fp32"], found.sentence()

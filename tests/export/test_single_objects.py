@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from networks import NARROW_STUDENT, lively_stcn
 from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
 
@@ -13,6 +14,8 @@ from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs, make_programs
 from limpet.models.fixed_size import FixedConfig
 from limpet.runtime.exported_tracker import load_exported
+from limpet.tracking.memory_policies import Ring
+from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 
 
@@ -63,3 +66,26 @@ def test_an_object_comes_later(onnx: Path) -> None:
     state = exported.add(second, later, state)
     _, state = exported.step(third, state)
     assert set(state.confidence) == {7, 9}
+
+
+@torch.inference_mode()
+def test_a_longer_queue_reads_each_frame_once() -> None:
+    """The first frame and the newest three: graphs that do not keep the previous one a second time do as torch does."""
+    tracker = Tracker(lively_stcn(NARROW_STUDENT), precision="fp32", memory=Ring(gap=1, max_frames=3))
+    network = tracker.sizes.network_size(*SIZE)
+    programs = make_programs(tracker.model, FixedConfig(SIZE, network, objects=2, ring=3, gap=1))
+    shapes = {spec.name: spec.shape for spec in programs.step.inputs}
+    assert not any(name.startswith("short.") for name in shapes), "the previous frame is in the ring"
+    h, w = (-(-side // 16) for side in network)
+    assert shapes["long.0.key"][1] == 4 * h * w
+    assert tracker.config.reads_previous, "the tracker's model is as it was"
+
+    first, *others = (prepare_image(frame, network, tracker.device) for frame in noise(7))
+    slots = boxes(1, 2)
+    state = programs.start.module.tracker(first, torch.from_numpy(slots)[None])  # type: ignore[operator, union-attr]
+    expected = tracker.start(noise(7)[0], slots)
+    for image, frame in zip(others, noise(7)[1:], strict=True):
+        wanted, expected = tracker.step(frame, expected)
+        found, _, _, after = programs.step.module.tracker(image, state)  # type: ignore[operator, union-attr]
+        state = {**state, **after}
+        assert (found[0].numpy() == wanted).mean() > 0.999

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from networks import lively_model, mask_of, scenes, small_config
+from networks import NARROW_STUDENT, lively_model, lively_stcn, mask_of, scenes, small_config
 from torch import Tensor
 
 from limpet.core.calibration import Calibration
@@ -60,6 +60,29 @@ def test_graphs_equal_the_tracker(name: str, ring: int) -> None:
     assert {key: value.shape for key, value in state.items()} == shapes
     memory_mask = state.get("memory_mask", torch.ones(1, 1))
     assert memory_mask.sum() == len(expected.groups[0].frames)
+
+
+@torch.inference_mode()
+def test_one_object_is_what_is_above_zero() -> None:
+    """Where every object is by itself, a single one needs no background: its masks are the tracker's all the same."""
+    tracker = Tracker(lively_stcn(NARROW_STUDENT), precision="fp32")
+    frames, mask = make_clip()
+    size = tracker.sizes.network_size(*SIZE)
+    begin, step = (
+        kind(tracker.model, FixedConfig(SIZE, size, objects=1)) for kind in (StartGraph, StepGraph)
+    )
+    one = (mask == 1).astype(np.uint8)
+    expected = tracker.start(frames[0], one)
+    state = begin(prepare_image(frames[0], size, tracker.device), torch.from_numpy(one)[None])
+    for frame in frames[1:4]:
+        wanted, expected = tracker.step(frame, expected)
+        found, _, _, after = step(prepare_image(frame, size, tracker.device), state)
+        state = {**state, **after}
+        assert np.array_equal(found[0].numpy(), wanted) and 0 < wanted.mean() < 1
+    nobody = {**state, "present": torch.tensor([[1.0, 0.0]])}
+    assert not step(prepare_image(frames[4], size, tracker.device), nobody)[0].any(), (
+        "a slot that is not in use"
+    )
 
 
 @torch.inference_mode()
