@@ -10,7 +10,7 @@ import typer
 
 from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
 from limpet.cli.terminal import note, say
-from limpet.core.errors import MissingExtraError
+from limpet.core.errors import MissingExtraError, WeightsError
 
 
 def serve_command(
@@ -66,7 +66,7 @@ def serve_command(
         raise MissingExtraError("limpet serve", "web", error.name or "starlette") from error
 
     roots = tuple(root or [Path.cwd(), *([path.absolute().parent] if path else [])])
-    bench = Workbench(ServeConfig(roots, model or MODEL, weights, device))
+    bench = Workbench(ServeConfig(roots, _model(model, weights), weights, device))
     if path is not None:
         bench.open(path, project)
         bench.background.prepare(bench.config.model)
@@ -81,3 +81,21 @@ def serve_command(
 
     run_server(bench, host, port, started)
     say("ended; everything is kept")
+
+
+def _model(name: str | None, weights: Path | None) -> str:
+    """The model that propagates, checked before anything is served. Raises ModelError, WeightsError."""
+    from limpet.registry import find
+    from limpet.weights.hub import is_hub_address
+    from limpet.weights.zoo import find_weights, model_in
+
+    if weights is not None:
+        held = model_in(weights)
+        if name not in (None, held):
+            raise WeightsError(f"{weights} holds weights of {held!r}, not of {name!r}; pass --model {held}")
+        return held
+    name = name or MODEL
+    if not is_hub_address(name):
+        find(name)
+        find_weights(name, None)
+    return name

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from limpet.core.errors import Option, WeightsError
 
 AOT_ZOO = "https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md"
@@ -68,3 +70,19 @@ def find_weights(model: str, path: Path | str | None, argument: str = "weights")
             Option(argument, "FILE"),
         )
     return found
+
+
+def model_in(path: Path) -> str:
+    """The model whose weights a file holds; only its header is read. Raises WeightsError if it is no such file."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as a weights file ({error}); expected safetensors"
+        ) from error
+    if "model" not in facts:
+        raise WeightsError(
+            f"{path} is not a weights file of limpet; convert official checkpoints with: limpet weights convert"
+        )
+    return str(facts["model"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from limpet.cli.options import MODEL
 from limpet.project import Project
 from limpet.serve import background, run_server
 from limpet.serve.run_server import Listening
@@ -73,6 +74,19 @@ def test_without_a_video_the_page_asks_and_other_machines_are_spoken_of(
     outcome = limpet("serve", "--no-browser", "--host", "0.0.0.0")
     outcome.succeeded()
     assert "can be reached from other machines" in outcome.err
+
+
+def test_weights_say_whose_they_are(limpet: Limpet, served: Served, weights: Path, tmp_path: Path) -> None:
+    limpet("serve", "--no-browser", "--weights", weights).succeeded()
+    assert served[0][0].config.model == MODEL and served[0][0].config.weights == weights
+    limpet("serve", "--model", "deaot-nano", "--weights", weights).refused(
+        f"holds weights of '{MODEL}', not of 'deaot-nano'"
+    )
+    (tmp_path / "other").write_bytes(b"hello")
+    limpet("serve", "--weights", "other").refused("other cannot be read as a weights file")
+    limpet("serve", "--model", "deaot-t").refused("no weights for 'deaot-t' ship with limpet")
+    limpet("serve", "--model", "deaot-x").refused("deaot-x")
+    assert len(served) == 1
 
 
 def test_without_the_extra_it_is_named(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
