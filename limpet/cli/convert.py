@@ -20,7 +20,7 @@ def convert_command(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file or folder to write.")],
     to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="Format; see the list below and docs/formats.md.")
+        str, typer.Option("--to", metavar="FORMAT", help="One of the formats above; see docs/formats.md.")
     ],
     polygons: Annotated[
         bool, typer.Option("--polygons", help="Outlines instead of RLE; holes in masks are filled.")
@@ -42,6 +42,9 @@ def convert_command(
     """Write masks in a format of another program.
 
     Ids, names and frame times are kept where the format has a place for them; what is lost is told.
+
+    A file: coco, youtube-vis, cvat-video, cvat-mask, mots-txt, sa-v, label-studio (boxes), label-studio-vector. A new
+    folder: mots-png, supervisely, alpha-prores, alpha-vp9, alpha-qtrle, alpha-ffv1, alpha-png, png-per-object, exr.
     """
     from limpet.cli.project_commands import parse_names
     from limpet.exchange.formats import read_masks, write_masks

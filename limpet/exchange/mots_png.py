@@ -26,7 +26,8 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
     table[list(numbers.of_object)] = list(numbers.of_object.values())
     folder = out / "instances"
     folder.mkdir()
-    classes = ["background", *numbers.classes]
+    named = {number: name for name, number in numbers.classes.items()}
+    classes = ["background", *(named.get(k, "ignore") for k in range(1, max(named, default=0) + 1))]
     (folder / "labels.txt").write_text("\n".join(" ".join(name.split()) for name in classes) + "\n", "utf-8")
     for frame in sequence:
         Image.fromarray(table[frame.labels]).save(folder / f"{frame.index:06d}.png", compress_level=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ def test_into_a_project_and_out_of_it(limpet: Limpet, tmp_path: Path, clip: Path
     assert np.array_equal(project.mask(1), decode_mask((folder / "00001.png").read_bytes()))
     limpet("convert", "job", "--to", "youtube-vis", "b.json").succeeded()
     assert json.loads((tmp_path / "b.json").read_text())["videos"][0]["file_names"][0] == "clip/00000.jpg"
+
+
+def test_the_help_lists_all_formats(limpet: Limpet) -> None:
+    from limpet.exchange.formats import FORMATS
+
+    words = set(re.findall(r"[a-z0-9-]+", limpet("convert", "--help").out))
+    assert set(FORMATS) <= words
 
 
 def test_what_cannot_be_converted(limpet: Limpet, tmp_path: Path) -> None:

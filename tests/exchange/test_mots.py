@@ -20,6 +20,11 @@ def test_numbers() -> None:
     clip = clip_of({0: labels}, {1: "car", 2: "", 3: "car", 999: "dog", 1000: "dog"})
     numbers = mots_numbers(clip, 60)
     assert dict(numbers.of_object) == {1: 1001, 2: 2002, 3: 1003, 999: 3999}
+    many = clip_of({0: labels}, {k: f"thing {k}" for k in range(1, 13)} | {13: "pedestrian"})
+    classes = list(mots_numbers(many, 60).classes.values())
+    assert classes == [1, *range(3, 10), 11, 12, 13, 14, 2], (
+        "10 is to be ignored, and pedestrians are 2 in KITTI"
+    )
     assert clip.notices == ["MOTS has room for ids up to 999: 1 objects from 1000 on were left out"]
     assert mots_numbers(clip, 2).of_object[999] == 1999, "more names than classes"
     assert "not for 3 names: all objects are of one" in clip.notices[1]
@@ -72,3 +77,24 @@ def test_pictures_as_the_format_says(tmp_path: Path) -> None:
     Image.fromarray(values[:5]).save(tmp_path / "out" / "instances" / "000002.png")
     with pytest.raises(MaskError, match="another size"):
         read_masks(tmp_path / "out")
+
+
+def test_trackeval_reads_it(tmp_path: Path) -> None:
+    trackeval = pytest.importorskip("trackeval")
+    for folder in ("gt/label_02", "trackers/limpet/data"):
+        (tmp_path / folder).mkdir(parents=True)
+        named = clip_of(hard_labels(), {1: "car", 3: "car", 7: "pedestrian", 9: "car", 200: "pedestrian"})
+        write_masks(named, tmp_path / folder / "0000.txt", "mots-txt")
+    config = {
+        "GT_FOLDER": str(tmp_path / "gt"), "TRACKERS_FOLDER": str(tmp_path / "trackers"), "SEQ_INFO": {"0000": 6},
+        "PRINT_CONFIG": False,
+    }  # fmt: skip
+    kitti = trackeval.datasets.KittiMOTS(config)
+    raw = kitti.get_raw_seq_data("limpet", "0000")
+    assert [sorted(ids.tolist()) for ids in raw["tracker_ids"]][:2] == [
+        [1001, 1003, 2007],
+        [1001, 1003, 2007, 2200],
+    ]
+    data = kitti.get_preprocessed_seq_data(raw, "pedestrian")
+    result = trackeval.metrics.HOTA({"PRINT_CONFIG": False}).eval_sequence(data)
+    assert result["HOTA"].min() == 1.0

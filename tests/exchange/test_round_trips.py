@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from limpet.core.errors import MaskError
 from limpet.exchange.formats import FORMATS, read_masks, write_masks
-from limpet.exchange.mask_sequence import MaskSequence
+from limpet.exchange.mask_sequence import MaskFrame, MaskSequence
 
 from .sequences import HARD_NAMES, TIMES, assert_same, clip_of, crowd, hard_clip, hard_labels
 
@@ -104,3 +108,30 @@ def test_a_clip_without_objects(name: str, tmp_path: Path) -> None:
         return
     back = there_and_back(name, tmp_path, empty)
     assert dict(back.names) == {} and not any(frame.labels.any() for frame in back)
+
+
+@pytest.mark.parametrize("name", [*KEPT, *sorted(LOSSY)])
+def test_few_frames_are_in_memory(name: str, tmp_path: Path) -> None:
+    """However long the video is: a frame is let go before the next but one comes, in writing and in reading."""
+    if name == "exr":
+        pytest.importorskip("OpenEXR")
+    alive: weakref.WeakSet[MaskFrame] = weakref.WeakSet()
+    most = 0
+
+    def frames() -> Iterator[MaskFrame]:
+        nonlocal most
+        for index in range(12):
+            labels = np.zeros((8, 16), np.uint8)
+            labels[2:5, index : index + 3] = 7
+            frame = MaskFrame(index, index / 25, labels)
+            alive.add(frame)
+            most = max(most, len(alive))
+            yield frame
+
+    out = tmp_path / f"out{(FORMATS[name].suffixes or ('',))[0]}"
+    write_masks(MaskSequence("clip.mp4", (8, 16), {7: "cat"}, frames, 12, Fraction(25)), out, name)
+    assert 1 <= most <= 3
+    read: weakref.WeakSet[MaskFrame] = weakref.WeakSet()
+    for frame in read_masks(out):
+        read.add(frame)
+        assert len(read) <= 2
