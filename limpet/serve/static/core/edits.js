@@ -71,7 +71,7 @@ export function shownIds(frame) {
   const base = idsOf(frame);
   const strokes = [...answered, ...line].filter((edit) => edit.kind === "paint" && edit.frame === frame);
   if (!strokes.length || base === undefined) return base;
-  const key = strokes.map((edit) => `${edit.serial ??= ++serial}:${edit.object.id}`).join() + frame;
+  const key = strokes.map((edit) => `${(edit.serial ??= ++serial)}:${edit.object.id}`).join() + frame;
   if (composed.base === base && composed.key === key) return composed.ids;
   const ids = base ? base.slice() : new Uint8Array(strokes[0].plane.length);
   for (const { plane, object } of strokes) {
@@ -115,7 +115,10 @@ async function sendFirst() {
       if (error.status === 0) set({ online: false });
       await pause(RETRY);
     } else if (error.status >= 500 && edit.kind === "paint") {
-      note(`${error.message} Your stroke is kept here.`, "error", { label: "Try again", run: () => wake?.() });
+      note(`${error.message} Your stroke is kept here.`, "error", {
+        label: "Try again",
+        run: () => wake?.(),
+      });
       await pause(60_000);
     } else {
       refuse(edit, error);
@@ -197,8 +200,12 @@ async function store() {
   const { width, height } = get().project.video;
   for (const edit of strokes) edit.png ??= toBase64(await encodePng(edit.plane, width, height));
   const kept = strokes.map(({ frame, object, png, before }) => ({ frame, object, png, before }));
-  if (line.some((edit) => edit.kind === "paint")) sessionStorage.setItem(storeKey(), JSON.stringify(kept));
-  else sessionStorage.removeItem(storeKey());
+  if (!line.some((edit) => edit.kind === "paint")) return sessionStorage.removeItem(storeKey());
+  try {
+    sessionStorage.setItem(storeKey(), JSON.stringify(kept));
+  } catch {
+    note("The browser has no room to keep more strokes; keep this tab open until limpet is back.", "error");
+  }
 }
 
 /** After a reload: strokes of this tab that were not answered. */
@@ -212,5 +219,6 @@ export async function restoreStrokes() {
     const tried = rank === 0 && before !== undefined;
     push({ kind: "paint", frame, object: objects.get(object.id), plane: ids, png, tried, before });
   }
-  if (kept.length) note(`${kept.length} stroke${kept.length > 1 ? "s" : ""} from before the reload are being saved.`);
+  if (kept.length)
+    note(`${kept.length} stroke${kept.length > 1 ? "s" : ""} from before the reload are being saved.`);
 }

@@ -25,7 +25,8 @@ export async function follow(handlers) {
       wait = 300;
       for await (const [name, data] of parsed(response.body, alive)) handlers[name]?.(data);
     } catch (error) {
-      if (error.name !== "AbortError" && error.status === undefined && !(error instanceof TypeError)) console.warn(error);
+      if (error.name !== "AbortError" && error.status === undefined && !(error instanceof TypeError))
+        console.warn(error);
     }
     clearTimeout(timer);
     if (get().authorised) set({ online: false });

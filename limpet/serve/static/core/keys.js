@@ -44,7 +44,8 @@ function jumpLook() {
 
 export function propagateRange() {
   const { range } = get();
-  if (!range || range[0] === range[1]) return note("Mark a range first: [ at its first frame and ] at its last.");
+  if (!range || range[0] === range[1])
+    return note("Mark a range first: [ at its first frame and ] at its last.");
   const keys = new Set(allObjects().flatMap((object) => object.key_frames));
   const locked = (frame) => get().project.locked.some(([first, last]) => frame >= first && frame <= last);
   const isKey = (frame) => keys.has(frame) || locked(frame);
@@ -52,7 +53,9 @@ export function propagateRange() {
   if (isKey(start) && isKey(stop)) return propagate({ mode: "between", start, stop });
   if (isKey(start)) return propagate({ mode: "forwards", start, stop });
   if (isKey(stop)) return propagate({ mode: "backwards", start: stop, stop: start });
-  return note("Neither end of the range is a key frame. Correct one of them, or press C there to accept its masks.");
+  return note(
+    "Neither end of the range is a key frame. Correct one of them, or press C there to accept its masks.",
+  );
 }
 
 /** Give up what is in progress; says whether there was something. */
@@ -62,11 +65,29 @@ const escape = () => currentTool().cancel?.() || (get().compare !== null && (set
 export const KEYS = [
   { group: "Frames", keys: ["arrowleft"], shown: "←", what: "one frame back", run: () => move(-1) },
   { group: "Frames", keys: ["arrowright"], shown: "→", what: "one frame on", run: () => move(1) },
-  { group: "Frames", keys: ["shift+arrowleft"], shown: "Shift ←", what: "ten frames back", run: () => move(-10) },
-  { group: "Frames", keys: ["shift+arrowright"], shown: "Shift →", what: "ten frames on", run: () => move(10) },
+  {
+    group: "Frames",
+    keys: ["shift+arrowleft"],
+    shown: "Shift ←",
+    what: "ten frames back",
+    run: () => move(-10),
+  },
+  {
+    group: "Frames",
+    keys: ["shift+arrowright"],
+    shown: "Shift →",
+    what: "ten frames on",
+    run: () => move(10),
+  },
   { group: "Frames", keys: ["home"], shown: "Home", what: "first frame", run: () => goTo(0, true) },
   { group: "Frames", keys: ["end"], shown: "End", what: "last frame", run: () => goTo(lastFrame(), true) },
-  { group: "Frames", keys: [" "], shown: "Space", what: "play or stop", run: () => set({ playing: !get().playing }) },
+  {
+    group: "Frames",
+    keys: [" "],
+    shown: "Space",
+    what: "play or stop",
+    run: () => set({ playing: !get().playing }),
+  },
   { group: "Frames", keys: ["arrowup"], shown: "↑", what: "key frame before", run: () => jumpKey(-1) },
   { group: "Frames", keys: ["arrowdown"], shown: "↓", what: "key frame after", run: () => jumpKey(1) },
   { group: "Frames", keys: ["j"], shown: "J", what: "next place to look at", run: jumpLook },
@@ -75,35 +96,111 @@ export const KEYS = [
 
   { group: "Objects", keys: [], shown: "1 – 9", what: "take up an object" },
   { group: "Objects", keys: ["n"], shown: "N", what: "new object", run: () => chooseObject("new") },
-  { group: "Objects", keys: ["h"], shown: "H", what: "hide or show it", run: () => toggleHidden(get().active) },
+  {
+    group: "Objects",
+    keys: ["h"],
+    shown: "H",
+    what: "hide or show it",
+    run: () => toggleHidden(get().active),
+  },
   { group: "Objects", keys: ["s"], shown: "S", what: "show it alone", run: () => toggleSolo(get().active) },
   { group: "Objects", keys: ["x"], shown: "X", what: "not visible in this frame", run: notVisible },
-  { group: "Objects", keys: ["delete"], shown: "Delete", what: "remove it everywhere", run: () => removeObject(get().active) },
+  {
+    group: "Objects",
+    keys: ["delete"],
+    shown: "Delete",
+    what: "remove it everywhere",
+    run: () => removeObject(get().active),
+  },
 
   ...TOOLS.map(({ name, label, key }) => ({
-    group: "Tools", keys: [key.toLowerCase()], shown: key, what: label.toLowerCase(), run: () => chooseTool(name),
+    group: "Tools",
+    keys: [key.toLowerCase()],
+    shown: key,
+    what: label.toLowerCase(),
+    run: () => chooseTool(name),
   })),
   { group: "Tools", keys: [","], shown: ",", what: "smaller brush", run: () => size(1 / 1.2) },
   { group: "Tools", keys: ["."], shown: ".", what: "larger brush", run: () => size(1.2) },
-  { group: "Tools", keys: ["enter"], shown: "Enter", what: "accept, close the outline", run: () => acceptProposal() || currentTool().accept?.() },
+  {
+    group: "Tools",
+    keys: ["enter"],
+    shown: "Enter",
+    what: "accept, close the outline",
+    run: () => acceptProposal() || currentTool().accept?.(),
+  },
   { group: "Tools", keys: ["escape"], shown: "Esc", what: "give up what is in progress", run: escape },
-  { group: "Tools", keys: ["backspace"], shown: "Backspace", what: "take back the last point", run: () => currentTool().back?.() },
+  {
+    group: "Tools",
+    keys: ["backspace"],
+    shown: "Backspace",
+    what: "take back the last point",
+    run: () => currentTool().back?.(),
+  },
   { group: "Tools", keys: [], shown: "Alt ← ↑ → ↓", what: "move the drawing cursor (Shift: ten pixels)" },
   { group: "Tools", keys: ["alt+enter"], shown: "Alt Enter", what: "press or release it", run: pressCursor },
 
-  { group: "Masks", keys: ["f"], shown: "F", what: "propagate forwards", run: () => propagate({ mode: "forwards", start: get().frame }) },
-  { group: "Masks", keys: ["b"], shown: "B", what: "propagate backwards", run: () => propagate({ mode: "backwards", start: get().frame }) },
-  { group: "Masks", keys: ["a"], shown: "A", what: "propagate all that is empty or stale", run: () => propagate({ mode: "all" }) },
+  {
+    group: "Masks",
+    keys: ["f"],
+    shown: "F",
+    what: "propagate forwards",
+    run: () => propagate({ mode: "forwards", start: get().frame }),
+  },
+  {
+    group: "Masks",
+    keys: ["b"],
+    shown: "B",
+    what: "propagate backwards",
+    run: () => propagate({ mode: "backwards", start: get().frame }),
+  },
+  {
+    group: "Masks",
+    keys: ["a"],
+    shown: "A",
+    what: "propagate all that is empty or stale",
+    run: () => propagate({ mode: "all" }),
+  },
   { group: "Masks", keys: ["t"], shown: "T", what: "propagate in the range", run: propagateRange },
-  { group: "Masks", keys: ["shift+escape"], shown: "Shift Esc", what: "cancel; what is done stays", run: () => get().running && cancel() },
+  {
+    group: "Masks",
+    keys: ["shift+escape"],
+    shown: "Shift Esc",
+    what: "cancel; what is done stays",
+    run: () => get().running && cancel(),
+  },
   { group: "Masks", keys: ["c"], shown: "C", what: "correct: these masks make a key frame", run: accepted },
-  { group: "Masks", keys: ["l"], shown: "L", what: "lock the frame or the range", run: () => toggleLock(true) },
+  {
+    group: "Masks",
+    keys: ["l"],
+    shown: "L",
+    what: "lock the frame or the range",
+    run: () => toggleLock(true),
+  },
   { group: "Masks", keys: ["u"], shown: "U", what: "unlock it", run: () => toggleLock(false) },
-  { group: "Masks", keys: ["ctrl+z"], shown: "Ctrl Z", what: "undo", run: () => undo("/api/undo") },
-  { group: "Masks", keys: ["ctrl+shift+z", "ctrl+y"], shown: "Ctrl Shift Z", what: "redo", run: () => undo("/api/redo") },
+  {
+    group: "Masks",
+    keys: ["ctrl+z"],
+    shown: "Ctrl Z",
+    what: "undo",
+    run: () => currentTool().back?.() || undo("/api/undo"),
+  },
+  {
+    group: "Masks",
+    keys: ["ctrl+shift+z", "ctrl+y"],
+    shown: "Ctrl Shift Z",
+    what: "redo",
+    run: () => undo("/api/redo"),
+  },
 
   { group: "View", keys: ["o"], shown: "O", what: "outlines", run: () => set({ outlines: !get().outlines }) },
-  { group: "View", keys: ["v"], shown: "V", what: "compare with the bare frame", run: () => set({ compare: get().compare === null ? 0.5 : null }) },
+  {
+    group: "View",
+    keys: ["v"],
+    shown: "V",
+    what: "compare with the bare frame",
+    run: () => set({ compare: get().compare === null ? 0.5 : null }),
+  },
   { group: "View", keys: ["+", "="], shown: "+", what: "zoom in", run: () => view(() => zoom(1.25)) },
   { group: "View", keys: ["-"], shown: "−", what: "zoom out", run: () => view(() => zoom(0.8)) },
   { group: "View", keys: ["0"], shown: "0", what: "fit", run: () => view(fit) },
@@ -112,7 +209,8 @@ export const KEYS = [
 
 const byKey = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, entry])));
 const MOVES = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
-const TYPED = "input:not([type=range]):not([type=checkbox]):not([type=radio]):not([type=color]), textarea, select";
+const TYPED =
+  "input:not([type=range]):not([type=checkbox]):not([type=radio]):not([type=color]), textarea, select";
 
 export function listen() {
   window.addEventListener("keydown", (event) => {
@@ -120,7 +218,8 @@ export function listen() {
     if (get().dialog || !get().project || target.closest?.(TYPED)) return;
     // A button that has the focus keeps Enter and the space bar, and a slider its arrows.
     const pressed = event.key.toLowerCase();
-    if (target.closest?.("button, summary, a, input") && [" ", "enter"].includes(pressed) && !event.altKey) return;
+    if (target.closest?.("button, summary, a, input") && [" ", "enter"].includes(pressed) && !event.altKey)
+      return;
     if (target.closest?.("input[type=range]") && pressed.startsWith("arrow")) return;
     if (event.altKey && MOVES[pressed]) {
       moveCursor(MOVES[pressed], event.shiftKey ? 10 : 1);

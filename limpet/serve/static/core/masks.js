@@ -41,7 +41,8 @@ export const confidenceOf = (frame) => confidences.get(frame) ?? {};
 export function lookAtMask(frame) {
   center = frame;
   const last = (get().timeline?.frames ?? frame + 1) - 1;
-  const inside = known && (frame - 40 >= known[0] || known[0] === 0) && (frame + 40 <= known[1] || known[1] >= last);
+  const inside =
+    known && (frame - 40 >= known[0] || known[0] === 0) && (frame + 40 <= known[1] || known[1] >= last);
   if (!inside) readIndex().catch(() => setTimeout(() => names.has(center) || lookAtMask(center), 1500));
   wantAround();
 }

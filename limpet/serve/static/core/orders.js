@@ -13,16 +13,22 @@ export async function toggleLock(locks) {
   const inRange = range && frame >= range[0] && frame <= range[1];
   const [first, last] = inRange ? range : [frame, frame];
   const answer = await command(locks ? "/api/lock" : "/api/unlock", { first, last });
-  if (answer) note(`${first === last ? `Frame ${first} is` : `Frames ${first} to ${last} are`} ${locks ? "locked" : "unlocked"}.`);
+  if (answer)
+    note(
+      `${first === last ? `Frame ${first} is` : `Frames ${first} to ${last} are`} ${locks ? "locked" : "unlocked"}.`,
+    );
 }
 
 /** Accept the masks of the shown frame as they are: it becomes a key frame of all its objects. */
 export async function accepted() {
   const { frame, project } = get();
   const ids = shownIds(frame);
-  if (!ids || !project.objects.length) return note("This frame has no masks to accept. Draw them, or propagate first.");
+  if (!ids || !project.objects.length)
+    return note("This frame has no masks to accept. Draw them, or propagate first.");
   const { encodePng, toBase64 } = await import("./png.js");
-  const mask = ids.some((id) => id) ? toBase64(await encodePng(ids, project.video.width, project.video.height)) : null;
+  const mask = ids.some((id) => id)
+    ? toBase64(await encodePng(ids, project.video.width, project.video.height))
+    : null;
   const objects = project.objects.map((object) => object.id);
   if (await command("/api/correct", { frame, objects, mask })) note(`Frame ${frame} is a key frame now.`);
 }

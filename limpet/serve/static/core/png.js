@@ -19,7 +19,7 @@ export async function decodePng(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let header = null;
   const data = [];
-  for (let at = 8; at + 8 <= bytes.length; ) {
+  for (let at = 8; at + 8 <= bytes.length;) {
     const length = view.getUint32(at);
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
     const body = bytes.subarray(at + 8, at + 8 + length);
@@ -94,7 +94,12 @@ export async function encodePng(ids, width, height) {
   header.set([8, INDEXED, 0, 0, 0], 8);
   const palette = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
   const data = await piped([rows], new CompressionStream("deflate"));
-  const parts = [chunk("IHDR", header), chunk("PLTE", palette), chunk("IDAT", data), chunk("IEND", new Uint8Array(0))];
+  const parts = [
+    chunk("IHDR", header),
+    chunk("PLTE", palette),
+    chunk("IDAT", data),
+    chunk("IEND", new Uint8Array(0)),
+  ];
   return joined([Uint8Array.from(SIGNATURE), ...parts]);
 }
 
@@ -135,7 +140,8 @@ function joined(parts) {
 
 export function toBase64(bytes) {
   let text = "";
-  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  for (let i = 0; i < bytes.length; i += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
   return btoa(text);
 }
 

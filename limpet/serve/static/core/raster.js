@@ -15,7 +15,16 @@ export function eraserMap(id) {
 
 /** All pixels no farther than `radius` from the line between two points. A pixel's centre is at +0.5. */
 export function drawCapsule(ids, [width, height], [ax, ay], [bx, by], radius, map) {
-  const rect = clip([Math.min(ax, bx) - radius, Math.min(ay, by) - radius, Math.max(ax, bx) + radius, Math.max(ay, by) + radius], width, height);
+  const rect = clip(
+    [
+      Math.min(ax, bx) - radius,
+      Math.min(ay, by) - radius,
+      Math.max(ax, bx) + radius,
+      Math.max(ay, by) + radius,
+    ],
+    width,
+    height,
+  );
   if (!rect) return null;
   const [dx, dy] = [bx - ax, by - ay];
   const length = dx * dx + dy * dy;
@@ -45,7 +54,10 @@ export function drawPolygon(ids, [width, height], points, map) {
     }
     crossings.sort((a, b) => a - b);
     for (let i = 0; i + 1 < crossings.length; i += 2) {
-      const [first, last] = [Math.max(rect[0], Math.ceil(crossings[i] - 0.5)), Math.min(rect[2], Math.ceil(crossings[i + 1] - 0.5))];
+      const [first, last] = [
+        Math.max(rect[0], Math.ceil(crossings[i] - 0.5)),
+        Math.min(rect[2], Math.ceil(crossings[i + 1] - 0.5)),
+      ];
       for (let x = first; x < last; x++) ids[y * width + x] = map[ids[y * width + x]];
     }
   }
@@ -82,7 +94,12 @@ export function drawPlane(ids, id, plane, map) {
 export const planeOf = (ids, id) => ids.map((value) => (value === id ? 1 : 0));
 
 export function clip([x0, y0, x1, y1], width, height) {
-  const rect = [Math.max(0, Math.floor(x0)), Math.max(0, Math.floor(y0)), Math.min(width, Math.ceil(x1) + 1), Math.min(height, Math.ceil(y1) + 1)];
+  const rect = [
+    Math.max(0, Math.floor(x0)),
+    Math.max(0, Math.floor(y0)),
+    Math.min(width, Math.ceil(x1) + 1),
+    Math.min(height, Math.ceil(y1) + 1),
+  ];
   return rect[0] < rect[2] && rect[1] < rect[3] ? rect : null;
 }
 

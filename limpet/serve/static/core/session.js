@@ -16,7 +16,12 @@ export async function readState() {
   const { project, ...server } = await getJson("/api/state");
   if (number !== stateAsked) return;
   const other = project?.path !== get().project?.path;
-  set({ server, project, running: project?.running ?? server.running ?? null, revision: project?.revision ?? -1 });
+  set({
+    server,
+    project,
+    running: project?.running ?? server.running ?? null,
+    revision: project?.revision ?? -1,
+  });
   if (other) await opened();
   const ids = allObjects().map((object) => object.id);
   if (get().active !== "new" && !ids.includes(get().active)) set({ active: ids[0] ?? "new" });
@@ -115,7 +120,7 @@ export function start() {
 export async function propagate(order) {
   if (get().running) return note("A propagation is running. Cancel it first; what it has done is kept.");
   set({ follow: true });
-  const answer = await command("/api/propagate", order);
+  const answer = await command("/api/propagate", get().model ? { ...order, model: get().model } : order);
   if (!answer) set({ follow: false });
 }
 

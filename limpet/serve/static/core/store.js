@@ -36,6 +36,7 @@ const initial = {
   outlines: true,
   hatching: false,
   safeColors: false,
+  model: null, // the model that propagates; null: the server's own choice
 
   // What the server says; null until it has answered.
   server: null, // the answer of /api/state, without the project

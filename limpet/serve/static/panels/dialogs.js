@@ -31,11 +31,15 @@ function Help() {
   const [server] = useStore((s) => [s.server]);
   return html`<${Dialog} title="Keys">
     <div class="keys">
-      ${groups.map((group) => html`<section key=${group}>
+      ${groups.map(
+        (group) => html`<section key=${group}>
         <h3>${group}</h3>
-        <dl>${KEYS.filter((entry) => entry.group === group).map((entry) => html`
-          <div><dt><kbd>${entry.shown}</kbd></dt><dd>${entry.what}</dd></div>`)}</dl>
-      </section>`)}
+        <dl>${KEYS.filter((entry) => entry.group === group).map(
+          (entry) => html`
+          <div><dt><kbd>${entry.shown}</kbd></dt><dd>${entry.what}</dd></div>`,
+        )}</dl>
+      </section>`,
+      )}
     </div>
     <p class="hint">
       Mouse: the wheel zooms, Shift and drag (or the middle button) pans, Shift and the wheel changes the brush. Drop a mask
@@ -54,7 +58,10 @@ const DOWNLOADS = [
 
 function Downloads() {
   const [server, running] = useStore((s) => [s.server, s.running]);
-  const all = [...DOWNLOADS, ...(server.exports ?? []).filter((one) => !DOWNLOADS.some((own) => own.what === one.what))];
+  const all = [
+    ...DOWNLOADS,
+    ...(server.exports ?? []).filter((one) => !DOWNLOADS.some((own) => own.what === one.what)),
+  ];
   const begin = (what) => {
     set({ dialog: null });
     exportAs(what);
@@ -62,9 +69,15 @@ function Downloads() {
   return html`<${Dialog} title="Download">
     ${running && html`<p class="hint">A propagation is running; what it has committed so far is exported.</p>`}
     <div class="downloads">
-      ${all.map(({ what, label, about }) => html`<button type="button" class="download" key=${what} onClick=${() => begin(what)}>
+      ${all.map(
+        ({
+          what,
+          label,
+          about,
+        }) => html`<button type="button" class="download" key=${what} onClick=${() => begin(what)}>
         <${Icon} name="download" /><span><strong>${label}</strong><small>${about}</small></span>
-      </button>`)}
+      </button>`,
+      )}
     </div>
   <//>`;
 }

@@ -4,7 +4,14 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { allObjects, freeId } from "../core/edits.js";
 import { colorOf, isShown, nameOfObject, suggestedColor } from "../core/colors.js";
 import { confidenceOf } from "../core/masks.js";
-import { recolorObject, removeObject, renameObject, toggleHidden, toggleProtect, toggleSolo } from "../core/orders.js";
+import {
+  recolorObject,
+  removeObject,
+  renameObject,
+  toggleHidden,
+  toggleProtect,
+  toggleSolo,
+} from "../core/orders.js";
 import { set, useStore } from "../core/store.js";
 import { chooseObject } from "../tools/tools.js";
 import { Icon, IconButton } from "./icons.js";
@@ -71,7 +78,15 @@ function NewRow({ number }) {
 
 export function Objects() {
   const [, active, solo, protect, frame] = useStore((s) => [
-    s.project, s.active, s.solo, s.protect, s.frame, s.hidden, s.timeline, s.saving, s.safeColors,
+    s.project,
+    s.active,
+    s.solo,
+    s.protect,
+    s.frame,
+    s.hidden,
+    s.timeline,
+    s.saving,
+    s.safeColors,
   ]);
   const objects = allObjects();
   const confidence = confidenceOf(frame);
@@ -83,10 +98,12 @@ export function Objects() {
       </button>
     </div>
     <ul class="objects">
-      ${objects.map((object, rank) => html`<${Row}
+      ${objects.map(
+        (object, rank) => html`<${Row}
         key=${object.id} object=${object} rank=${rank} active=${active === object.id} solo=${solo === object.id}
         protect=${Boolean(protect[object.id])} confidence=${confidence[object.id]}
-      />`)}
+      />`,
+      )}
       ${active === "new" && html`<${NewRow} key="new" number=${freeId()} />`}
     </ul>
   </section>`;

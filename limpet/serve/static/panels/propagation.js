@@ -33,17 +33,33 @@ function Running({ running, follow }) {
 }
 
 export function Propagation() {
-  const [running, follow, project, range, frame] = useStore((s) => [s.running, s.follow, s.project, s.range, s.frame]);
+  const [running, follow, project, range, frame, server, model] = useStore((s) => [
+    s.running,
+    s.follow,
+    s.project,
+    s.range,
+    s.frame,
+    s.server,
+    s.model,
+  ]);
   const start = () => get().frame;
   const locked = project.locked.some(([first, last]) => frame >= first && frame <= last);
   const marked = range ? `Range ${range[0]} to ${range[1]}` : "Range";
   return html`<section class="panel" aria-labelledby="propagation-title">
-    <div class="panel-head"><h2 id="propagation-title">Propagate</h2></div>
-    ${running
-      ? html`<${Running} running=${running} follow=${follow} />`
-      : html`<div class="orders">
+    <div class="panel-head">
+      <h2 id="propagation-title">Propagate</h2>
+      <select class="model" aria-label="Model" title="The model that propagates" value=${model ?? server.model}
+        onChange=${(event) => set({ model: event.target.value })}>
+        ${server.models.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+      </select>
+    </div>
+    ${
+      running
+        ? html`<${Running} running=${running} follow=${follow} />`
+        : html`<div class="orders">
           <${Order} icon="forwards" label="All that is empty or stale" keyName="A" kind="primary"
-            title="Between key frames from both sides, forwards after the last one" run=${() => propagate({ mode: "all" })} />
+            title="Between key frames from both sides, forwards after the last one"
+            run=${() => propagate({ mode: "all" })} />
           <div class="pair">
             <${Order} icon="backwards" label="Back" keyName="B" title="From this key frame backwards"
               run=${() => propagate({ mode: "backwards", start: start() })} />
@@ -52,14 +68,18 @@ export function Propagation() {
           </div>
           <${Order} icon="between" label=${marked} keyName="T" run=${propagateRange}
             title="Between the ends of the range that [ and ] mark, or from the end that is a key frame" />
-        </div>`}
+        </div>`
+    }
     <div class="pair">
       <${Order} icon="check" label="Correct" keyName="C" title="The masks of this frame are correct: make it a key frame"
         run=${accepted} />
-      ${locked
-        ? html`<${Order} icon="unlock" label="Unlock" keyName="U" run=${() => toggleLock(false)} title="Allow changes again" />`
-        : html`<${Order} icon="lock" label="Lock" keyName="L" run=${() => toggleLock(true)}
-            title="Nothing changes this frame (or the marked range) until it is unlocked" />`}
+      ${
+        locked
+          ? html`<${Order} icon="unlock" label="Unlock" keyName="U" title="Allow changes again"
+            run=${() => toggleLock(false)} />`
+          : html`<${Order} icon="lock" label="Lock" keyName="L" run=${() => toggleLock(true)}
+            title="Nothing changes this frame (or the marked range) until it is unlocked" />`
+      }
     </div>
   </section>`;
 }

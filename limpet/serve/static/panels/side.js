@@ -9,7 +9,11 @@ import { IconButton } from "./icons.js";
 
 export function Display() {
   const [opacity, outlines, hatching, safeColors, compare] = useStore((s) => [
-    s.opacity, s.outlines, s.hatching, s.safeColors, s.compare,
+    s.opacity,
+    s.outlines,
+    s.hatching,
+    s.safeColors,
+    s.compare,
   ]);
   return html`<section class="panel" aria-labelledby="display-title">
     <div class="panel-head">
@@ -26,7 +30,8 @@ export function Display() {
     </div>
     <label class="size">Opacity
       <input type="range" min="0" max="1" step="0.05" value=${opacity}
-        aria-valuetext=${`${Math.round(opacity * 100)} percent`} onInput=${(event) => set({ opacity: Number(event.target.value) })} />
+        aria-valuetext=${`${Math.round(opacity * 100)} percent`}
+        onInput=${(event) => set({ opacity: Number(event.target.value) })} />
     </label>
   </section>`;
 }
@@ -38,11 +43,14 @@ export function LookFirst() {
   return html`<section class="panel" aria-labelledby="look-title">
     <div class="panel-head"><h2 id="look-title">Look first</h2><kbd>J</kbd></div>
     <ul class="places">
-      ${places.map(([at, id, why]) => html`<li key=${`${at}:${id}`}>
-        <button type="button" class="place" aria-current=${at === frame ? "true" : undefined} onClick=${() => goTo(at, true)}>
+      ${places.map(
+        ([at, id, why]) => html`<li key=${`${at}:${id}`}>
+        <button type="button" class="place" aria-current=${at === frame ? "true" : undefined}
+          onClick=${() => goTo(at, true)}>
           <span class="place-frame">${at}</span><span>${nameOfObject(objectOf(id) ?? { id })}: ${why}</span>
         </button>
-      </li>`)}
+      </li>`,
+      )}
     </ul>
   </section>`;
 }
@@ -54,9 +62,11 @@ export function History() {
   return html`<details class="panel history">
     <summary><h2>History</h2><span class="count">${project.position}</span></summary>
     <ol reversed start=${project.edits.at(-1).number}>
-      ${edits.map((edit) => html`<li key=${edit.number} class=${edit.undone ? "undone" : ""}>
+      ${edits.map(
+        (edit) => html`<li key=${edit.number} class=${edit.undone ? "undone" : ""}>
         <span class="edit-number">${edit.number}</span> ${edit.kind} ${edit.what}${edit.complete ? "" : " (stopped)"}
-      </li>`)}
+      </li>`,
+      )}
     </ol>
   </details>`;
 }

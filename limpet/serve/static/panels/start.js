@@ -63,7 +63,7 @@ export function Unknown() {
       <div class="wordmark large">limpet</div>
       <h1>This tab needs the link again</h1>
       <p>limpet was started again and has another key. Open the link that it printed in the terminal, or paste it here.
-        ${saving > 0 && ` ${saving} edit${saving > 1 ? "s of yours are" : " of yours is"} kept in this tab and saved then.`}</p>
+        ${saving > 0 && ` Your edits are kept in this tab (${saving}) and saved then.`}</p>
       <form onSubmit=${submit}>
         <label for="link">Link</label>
         <div class="row">

@@ -15,7 +15,9 @@ const shownSpan = () => (span && span[1] <= lastFrame() ? span : [0, lastFrame()
 function zoomSpan(factor, at) {
   const [from, to] = shownSpan();
   const length = Math.max(20, Math.min(lastFrame() + 1, (to - from + 1) * factor));
-  const start = Math.round(Math.max(0, Math.min(lastFrame() + 1 - length, at - ((at - from) / (to - from + 1)) * length)));
+  const start = Math.round(
+    Math.max(0, Math.min(lastFrame() + 1 - length, at - ((at - from) / (to - from + 1)) * length)),
+  );
   span = length > lastFrame() ? null : [start, Math.min(lastFrame(), start + Math.round(length) - 1)];
 }
 
@@ -41,7 +43,18 @@ function drawer(canvas) {
     if (Math.round(canvas.clientHeight) !== height) canvas.style.height = `${height}px`;
     keepInSight(state.frame);
     const { timeline, project, range, active, safeColors, saving } = state;
-    const facts = [timeline, project, range, active, safeColors, saving, String(shownSpan()), width, height, ratio];
+    const facts = [
+      timeline,
+      project,
+      range,
+      active,
+      safeColors,
+      saving,
+      String(shownSpan()),
+      width,
+      height,
+      ratio,
+    ];
     if (facts.some((fact, i) => fact !== last[i])) {
       last = facts;
       [still.width, still.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -85,7 +98,10 @@ export function Timeline() {
     const wheel = (event) => {
       event.preventDefault();
       const at = frameAt(event.offsetX, shownSpan(), element.clientWidth);
-      zoomSpan(Math.exp(Math.max(-100, Math.min(100, event.deltaY)) * 0.003), Math.max(0, Math.min(lastFrame(), at)));
+      zoomSpan(
+        Math.exp(Math.max(-100, Math.min(100, event.deltaY)) * 0.003),
+        Math.max(0, Math.min(lastFrame(), at)),
+      );
       redraw();
     };
     element.addEventListener("wheel", wheel, { passive: false });
@@ -119,14 +135,20 @@ export function Timeline() {
 function Facts() {
   const [timeline] = useStore((s) => [s.timeline, s.project]);
   if (!timeline) return null;
-  const spans = (lane) => (lane?.spans ?? []).slice(0, 40).map(([first, last, kind]) => `${first} to ${last} ${kind}`).join(", ");
+  const spans = (lane) =>
+    (lane?.spans ?? [])
+      .slice(0, 40)
+      .map(([first, last, kind]) => `${first} to ${last} ${kind}`)
+      .join(", ");
   return html`<table class="visually-hidden">
     <caption>Objects along the timeline</caption>
     <thead><tr><th scope="col">Object</th><th scope="col">Key frames</th><th scope="col">Frames</th></tr></thead>
-    <tbody>${allObjects().map((object) => html`<tr key=${object.id}>
+    <tbody>${allObjects().map(
+      (object) => html`<tr key=${object.id}>
       <th scope="row">${nameOfObject(object)}</th>
       <td>${(timeline.lanes[object.id]?.key_frames ?? []).slice(0, 40).join(", ") || "none"}</td>
       <td>${spans(timeline.lanes[object.id]) || "no mask yet"}</td>
-    </tr>`)}</tbody>
+    </tr>`,
+    )}</tbody>
   </table>`;
 }

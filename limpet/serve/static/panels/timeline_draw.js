@@ -10,13 +10,20 @@ export const LEFT = 92; // where frames begin; the names of objects stand before
 export const RIGHT = 14;
 
 const STATUS_COLORS = {
-  propagated: "#3d6b58", corrected: "#d8b45a", locked: "#8e9bb3", stale: "#8a5a35", empty: "#24272d", unreadable: "#a33",
+  propagated: "#3d6b58",
+  corrected: "#d8b45a",
+  locked: "#8e9bb3",
+  stale: "#8a5a35",
+  empty: "#24272d",
+  unreadable: "#a33",
 };
 const TEXT = "#a9b0bb";
 
 /** The middle of a frame on the canvas, for the span [from, to] of frames that is shown. */
-export const xOf = (frame, [from, to], width) => LEFT + ((frame - from + 0.5) / (to - from + 1)) * (width - LEFT - RIGHT);
-export const frameAt = (x, [from, to], width) => Math.floor(from + ((x - LEFT) / (width - LEFT - RIGHT)) * (to - from + 1));
+export const xOf = (frame, [from, to], width) =>
+  LEFT + ((frame - from + 0.5) / (to - from + 1)) * (width - LEFT - RIGHT);
+export const frameAt = (x, [from, to], width) =>
+  Math.floor(from + ((x - LEFT) / (width - LEFT - RIGHT)) * (to - from + 1));
 export const heightFor = (objects) => RULER + STATUS + 8 + Math.max(1, objects) * LANE + 4;
 
 /** Draw everything except the playhead, which moves far more often. */
@@ -43,7 +50,15 @@ export function drawTimeline(context, { width, height, span, state }) {
   }
   for (const [rank, object] of allObjects().entries()) {
     const y = RULER + STATUS + 8 + rank * LANE;
-    drawLane(context, { object, y, place, bar, lane: timeline.lanes[object.id], isActive: object.id === active, width });
+    drawLane(context, {
+      object,
+      y,
+      place,
+      bar,
+      lane: timeline.lanes[object.id],
+      isActive: object.id === active,
+      width,
+    });
   }
   for (const [first, last] of project.locked) {
     context.fillStyle = "#c5cfdf";
@@ -54,7 +69,9 @@ export function drawTimeline(context, { width, height, span, state }) {
 
 function drawRuler(context, [from, to], place, fps) {
   const rough = ((to - from + 1) / Math.max(3, place(to) - place(from))) * 90;
-  const steps = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000];
+  const steps = [
+    1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000,
+  ];
   const step = steps.find((one) => one >= rough) ?? 200_000;
   context.fillStyle = TEXT;
   for (let frame = Math.ceil(from / step) * step; frame <= to; frame += step) {
@@ -108,7 +125,13 @@ function drawCurve(context, points, place, y, high, style, width) {
 function diamond(context, x, y, style, width) {
   if (x < LEFT - 4 || x > width - RIGHT + 4) return;
   context.beginPath();
-  for (const [dx, dy] of [[0, -6], [5, 0], [0, 6], [-5, 0]]) context.lineTo(x + dx, y + dy);
+  for (const [dx, dy] of [
+    [0, -6],
+    [5, 0],
+    [0, 6],
+    [-5, 0],
+  ])
+    context.lineTo(x + dx, y + dy);
   context.closePath();
   context.fillStyle = style;
   context.strokeStyle = "#14161a";
@@ -121,7 +144,12 @@ function triangle(context, x, y) {
   if (x < LEFT) return;
   context.fillStyle = "#ff7b6b";
   context.beginPath();
-  for (const [dx, dy] of [[-4, -7], [4, -7], [0, 0]]) context.lineTo(x + dx, y + dy);
+  for (const [dx, dy] of [
+    [-4, -7],
+    [4, -7],
+    [0, 0],
+  ])
+    context.lineTo(x + dx, y + dy);
   context.fill();
 }
 

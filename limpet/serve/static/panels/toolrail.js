@@ -10,12 +10,14 @@ export function Toolrail() {
   const [tool, server] = useStore((s) => [s.tool, s.server]);
   const why = (name) => (name === "click" && !server.segmenter.clicks ? server.segmenter.note : "");
   return html`<nav class="toolrail" aria-label="Tools">
-    ${TOOLS.map(({ name, label, key }) => html`
+    ${TOOLS.map(
+      ({ name, label, key }) => html`
       <button
         type="button" class="tool-button" key=${name} aria-pressed=${tool === name} aria-label=${label}
         title=${`${label} (${key})${why(name) ? `: ${why(name)}` : ""}`} disabled=${Boolean(why(name))}
         onClick=${() => chooseTool(name)}
-      ><${Icon} name=${name} /><kbd aria-hidden="true">${key}</kbd></button>`)}
+      ><${Icon} name=${name} /><kbd aria-hidden="true">${key}</kbd></button>`,
+    )}
   </nav>`;
 }
 
@@ -34,14 +36,17 @@ export function ToolOptions() {
   const sized = tool === "brush" || tool === "eraser";
   return html`<div class="tool-options">
     <strong>${label}</strong>
-    ${sized && html`<label class="size">Size
+    ${
+      sized &&
+      html`<label class="size">Size
       <input
         type="range" min="0" max="100" aria-valuetext=${`${Math.round(2 * brushSize)} pixels`}
         value=${Math.round((Math.log(brushSize / 0.5) / Math.log(400)) * 100)}
         onInput=${(event) => set({ brushSize: 0.5 * 400 ** (event.target.value / 100) })}
       />
       <output>${Math.max(1, Math.round(2 * brushSize))} px</output>
-    </label>`}
+    </label>`
+    }
     <span class="hint">${hint}${tool === "click" ? ` ${server.segmenter.note}` : ""}</span>
   </div>`;
 }

@@ -7,7 +7,10 @@ import { get, set, useStore, watchValue } from "../core/store.js";
 import { IconButton } from "./icons.js";
 
 /** Play at the speed of the video; frames that are not here yet are waited for, frames that come late are left out. */
-watchValue(({ playing }) => playing, (playing) => playing && play());
+watchValue(
+  ({ playing }) => playing,
+  (playing) => playing && play(),
+);
 
 function play() {
   const { fps } = get().project.video;
@@ -35,7 +38,11 @@ function clock(frame, fps) {
 }
 
 const WORDS = {
-  propagated: "propagated", corrected: "key frame", locked: "locked", stale: "stale: propagate again", empty: "no mask yet",
+  propagated: "propagated",
+  corrected: "key frame",
+  locked: "locked",
+  stale: "stale: propagate again",
+  empty: "no mask yet",
   unreadable: "cannot be read",
 };
 

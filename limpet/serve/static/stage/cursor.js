@@ -13,7 +13,10 @@ const PRESS = { button: 0, altKey: false, detail: 1 };
 export function moveCursor([dx, dy], step) {
   const [width, height] = videoSize();
   const [x, y] = cursor.point ?? [width / 2, height / 2];
-  cursor.point = [Math.max(0, Math.min(width - 1, x + dx * step)), Math.max(0, Math.min(height - 1, y + dy * step))];
+  cursor.point = [
+    Math.max(0, Math.min(width - 1, x + dx * step)),
+    Math.max(0, Math.min(height - 1, y + dy * step)),
+  ];
   currentTool().move?.([cursor.point], cursor.isDown);
   announce(`column ${Math.round(cursor.point[0])}, row ${Math.round(cursor.point[1])}`);
   requestDraw();
@@ -40,7 +43,10 @@ export function hideCursor() {
 export function paintCursor(context) {
   if (!cursor.point) return;
   const [x, y] = toStage(...cursor.point);
-  for (const [style, width] of [["#000", 3], [cursor.isDown ? "#ff5d5d" : "#fff", 1]]) {
+  for (const [style, width] of [
+    ["#000", 3],
+    [cursor.isDown ? "#ff5d5d" : "#fff", 1],
+  ]) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();

@@ -72,7 +72,8 @@ function drawMasks(context, video, box) {
   const rect = changedRect;
   changedRect = null;
   if (shown.frameOfIds !== shown.frame || !shown.ids) return;
-  const overlay = overlayOf(shown.ids, video.width, video.height, drawing.ids ? rect : null);
+  const scale = view.scale * (window.devicePixelRatio || 1);
+  const overlay = overlayOf(shown.ids, video.width, video.height, scale, drawing.ids ? rect : null);
   const { compare } = get();
   context.save();
   if (compare !== null) {

@@ -20,11 +20,13 @@ function activeObject() {
 export function mayDraw() {
   const { project, frame, active, hidden, solo } = get();
   if (!project) return false;
-  if (project.read_only) return refuse("This project is open for reading only; the messages at the top say why.");
+  if (project.read_only)
+    return refuse("This project is open for reading only; the messages at the top say why.");
   if (project.locked.some(([first, last]) => frame >= first && frame <= last)) {
     return refuse(`Frame ${frame} is locked. Press U to unlock it, then draw.`);
   }
-  if (shownIds(frame) === undefined) return refuse("The masks of this frame are still being read. Try again at once.");
+  if (shownIds(frame) === undefined)
+    return refuse("The masks of this frame are still being read. Try again at once.");
   if (active !== "new" && (hidden[active] || (solo !== null && solo !== active))) {
     set({ hidden: { ...hidden, [active]: false }, solo: solo === null ? null : active });
   }
@@ -56,7 +58,8 @@ export function endDrawing() {
   const plane = planeOf(ids, object.id);
   cancelDrawing();
   if (object.isNew && !plane.includes(1)) return;
-  if (!object.isNew && before && plane.every((inside, i) => (before[i] === object.id) === (inside === 1))) return;
+  if (!object.isNew && before && plane.every((inside, i) => (before[i] === object.id) === (inside === 1)))
+    return;
   if (get().active === "new") set({ active: object.id, newObject: { name: "", color: null } });
   paint(frame, object, plane);
 }

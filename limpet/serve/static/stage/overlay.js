@@ -1,28 +1,35 @@
-// The masks as a picture: ids looked up in a table of colours, with outlines and hatching, on a canvas of the video's
-// size. Only what has changed is coloured again: a stroke its rectangle, a slider everything.
+// The masks as a picture: ids looked up in a table of colours, with outlines and hatching, on a canvas.
+//
+// Only what has changed is coloured again: a stroke its rectangle, a slider everything. A video that is shown much
+// smaller than it is has every second or fourth pixel of its masks coloured, which nobody can tell.
 
 import { lookup } from "../core/colors.js";
 import { get } from "../core/store.js";
 
 const canvas = document.createElement("canvas");
 const context = canvas.getContext("2d");
-let drawn = { ids: null, look: "" };
+let drawn = [];
 
-/** The canvas with the masks of `ids` (null: none); `rect` says that these ids have changed only there. */
-export function overlayOf(ids, width, height, rect = null) {
-  if (canvas.width !== width || canvas.height !== height) {
-    [canvas.width, canvas.height] = [width, height];
-    drawn = { ids: null, look: "" };
-  }
+/**
+ * The canvas with the masks of `ids` (null: none).
+ *
+ * @param scale pixels of the screen per pixel of the video
+ * @param rect that these ids have changed only there, as [x0, y0, x1, y1]
+ */
+export function overlayOf(ids, width, height, scale, rect = null) {
+  const step = scale <= 0.25 ? 4 : scale <= 0.5 ? 2 : 1;
   const { opacity, outlines, hatching, safeColors, hidden, solo, project, saving } = get();
-  const look = JSON.stringify([opacity, outlines, hatching, safeColors, hidden, solo, project?.objects, saving]);
-  const whole = drawn.ids !== ids || drawn.look !== look;
+  const facts = [ids, width, height, step, opacity, outlines, hatching, safeColors, hidden, solo, project, saving];
+  const whole = facts.some((fact, i) => fact !== drawn[i]);
   if (!whole && !rect) return canvas;
-  drawn = { ids, look };
-  const thick = Math.max(1, Math.round(height / 480));
-  const area = whole ? [0, 0, width, height] : grown(rect, thick, width, height);
-  if (ids) color(ids, width, height, area, thick);
-  else context.clearRect(0, 0, width, height);
+  const [columns, rows] = [Math.ceil(width / step), Math.ceil(height / step)];
+  if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
+  drawn = facts;
+  const thick = Math.max(step, Math.round(height / 480));
+  const area = whole ? [0, 0, width, height] : grown(rect, thick + step, width, height);
+  const pixels = area.map((edge, i) => (i < 2 ? Math.floor(edge / step) : Math.ceil(edge / step)));
+  if (ids) color(ids, width, height, pixels, step, thick);
+  else context.clearRect(0, 0, columns, rows);
   return canvas;
 }
 
@@ -30,21 +37,25 @@ function grown([x0, y0, x1, y1], by, width, height) {
   return [Math.max(0, x0 - by), Math.max(0, y0 - by), Math.min(width, x1 + by), Math.min(height, y1 + by)];
 }
 
-function color(ids, width, height, [x0, y0, x1, y1], thick) {
+/** Colour an area of the canvas; its pixel (x, y) is the video's (x step, y step). */
+function color(ids, width, height, [x0, y0, x1, y1], step, thick) {
+  if (x1 <= x0 || y1 <= y0) return;
   const { inside, outline } = lookup();
   const { hatching } = get();
   const image = new ImageData(x1 - x0, y1 - y0);
   const words = new Uint32Array(image.data.buffer);
-  for (let y = y0, at = 0; y < y1; y++) {
-    for (let x = x0; x < x1; x++, at++) {
-      const i = y * width + x;
+  const [last, lowest] = [width - thick, height - thick];
+  const down = thick * width;
+  for (let row = y0, at = 0; row < y1; row++) {
+    const y = row * step;
+    for (let x = x0 * step, i = y * width + x; at < (row - y0 + 1) * (x1 - x0); x += step, i += step, at++) {
       const id = ids[i];
-      if (!id) continue;
+      if (id === 0) continue;
       const edge =
         (x >= thick && ids[i - thick] !== id) ||
-        (x < width - thick && ids[i + thick] !== id) ||
-        (y >= thick && ids[i - thick * width] !== id) ||
-        (y < height - thick && ids[i + thick * width] !== id);
+        (x < last && ids[i + thick] !== id) ||
+        (y >= thick && ids[i - down] !== id) ||
+        (y < lowest && ids[i + down] !== id);
       words[at] = edge || (hatching && onHatch(id, x, y, thick)) ? outline[id] : inside[id];
     }
   }

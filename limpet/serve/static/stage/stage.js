@@ -18,7 +18,7 @@ export function activeColor() {
   const { active, newObject } = get();
   const objects = allObjects();
   const object = objects.find((one) => one.id === active);
-  return object ? colorOf(object) : newObject.color ?? suggestedColor(freeId());
+  return object ? colorOf(object) : (newObject.color ?? suggestedColor(freeId()));
 }
 
 function paintTool(context) {
@@ -87,7 +87,10 @@ function listenTo(canvas) {
       } else {
         // A browser joins several moves into one event; a fast curve needs all of them.
         const all = event.getCoalescedEvents?.() ?? [];
-        tool().move?.((all.length ? all : [event]).map((one) => toVideo(...at(one))), held === "tool");
+        tool().move?.(
+          (all.length ? all : [event]).map((one) => toVideo(...at(one))),
+          held === "tool",
+        );
       }
       last = [x, y];
       if (held === "pan") requestDraw();
@@ -106,7 +109,8 @@ function listenTo(canvas) {
     wheel(event) {
       event.preventDefault();
       const amount = event.deltaY || event.deltaX;
-      if (event.shiftKey) set({ brushSize: Math.max(0.5, Math.min(400, get().brushSize * (amount > 0 ? 0.88 : 1.14))) });
+      if (event.shiftKey)
+        set({ brushSize: Math.max(0.5, Math.min(400, get().brushSize * (amount > 0 ? 0.88 : 1.14))) });
       else zoom(Math.exp(-Math.max(-120, Math.min(120, amount)) * 0.0022), ...at(event));
       requestDraw();
     },
@@ -117,7 +121,8 @@ function listenTo(canvas) {
       if (file) dropMask(file).catch(noteError);
     },
   };
-  for (const [name, handler] of Object.entries(handlers)) canvas.addEventListener(name, handler, { passive: false });
+  for (const [name, handler] of Object.entries(handlers))
+    canvas.addEventListener(name, handler, { passive: false });
   return () => {
     for (const [name, handler] of Object.entries(handlers)) canvas.removeEventListener(name, handler);
   };
@@ -130,7 +135,10 @@ export async function dropMask(file) {
   const { video } = project;
   const { width, height, ids } = await decodePng(new Uint8Array(await file.arrayBuffer()));
   if (width !== video.width || height !== video.height) {
-    return note(`${file.name} is ${width}x${height}, but the video is ${video.width}x${video.height}. Scale it first.`, "error");
+    return note(
+      `${file.name} is ${width}x${height}, but the video is ${video.width}x${video.height}. Scale it first.`,
+      "error",
+    );
   }
   const present = [...new Set(ids)].filter(Boolean);
   if (!present.length) return note(`${file.name} holds no object: every pixel is 0.`, "error");

@@ -15,7 +15,10 @@ export function setSizes(stageSize, videoSize) {
 }
 
 export const fitScale = () =>
-  Math.max(0.01, Math.min((stage.width - 2 * MARGIN) / video.width, (stage.height - 2 * MARGIN) / video.height));
+  Math.max(
+    0.01,
+    Math.min((stage.width - 2 * MARGIN) / video.width, (stage.height - 2 * MARGIN) / video.height),
+  );
 
 export function fit() {
   view.scale = fitScale();

@@ -32,7 +32,14 @@ class Brush {
   line(points) {
     let rect = null;
     for (const point of points) {
-      const done = drawCapsule(drawing.ids, videoSize(), this.last ?? point, point, get().brushSize, this.map);
+      const done = drawCapsule(
+        drawing.ids,
+        videoSize(),
+        this.last ?? point,
+        point,
+        get().brushSize,
+        this.map,
+      );
       rect = united(rect, done);
       this.last = point;
     }
@@ -62,7 +69,10 @@ class Brush {
     if (!this.pointer) return;
     const [x, y] = toStage(...this.pointer);
     const radius = Math.max(1, get().brushSize * view.scale);
-    for (const [style, width] of [["rgba(0,0,0,.6)", 3], [this.erases ? "#fff" : color, 1.5]]) {
+    for (const [style, width] of [
+      ["rgba(0,0,0,.6)", 3],
+      [this.erases ? "#fff" : color, 1.5],
+    ]) {
       context.beginPath();
       context.arc(x, y, radius, 0, 7);
       context.strokeStyle = style;

@@ -16,7 +16,9 @@ export const fill = {
     const found = region(ids, [width, height], point);
     if (ids[found[0]] === 0 && found.length > (width * height) / 2) {
       cancelDrawing();
-      return note("This region is not closed: it is more than half of the frame. Close the outline with the brush first.");
+      return note(
+        "This region is not closed: it is more than half of the frame. Close the outline with the brush first.",
+      );
     }
     for (const i of found) ids[i] = map[ids[i]];
     drawing.ids = ids;

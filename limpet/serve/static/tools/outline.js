@@ -102,7 +102,10 @@ class Outline {
     if (!this.here()) return;
     const ahead = this.preview.length && this.guide ? this.preview : this.pointer ? [this.pointer] : [];
     const points = [...this.points, ...ahead].map((point) => toStage(...point));
-    for (const [style, width] of [["rgba(0,0,0,.65)", 3.5], [color, 1.8]]) {
+    for (const [style, width] of [
+      ["rgba(0,0,0,.65)", 3.5],
+      [color, 1.8],
+    ]) {
       context.strokeStyle = style;
       context.lineWidth = width;
       context.beginPath();
@@ -134,7 +137,9 @@ const alongEdges = {
     const reach = Math.max(...videoSize()) / 4;
     const [width, height] = videoSize();
     const [x, y] = point;
-    const box = [x - reach, y - reach, x + reach, y + reach].map((v, i) => Math.round(Math.max(0, Math.min(i % 2 ? height : width, v))));
+    const box = [x - reach, y - reach, x + reach, y + reach].map((v, i) =>
+      Math.round(Math.max(0, Math.min(i % 2 ? height : width, v))),
+    );
     try {
       const at = [Math.min(width - 1, Math.floor(x)), Math.min(height - 1, Math.floor(y))];
       this.id = (await postJson("/api/segment/livewire/anchor", { frame, point: at, box })).id;

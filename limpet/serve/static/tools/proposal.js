@@ -60,7 +60,8 @@ function fillCanvas(plane, width, height, [r, g, b]) {
   const thick = Math.max(1, Math.round(height / 480));
   for (let i = 0; i < plane.length; i++) {
     if (!plane[i]) continue;
-    const edge = !plane[i - thick] || !plane[i + thick] || !plane[i - thick * width] || !plane[i + thick * width];
+    const edge =
+      !plane[i - thick] || !plane[i + thick] || !plane[i - thick * width] || !plane[i + thick * width];
     words[i] = edge ? 0xffffffff : inside;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);

@@ -48,7 +48,8 @@ export const click = {
     const { frame, active } = this;
     const object = active === "new" ? freeId() : active;
     const { proposal } = get();
-    const present = proposal?.frame === frame ? proposal.plane : planeOf(shownIds(frame) ?? new Uint8Array(1), object);
+    const present =
+      proposal?.frame === frame ? proposal.plane : planeOf(shownIds(frame) ?? new Uint8Array(1), object);
     const mask = present.includes(1) ? toBase64(await encodePng(present, ...videoSize())) : null;
     const body = { frame, object, points: this.points, mask };
     const plane = await ask("/api/segment/click", body, "Finding the object ...");
@@ -108,9 +109,18 @@ export const box = {
     requestDraw();
     if (!from || Math.abs(from[0] - to[0]) < 4 || Math.abs(from[1] - to[1]) < 4) return;
     const { frame, active } = get();
-    const corners = [Math.min(from[0], to[0]), Math.min(from[1], to[1]), Math.max(from[0], to[0]), Math.max(from[1], to[1])];
+    const corners = [
+      Math.min(from[0], to[0]),
+      Math.min(from[1], to[1]),
+      Math.max(from[0], to[0]),
+      Math.max(from[1], to[1]),
+    ];
     const rect = corners.map((v, i) => Math.round(Math.max(0, Math.min(i % 2 ? height : width, v))));
-    const plane = await ask("/api/segment/box", { frame, box: rect }, "Cutting the object out of the box ...");
+    const plane = await ask(
+      "/api/segment/box",
+      { frame, box: rect },
+      "Cutting the object out of the box ...",
+    );
     if (plane && get().active === active) propose(frame, active, plane, false);
   },
 
