@@ -26,8 +26,8 @@ from limpet.serve.request_fields import RequestError
 
 STOP_SECONDS = 60.0
 """How long a step of the tracker may take before its process is ended; what it committed stays."""
-LIVE_SECONDS, QUIET_SECONDS = 1.0, 30.0
-"""How often finished frames are committed while a page watches, and otherwise."""
+SAVE_SECONDS = 1.0
+"""How often finished frames are committed, and so appear on the page."""
 _KEPT_DOWNLOADS, _MOST_EXPORTS = 3, 2
 Answer = dict[str, Any]
 
@@ -141,8 +141,7 @@ class Background:
                     "started_revision": revision,
                 }
             )
-            seconds = LIVE_SECONDS if self._hub.watched else QUIET_SECONDS
-            worker.send({"do": "propagate", "id": name, "save_seconds": seconds, **command})
+            worker.send({"do": "propagate", "id": name, "save_seconds": SAVE_SECONDS, **command})
             self._hub.publish("progress", self._running.described())
         return name
 

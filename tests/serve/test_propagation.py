@@ -28,7 +28,7 @@ def begun(page: Page) -> Page:
 def slow(begun: Page, monkeypatch: pytest.MonkeyPatch) -> Page:
     """A step takes 0.2 seconds, and each frame is committed at once."""
     begun.bench.config = replace(begun.bench.config, model="slow")
-    monkeypatch.setattr(background, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(background, "SAVE_SECONDS", 0.0)
     return begun
 
 

@@ -10,7 +10,7 @@ from limpet.serve.run_server import run_server
 from limpet.serve.workbench import ServeConfig, Workbench
 
 if __name__ == "__main__":
-    background.QUIET_SECONDS = 0.0
+    background.SAVE_SECONDS = 0.0
     folder = Path(sys.argv[1])
     bench = Workbench(
         ServeConfig((folder.parent,), model=sys.argv[2]),
