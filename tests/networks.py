@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from tiny_encoder import TINY
 from torch import nn
 
 from limpet.models import DeAOTConfig, Model, ModelConfig, build_model
@@ -41,15 +42,16 @@ NARROW_STCN = STCNConfig(
 )
 """As STCN itself."""
 NARROW_DEVOS = DeVOSConfig(
+    encoder=TINY,
     layers=2,
     flow="match",
     transformer=TransformerConfig(channels=32, heads=4, hidden_channels=64, window_radius=2, drop_path=0.0),
 )
 
 
-def small_config(layers: int = 1, gap: int | None = None) -> DeAOTConfig:
-    """A narrow member of the family (the encoder is MobileNetV2 all the same)."""
-    return DeAOTConfig(layers=layers, long_term_gap=gap, propagation=NARROW)
+def small_config(layers: int = 1, gap: int | None = None, encoder: str = TINY) -> DeAOTConfig:
+    """A narrow member of the family."""
+    return DeAOTConfig(encoder=encoder, layers=layers, long_term_gap=gap, propagation=NARROW)
 
 
 def lively_model(config: ModelConfig | None = None, seed: int = 0) -> Model:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = {"tests/export/": "tests/export/", "tests/runtime/": "tests/export/"}
-"""Units of more than one file: the first export of a process takes as long as those that follow it."""
-FIRST = (
+EXPORTS = (
     "tests/export/",
     "tests/runtime/",
+    "tests/cli/test_export.py",
+    "tests/models/test_adding_a_model.py",
+    "tests/models/test_per_object.py",
+)
+"""One unit: the first export of a process takes as long as those that follow it."""
+FIRST = (
+    *EXPORTS,
     "tests/cli/test_recipes.py",
     "tests/cli/test_distill.py",
     "tests/studies/",
@@ -19,9 +24,8 @@ FIRST = (
 
 
 def unit_of(nodeid: str) -> str:
-    """The unit of a test: its file, or several that share what takes long to make."""
-    file = nodeid.partition("::")[0]
-    return next((unit for start, unit in TOGETHER.items() if file.startswith(start)), file)
+    """The unit of a test: its file, or all that export."""
+    return "exports" if nodeid.startswith(EXPORTS) else nodeid.partition("::")[0]
 
 
 def rank(nodeid: str) -> int:

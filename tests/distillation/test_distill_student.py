@@ -11,6 +11,7 @@ import pytest
 import torch
 from models.per_object import PerObjectConfig, lively_per_object
 from networks import NARROW, lively_model, small_config, small_tracker
+from tiny_encoder import TINY
 from training.tiny import make_stills, tiny_run
 
 from limpet.core.errors import DataError, ModelError
@@ -30,7 +31,9 @@ def stills(tmp_path: Path) -> StillsFolder:
 
 
 def student() -> Model:
-    return lively_model(DeAOTConfig(propagation=replace(NARROW, deformable=DeformableConfig())), seed=2)
+    return lively_model(
+        DeAOTConfig(encoder=TINY, propagation=replace(NARROW, deformable=DeformableConfig())), seed=2
+    )
 
 
 def start(

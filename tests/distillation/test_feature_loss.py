@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from networks import NARROW, lively_model, small_config, small_tracker
+from tiny_encoder import TINY
 from torch import Tensor
 from training.tiny import make_stills, tiny_run
 
@@ -48,7 +49,7 @@ def clips() -> tuple[Tensor, Tensor]:
 
 def test_the_width_is_that_of_the_tokens(clips: tuple[Tensor, Tensor]) -> None:
     images, masks = clips
-    aot = lively_model(AOTConfig(layers=2), seed=1).eval()
+    aot = lively_model(AOTConfig(encoder=TINY, layers=2), seed=1).eval()
     for model in (wide_teacher(), aot):
         frame = teacher_targets(model, images, masks[0], [1, 1], with_tokens=True)[0]
         assert frame.tokens is not None and frame.tokens.shape == (2, token_width(model), 5, 5)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from networks import NARROW, lively_model, small_config
+from tiny_encoder import TINY
 from torch import Tensor
 
 from limpet.distillation.config import DistillationConfig, DistillationLossConfig, MapChoice
@@ -28,7 +29,7 @@ def teacher() -> Model:
 
 @pytest.fixture
 def student() -> Model:
-    config = DeAOTConfig(propagation=replace(NARROW, deformable=DeformableConfig()))
+    config = DeAOTConfig(encoder=TINY, propagation=replace(NARROW, deformable=DeformableConfig()))
     return lively_model(config, seed=2)
 
 
@@ -135,7 +136,7 @@ def test_without_attention_no_map_is_made(
 
 def test_checkpointing_gives_the_same_gradients(teacher: Model, clips: tuple[Tensor, Tensor]) -> None:
     images, masks = clips
-    config = DeAOTConfig(propagation=replace(NARROW, deformable=DeformableConfig()))
+    config = DeAOTConfig(encoder=TINY, propagation=replace(NARROW, deformable=DeformableConfig()))
     gradients = []
     for checkpointing in (False, True):
         student = lively_model(config, seed=2)

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
+from tiny_encoder import TINY
 from torch import Tensor, nn
 
 from limpet.memory import LayerMemory, Memory
@@ -23,6 +24,7 @@ from limpet.models.encoders import build_encoder
 
 @dataclass(frozen=True)
 class PerObjectConfig(ModelConfig):
+    encoder: str = TINY
     layers: int = 2
     channels: int = 16
     independent_objects: ClassVar[bool] = True

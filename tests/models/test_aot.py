@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model_tester import ModelTester
+from tiny_encoder import TINY
 
 from limpet.models import AOTConfig
 from limpet.models.transformer import TransformerConfig
@@ -11,10 +12,10 @@ NARROW = TransformerConfig(channels=32, heads=4, hidden_channels=64, window_radi
 
 
 class TestAOT(ModelTester):
-    config = AOTConfig(layers=2, transformer=NARROW)
+    config = AOTConfig(encoder=TINY, layers=2, transformer=NARROW)
     presets = ("aot-t", "aot-s", "aot-b", "aot-l", "r50-aot-l", "swin-b-aot-l")
 
 
 class TestAOTWithLongTermMemory(ModelTester):
-    config = AOTConfig(layers=1, long_term_gap=1, max_objects=3, transformer=NARROW)
+    config = AOTConfig(encoder=TINY, layers=1, long_term_gap=1, max_objects=3, transformer=NARROW)
     presets = ()

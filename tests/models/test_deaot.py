@@ -9,6 +9,7 @@ import pytest
 import torch
 from model_tester import ModelTester
 from networks import NARROW
+from tiny_encoder import TINY
 
 from limpet.core.errors import ModelError
 from limpet.models import DeAOT, DeAOTConfig, build_model
@@ -24,7 +25,7 @@ class TestDeAOT(ModelTester):
 
 
 class TestDeAOTWithLongTermMemory(ModelTester):
-    config = DeAOTConfig(layers=1, long_term_gap=1, max_objects=3, propagation=NARROW)
+    config = DeAOTConfig(encoder=TINY, layers=1, long_term_gap=1, max_objects=3, propagation=NARROW)
     presets = ()
 
     @torch.no_grad()
@@ -32,7 +33,7 @@ class TestDeAOTWithLongTermMemory(ModelTester):
     def test_maps_are_those_that_attention_used(self, deformable: DeformableConfig | None) -> None:
         torch.manual_seed(0)
         config = replace(NARROW, deformable=deformable)
-        model = build_model(DeAOTConfig(layers=2, propagation=config)).eval()
+        model = build_model(DeAOTConfig(encoder=TINY, layers=2, propagation=config)).eval()
         assert isinstance(model, DeAOT)
         features = model.encode(self.images())
         planes = one_hot(self.masks(), 3)

@@ -9,6 +9,7 @@ import torch
 from deformable_reference import literal_sample, random_locations, stir
 from model_tester import ModelTester
 from networks import lively_model
+from tiny_encoder import TINY
 from torch import nn
 
 from limpet.models import Model
@@ -114,6 +115,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
 
 class TestDeformable(ModelTester):
     config = DeAOTConfig(
+        encoder=TINY,
         layers=2,
         propagation=PropagationConfig(
             channels=32, attention_channels=16, value_channels=32, deformable=DeformableConfig()

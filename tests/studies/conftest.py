@@ -14,6 +14,7 @@ import pytest
 from models.per_object import PerObjectConfig
 from networks import NARROW, lively_model
 from PIL import Image
+from tiny_encoder import TINY
 from training.tiny import CLIPS, make_stills
 
 from limpet import registry
@@ -26,7 +27,7 @@ from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig
 from limpet.weights.weights_file import Weights, write_weights
 
-PLAIN = DeAOTConfig(propagation=NARROW)
+PLAIN = DeAOTConfig(encoder=TINY, propagation=NARROW)
 DEFORMABLE = replace(PLAIN, propagation=replace(NARROW, deformable=DeformableConfig()))
 PRESETS: dict[str, Any] = {
     "deaot-t": PLAIN,
@@ -35,7 +36,7 @@ PRESETS: dict[str, Any] = {
     "deaot-s-deformable": replace(DEFORMABLE, layers=2),
     "deaot-l": replace(PLAIN, layers=3, long_term_gap=5),
     "r50-deaot-l": replace(PLAIN, layers=3, long_term_gap=5),
-    "aot-t": AOTConfig(layers=1),
+    "aot-t": AOTConfig(encoder=TINY, layers=1),
     "mobilevos-resnet-18": PerObjectConfig(),
     "mobilevos-mobilenet-v2": PerObjectConfig(),
     "mobilevos-mobilenet-v2-small": PerObjectConfig(channels=8),

@@ -18,6 +18,7 @@ from networks import (
     small_config,
     small_tracker,
 )
+from tiny_encoder import TINY
 
 from limpet.core.errors import ModelError
 from limpet.models import AOTConfig
@@ -128,7 +129,7 @@ def test_what_is_not_there_is_told() -> None:
 
 
 def test_aot_has_the_long_term_map_alone() -> None:
-    tracker = Tracker(lively_model(AOTConfig()), precision="fp32")
+    tracker = Tracker(lively_model(AOTConfig(encoder=TINY)), precision="fp32")
     first, second = frames(2)
     state = tracker.start(first, mask_of(1))
     (record,) = attention_of_step(tracker, second, state)
