@@ -40,9 +40,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_killed_and_resumed_is_the_same_byte_for_byte(
-    limpet: Limpet, middling_clip: Path, mask: Path, weights: Path, tmp_path: Path, one_thread: None
+    limpet: Limpet, middling_clip: Path, mask: Path, full_weights: Path, tmp_path: Path, one_thread: None
 ) -> None:
-    command = ("track", middling_clip, "--mask", mask, "--weights", weights, "--no-overlay")
+    command = ("track", middling_clip, "--mask", mask, "--weights", full_weights, "--no-overlay")
     process = start(*command, "--out", "killed", cwd=tmp_path)
     end = time.monotonic() + 100
     journal = tmp_path / "killed" / RUN_FOLDER / "journal.txt"
@@ -63,11 +63,11 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
     assert resumed == whole
 
 
-def test_nothing_to_resume(limpet: Limpet, clip: Path, mask: Path, weights: Path) -> None:
-    outcome = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
+def test_nothing_to_resume(limpet: Limpet, clip: Path, mask: Path, full_weights: Path) -> None:
+    outcome = limpet("track", clip, "--mask", mask, "--weights", full_weights, "--out", "out", "--resume")
     outcome.succeeded()
     assert outcome.err == "note: there is nothing to resume in out; starting at the first frame\n"
-    again = limpet("track", clip, "--mask", mask, "--weights", weights, "--out", "out", "--resume")
+    again = limpet("track", clip, "--mask", mask, "--weights", full_weights, "--out", "out", "--resume")
     again.succeeded()
     assert again.out == f"out was complete already: {FRAMES} frames, objects 7, 200\n" and again.err == ""
 

@@ -17,8 +17,8 @@ from .command import PROGRAM, Limpet
 from .conftest import FRAMES
 
 
-def test_a_clip_through_standard_input(clip: Path, mask: Path, weights: Path, tmp_path: Path) -> None:
-    command = [*PROGRAM, "track", "-", "--mask", str(mask), "--weights", str(weights)]
+def test_a_clip_through_standard_input(clip: Path, mask: Path, full_weights: Path, tmp_path: Path) -> None:
+    command = [*PROGRAM, "track", "-", "--mask", str(mask), "--weights", str(full_weights)]
     done = subprocess.run(command, cwd=tmp_path, input=clip.read_bytes(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     said = done.stdout.decode()

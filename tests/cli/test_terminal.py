@@ -122,9 +122,11 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_run_that_is_stopped(
-    long_clip: Path, mask: Path, weights: Path, tmp_path: Path, number: signal.Signals
+    long_clip: Path, mask: Path, full_weights: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start("track", long_clip, "--mask", mask, "--weights", weights, "--out", "out", cwd=tmp_path)
+    process = start(
+        "track", long_clip, "--mask", mask, "--weights", full_weights, "--out", "out", cwd=tmp_path
+    )
     wait_for(tmp_path / "out/masks/00003.png", process)
     process.send_signal(number)
     outcome = finish(process)

@@ -29,8 +29,8 @@ from .command import Limpet, finish, start
 from .conftest import FRAMES
 
 
-def test_the_command_as_installed(clip: Path, mask: Path, weights: Path, tmp_path: Path) -> None:
-    outcome = finish(start("track", clip, "--mask", mask, "--weights", weights, cwd=tmp_path))
+def test_the_command_as_installed(clip: Path, mask: Path, full_weights: Path, tmp_path: Path) -> None:
+    outcome = finish(start("track", clip, "--mask", mask, "--weights", full_weights, cwd=tmp_path))
     outcome.succeeded()
     assert outcome.err == "", "nothing but the outcome is said, no bar and no warning"
     assert outcome.out.startswith("8 frames, objects 7, 200, ")
@@ -142,10 +142,12 @@ def test_overwrite_replaces_results_and_nothing_else(
 
 
 def test_a_name_that_the_terminal_cannot_show(
-    clip: Path, mask: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip: Path, mask: Path, full_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    outcome = finish(start("track", clip, "--mask", mask, "--weights", weights, "--out", "é", cwd=tmp_path))
+    outcome = finish(
+        start("track", clip, "--mask", mask, "--weights", full_weights, "--out", "é", cwd=tmp_path)
+    )
     outcome.succeeded()
     assert "-> \\xe9\n" in outcome.out and len(masks_of(tmp_path / "é")) == FRAMES
 

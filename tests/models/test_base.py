@@ -24,7 +24,7 @@ from limpet.models.base import joint_logits, slot_probabilities
             {"encoder": "vgg"},
             ModelError,
             "there is no encoder called 'vgg'; the encoders are: mobilenet-v2, mobilenet-v2-96, resnet-18, "
-            "resnet-50, swin-b, and timm:NAME",
+            "resnet-50, swin-b, .*and timm:NAME",
         ),
     ],
 )
