@@ -36,7 +36,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs litert-torch; make its environment with scripts/litert_environment.sh")
     if importlib.util.find_spec("ai_edge_litert") is None:
         pytest.skip("needs ai-edge-litert; install it with: pip install 'limpet[litert]'")
-    tracker = make_tracker()
+    tracker = make_tracker(encoder="mobilenet-v2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PYTHON, str(python))
         folder = tmp_path_factory.mktemp("litert") / "bundle"

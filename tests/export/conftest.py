@@ -1,6 +1,6 @@
-"""One tiny deformable tracker with a ring, captured once, and what a format makes of it.
+"""One small deformable tracker with MobileNetV2 and a ring, captured once, and what a format makes of it.
 
-One with ``bounded`` and without learned places: tests/runtime.
+One with ``bounded``, without learned places and with an encoder that is even smaller: tests/runtime.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from limpet.tracking.tracker import Tracker
 
 @pytest.fixture(scope="session")
 def tiny() -> Tracker:
-    return make_tracker(Ring, deformable=True)
+    return make_tracker(Ring, deformable=True, encoder="mobilenet-v2")
 
 
 @pytest.fixture(scope="session")

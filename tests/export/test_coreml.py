@@ -28,7 +28,7 @@ TYPES = {65568: "float32", 131104: "int32"}
 
 @pytest.fixture(scope="module")
 def programs() -> Programs:
-    model = for_inference(lively_model(small_config()), torch.device("cpu"), "fp32")
+    model = for_inference(lively_model(small_config(encoder="mobilenet-v2")), torch.device("cpu"), "fp32")
     config = FixedConfig((60, 84), (65, 81), 3, ring=2, memory="bounded", calibration=Calibration(0.9, -0.1))
     return make_programs(model, config)
 

@@ -43,7 +43,7 @@ def converter() -> Path:
 
 @pytest.fixture(scope="module")
 def tracker() -> Tracker:
-    return make_tracker()
+    return make_tracker(encoder="mobilenet-v2")
 
 
 @pytest.fixture(scope="module")

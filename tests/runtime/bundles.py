@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from models.deformable_reference import stir
 from networks import HEIGHT, WIDTH, lively_model, small_config
+from tiny_encoder import TINY
 
 from limpet.core.calibration import Calibration
 from limpet.export.bundle import ExportPlan, describe
@@ -25,9 +26,11 @@ SIZE = (HEIGHT - 5, WIDTH - 13)
 OBJECTS, REFERENCES, RING, GAP = 3, 2, 2, 2
 
 
-def make_tracker(policy: type[MemoryPolicy] = Bounded, deformable: bool = False) -> Tracker:
+def make_tracker(
+    policy: type[MemoryPolicy] = Bounded, deformable: bool = False, encoder: str = TINY
+) -> Tracker:
     """The tracker that is exported, in float32; ``deformable``: it reads its memory at places that it learns."""
-    config = small_config(gap=GAP)
+    config = small_config(gap=GAP, encoder=encoder)
     if deformable:
         config = replace(config, propagation=replace(config.propagation, deformable=DeformableConfig()))
     model = lively_model(config)
