@@ -64,7 +64,7 @@ def batch_command(
     max_seconds: MaxSeconds = None,
     **options: Any,
 ) -> None:
-    """Track many videos, several at once, as limpet track does with each.
+    """Track many videos, several at once, as limpet track does.
 
     One that fails does so alone: its reason is in DIR/batch.json and DIR/batch.html, and the exit code is 1. The same
     command goes on with a batch that was stopped or killed; what is done is not done again.

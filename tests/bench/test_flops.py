@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import frames, mask_of, small_tracker
+from networks import frames, lively_model, mask_of, small_config, small_tracker
 
 from limpet.bench.flops import counting, nbytes
 from limpet.bench.torch_target import count_step
+from limpet.tracking.tracker import Tracker
 
 CELLS = 5 * 7
 """Of the feature map of frames of 65 x 97."""
@@ -44,7 +45,7 @@ def test_bytes_are_read_and_written_once_and_views_move_none() -> None:
 
 
 def test_the_stages_of_a_step_by_hand() -> None:
-    tracker = small_tracker()
+    tracker = Tracker(lively_model(small_config(encoder="mobilenet-v2")), precision="fp32")
     pictures = frames(2)
     state = tracker.start(pictures[0], mask_of(1, 2))
     stages = count_step(tracker, pictures[1], state).stages

@@ -77,7 +77,7 @@ def test_distilling_works_with_the_weights_in_the_package(limpet: Limpet, tmp_pa
     """One step on small clips; teacher, student and losses are the defaults."""
     size = (130, 194)
     (tmp_path / "footage").mkdir()
-    write_video(tmp_path / "footage/seen.mp4", [picture(0, size)] * 4)  # nothing moves: nothing is lost
+    write_video(tmp_path / "footage/seen.mp4", [picture(0, size)] * 8)  # nothing moves: nothing is lost
     write_first_mask(tmp_path / "footage/seen.png", size)
     small = ("--label-size", 96, "--steps", 1, "--batch", 1, "--frames", 2, "--size", 65, "--device", "cpu")
     outcome = limpet("distill", "--out", "run", "--videos", "footage", "--first-masks", "footage", *small)

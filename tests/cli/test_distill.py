@@ -28,7 +28,9 @@ def footage(tmp_path: Path) -> Path:
     (tmp_path / "footage").mkdir()
     (tmp_path / "firsts").mkdir()
     size = (130, 194)
-    write_video(tmp_path / "footage" / "seen.mp4", [picture(0, size)] * 4)  # at rest: no teacher loses that
+    write_video(
+        tmp_path / "footage" / "seen.mp4", [picture(0, size)] * FRAMES
+    )  # at rest: no teacher loses that
     write_first_mask(tmp_path / "firsts" / "seen.png", size)
     return tmp_path / "footage"
 
