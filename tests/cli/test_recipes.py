@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -99,8 +100,10 @@ import sys
 
 del sys.path[0]
 import torch
+from networks import small_config
 from safetensors.torch import save_file
 
+from limpet import registry
 from limpet.cli.main import main
 from limpet.training import loop, monitor
 
@@ -123,9 +126,10 @@ class Run(loop.Run):
 
 if __name__ == "__main__":
     loop.Run, monitor.draw_curves = Run, lambda log, picture: None
+    registry._ENTRIES["r50-deaot-l"] = registry.ModelEntry("r50-deaot-l", "narrow", small_config)
     main()
 """
-"""The program, each of whose processes writes its weights in the end and has others in the beginning."""
+"""The program, each of whose processes has a narrow model, other weights at first, and writes those it ends with."""
 
 
 def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> None:
@@ -135,23 +139,22 @@ def test_eight_gpus_take_the_same_command_as_two_processes(tmp_path: Path) -> No
         words for words in commands_of(ROOT / "docs/full_scale.md", "train") if "--processes" in words
     )
     torch.manual_seed(0)
-    save_file(build_model(find("deaot-t").config()).encoder.state_dict(), tmp_path / "resnet50.safetensors")
+    save_file(build_model(small_config()).encoder.state_dict(), tmp_path / "resnet50.safetensors")
     program = tmp_path / "limpet.py"  # each further process starts it again
     program.write_text(TWO)
-    changes = (
+    changes = [
         "--processes",
         "2",
-        "--model",
-        "deaot-t",
         "--precision",
         "32-true",
         "--teacher-forcing-until",
         "0.5",
         "--log-every",
         "1",
-    )
+    ]
     command = [sys.executable, str(program), *dry(words), *changes]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    settings = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("sha256") == 1
     run = tmp_path / "runs/photos8"

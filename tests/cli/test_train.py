@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from networks import small_config
 from training.tiny import make_stills
 
+from limpet import registry
+from limpet.registry import find
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.loop import Run
 from limpet.weights.weights_file import read_weights
@@ -18,6 +22,12 @@ from .command import Limpet
 from .conftest import FRAMES
 
 SMALL = ("--batch", 1, "--frames", 2, "--size", 65, "--precision", "32-true", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trained is narrow."""
+    monkeypatch.setitem(registry._ENTRIES, "deaot-t", replace(find("deaot-t"), factory=small_config))
 
 
 @pytest.fixture(scope="module")
