@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.files import output_error
+from limpet.core.provenance import usable_cores
 from limpet.project.propagation import SCRATCH
 from limpet.serve.event_hub import EventHub
 from limpet.serve.request_fields import RequestError
@@ -41,7 +42,7 @@ class WorkerProcess:
     """
 
     def __init__(self, command: Sequence[str], on_answer: Callable[[Answer | None], None]) -> None:
-        cores = max(1, (os.cpu_count() or 2) - 1)  # one is left for the page
+        cores = max(1, usable_cores() - 1)  # one is left for the page
         own = os.environ.get("OMP_NUM_THREADS", "")
         threads = min(cores, int(own)) if own.isdigit() and own != "0" else cores
         self._process = subprocess.Popen(

@@ -6,7 +6,6 @@ pages that it changed, and the rest is arithmetic on arrays.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,7 +19,6 @@ from limpet.results.object_track import LostRule
 POINTS = 500
 """Confidences of a lane; each is the lowest of its stretch."""
 LOOK_FIRST = 20
-_KEPT_PAGES = 400
 _STATUSES = ("empty", "propagated", "stale", "corrected", "locked", "unreadable")
 _LANES = ("empty", "propagated", "stale", "given", "lost", "unsure")
 _RULE = LostRule()
@@ -49,7 +47,7 @@ class Timeline:
     """Makes timelines of one project; remembers its pages."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[str, PageArrays] = OrderedDict()
+        self._pages: dict[str, PageArrays] = {}
 
     def describe(
         self, project: ProjectView, frames: int, first: int = 0, last: int | None = None
@@ -77,6 +75,7 @@ class Timeline:
             for object_id in versions.keys() & page.objects.keys():
                 versions[object_id][place] = page.objects[object_id][0][rows]
                 confidences[object_id][place] = page.objects[object_id][1][rows]
+        self._forget_all_but(snapshot.pages.values())
         locked = np.zeros(frames, bool)
         for begin, end in snapshot.locked:
             locked[begin : end + 1] = True
@@ -110,10 +109,12 @@ class Timeline:
     def _page(self, project: ProjectView, number: int, digest: str) -> PageArrays:
         if digest not in self._pages:
             self._pages[digest] = PageArrays(project.page(number), number)
-            while len(self._pages) > _KEPT_PAGES:
-                self._pages.popitem(last=False)
-        self._pages.move_to_end(digest)
         return self._pages[digest]
+
+    def _forget_all_but(self, digests: Iterable[str]) -> None:
+        """A propagation replaces a page each second."""
+        for digest in self._pages.keys() - set(digests):
+            del self._pages[digest]
 
 
 def _stale(versions: Versions, keys: list[int]) -> NDArray[np.bool_]:
