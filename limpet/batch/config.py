@@ -22,6 +22,8 @@ class BatchConfig:
     2
 
     device: as for ``limpet.load``; with several GPUs each worker has one of them.
+    ray: address of a Ray cluster to run on: "auto" for the one that this machine belongs to, "local" to start one here;
+        None runs processes on this machine.
 
     Raises:
         DataError: a value out of its bounds.
@@ -53,6 +55,12 @@ class BatchConfig:
         help="MB of memory that a worker may take; a job for which it takes more fails.",
         group="Batch",
         above=0,
+    )
+    ray: str | None = option(
+        None,
+        help="Run on a Ray cluster: its address, auto for the one that this machine belongs to, or local.",
+        group="Batch",
+        metavar="ADDRESS",
     )
     device: str = "auto"
 

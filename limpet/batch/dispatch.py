@@ -36,7 +36,7 @@ class Worker(Protocol):
         """End at once, from any thread; a ``run`` in progress ends with some error."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free what it holds. May be called again."""
 
 
 class Event(NamedTuple):
@@ -101,6 +101,7 @@ class _Desk:
         try:
             while (task := self._next()) is not None:
                 self._do(worker, task)
+            worker.close()  # others may be waiting for what it holds
         except BaseException as error:
             if not self.closed.is_set():
                 self.events.put(error)

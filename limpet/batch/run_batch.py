@@ -89,7 +89,7 @@ def run_batch(
         config: workers, device, limits; None takes the defaults.
         settings: how videos of a folder or a file are tracked, where a line does not say otherwise.
         on_progress: called when frames were written and when a job ended.
-        make_workers: makes the workers; None takes processes of this machine.
+        make_workers: makes the workers; None takes processes of this machine, or those of ``config.ray``.
 
     Raises:
         DataError, OutputError: before any work, if the list cannot be read, two jobs have the same output, or a folder
@@ -111,7 +111,7 @@ def run_batch(
         tally = _Tally(earlier, partly, total, on_progress)
         try:
             if left:
-                workers = (make_workers or process_workers)(config, ledger, left)
+                workers = (make_workers or workers_for(config))(config, ledger, left)
                 dispatch(_tasks(jobs, out, ledger), workers, ledger, config.retries, tally)
         finally:
             counts = write_summary(out, jobs, ledger, skipped)
@@ -134,6 +134,15 @@ def process_workers(config: BatchConfig, ledger: Ledger, jobs: int) -> list[Work
         )
         for number, device in enumerate(devices_of(config, jobs))
     ]
+
+
+def workers_for(config: BatchConfig) -> MakeWorkers:
+    """The runner that a configuration asks for."""
+    if config.ray is None:
+        return process_workers
+    from limpet.batch.ray_worker import ray_workers
+
+    return ray_workers
 
 
 class _Tally:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel
 
 from limpet.core.config_fields import resume_config
@@ -65,7 +66,7 @@ def train(
         folder: where the checkpoint, the log and the curves of the run are written.
         stills, videos: the data; at least one of them.
         device: "auto", "cpu" or "cuda".
-        processes: devices to train on; each makes its own clips.
+        processes: devices to train on; each makes its own clips. Started by torchrun, those that it says are taken.
         resume: continue from the folder's checkpoint.
         score: returns the score of the averaged model, higher is better; called every ``config.score_every`` steps.
         objective: wraps the model in its loss; the default compares its masks with those of the clips.
@@ -83,7 +84,9 @@ def train(
         config = resume_config(start.config, config, None, f"the run in {folder}")
     run = Run(model, config, folder, fabric, start, objective)
     clips = TrainingClips(config.clips, stills, videos, device=fabric.device, rank=fabric.global_rank)
-    workers = default_workers(processes) if config.workers is None else config.workers
+    workers = (
+        default_workers(machines_and_processes(processes)[1]) if config.workers is None else config.workers
+    )
     run.loop(clips, score, quiet, workers)
     return run.average
 
@@ -226,10 +229,21 @@ def make_fabric(device: str, processes: int, precision: str) -> Any:
         from lightning.fabric import Fabric
     except ImportError as error:
         raise MissingExtraError("training", "train", "lightning") from error
+    machines, processes = machines_and_processes(processes)
     # A stage that feeds its own predictions back leaves the identity bank without gradient.
-    strategy = "auto" if processes == 1 else "ddp_find_unused_parameters_true"
+    strategy = "auto" if machines * processes == 1 else "ddp_find_unused_parameters_true"
     chosen: Any = lightning_precision(precision, device)
-    return Fabric(accelerator=device, devices=processes, strategy=strategy, precision=chosen)
+    return Fabric(
+        accelerator=device, devices=processes, num_nodes=machines, strategy=strategy, precision=chosen
+    )
+
+
+def machines_and_processes(processes: int) -> tuple[int, int]:
+    """How many machines train, and processes on each: what torchrun says, or this machine and ``processes``."""
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
+        return 1, processes
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return int(os.environ["WORLD_SIZE"]) // here, here
 
 
 def _is_due(done: int, every: int, steps: int) -> bool:
