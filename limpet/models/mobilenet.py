@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from limpet.models.blocks import DepthwiseConv2d
 from limpet.models.frozen_norm import FrozenBatchNorm2d, freeze
+from limpet.models.fused_convolution import in_one_pass, rectified
 
 STEM_CHANNELS = 32
 LAST_CHANNELS = 1280
@@ -91,9 +92,20 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
+class ConvNormReLU6(nn.Sequential):
+    """Convolution, frozen norm and ReLU6; once the norm is folded, in one pass where that is possible."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv, norm, _ = self
+        if isinstance(norm, nn.Identity) and isinstance(conv, nn.Conv2d) and in_one_pass(conv, x):
+            return rectified(conv, x, most=6.0)
+        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return y
+
+
 def conv_norm(
     inputs: int, outputs: int, *, size: int, stride: int = 1, dilation: int = 1, groups: int = 1
-) -> nn.Sequential:
+) -> ConvNormReLU6:
     """Convolution with "same" padding, frozen norm, ReLU6."""
     padding = (size - 1) // 2 * dilation
     conv: nn.Conv2d
@@ -101,11 +113,7 @@ def conv_norm(
         conv = DepthwiseConv2d(outputs, size, dilation)
     else:
         conv = nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False)
-    return nn.Sequential(
-        conv,
-        FrozenBatchNorm2d(outputs),
-        nn.ReLU6(inplace=True),
-    )
+    return ConvNormReLU6(conv, FrozenBatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
 
 def _groups() -> list[nn.Module]:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.models.fused_convolution import rectified
+
 
 def conv3x3(inputs: int, outputs: int, dilation: int = 1) -> nn.Conv2d:
     """A 3x3 convolution that keeps the size of the map."""
@@ -30,7 +32,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) -> (B, outputs, h, w)."""
-        y: Tensor = self.conv2(F.relu(self.conv1(F.relu(x))))
+        y: Tensor = self.conv2(rectified(self.conv1, F.relu(x)))
         return self.shortcut(x) + y  # type: ignore[no-any-return]
 
 
@@ -75,8 +77,8 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) -> (B, outputs, h, w)."""
-        seen = torch.cat([F.relu(branch(x)) for branch in self.branches], dim=1)
-        return F.relu(self.join(seen))
+        seen = torch.cat([rectified(branch, x) for branch in self.branches], dim=1)  # type: ignore[arg-type]
+        return rectified(self.join, seen)
 
 
 class ResidualDecoder(nn.Module):
