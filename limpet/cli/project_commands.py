@@ -258,6 +258,7 @@ def diff(
 
 
 def open_project(folder: Path) -> Project:
+    """The project in ``folder``. Raises ProjectError if there is none."""
     import limpet
 
     return limpet.Project.open(folder)
