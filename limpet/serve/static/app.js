@@ -32,6 +32,7 @@ function App() {
           <${ToolOptions} />
           <${Stage} key=${project.path} />
           <${Transport} />
+          <${Toasts} />
         </main>
         <aside class="side" aria-label="Objects and propagation">
           <${Objects} />
@@ -42,7 +43,6 @@ function App() {
         </aside>
       </div>
       <${Timeline} />
-      <${Toasts} />
       <${Dialogs} />
     </div>
   `;

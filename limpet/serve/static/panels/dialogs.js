@@ -56,29 +56,28 @@ const DOWNLOADS = [
   { what: "report", label: "Report", about: "sizes and confidence of each object, places to look at" },
 ];
 
-function Downloads() {
-  const [server, running] = useStore((s) => [s.server, s.running]);
-  const all = [
-    ...DOWNLOADS,
-    ...(server.exports ?? []).filter((one) => !DOWNLOADS.some((own) => own.what === one.what)),
-  ];
+function Choices({ choices }) {
   const begin = (what) => {
     set({ dialog: null });
     exportAs(what);
   };
+  return html`<div class="downloads">
+    ${choices.map((one) => {
+      return html`<button type="button" class="download" key=${one.what} onClick=${() => begin(one.what)}>
+        <${Icon} name="download" /><span><strong>${one.label}</strong><small>${one.about}</small></span>
+      </button>`;
+    })}
+  </div>`;
+}
+
+function Downloads() {
+  const [server, running] = useStore((s) => [s.server, s.running]);
+  const others = server.exports ?? [];
   return html`<${Dialog} title="Download">
     ${running && html`<p class="hint">A propagation is running; what it has committed so far is exported.</p>`}
-    <div class="downloads">
-      ${all.map(
-        ({
-          what,
-          label,
-          about,
-        }) => html`<button type="button" class="download" key=${what} onClick=${() => begin(what)}>
-        <${Icon} name="download" /><span><strong>${label}</strong><small>${about}</small></span>
-      </button>`,
-      )}
-    </div>
+    <${Choices} choices=${DOWNLOADS} />
+    ${others.length > 0 && html`<h3>For other programs</h3>`}
+    <${Choices} choices=${others} />
   <//>`;
 }
 
