@@ -132,9 +132,12 @@ def join_cluster(ray: Any, address: str) -> None:
     local = {"include_dashboard": False, "object_store_memory": _LOCAL_STORE} if address == LOCAL else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises plain exceptions where its processes do not start
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if address == LOCAL:
+            raise LimpetError(f"Ray does not start here: {reason}") from error
         raise LimpetError(
-            f"there is no Ray cluster at {address!r} ({str(error).splitlines()[0]}); start one with: ray start --head"
+            f"there is no Ray cluster at {address!r} ({reason}); start one with: ray start --head"
         ) from error
 
 

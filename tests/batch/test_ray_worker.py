@@ -98,12 +98,16 @@ def test_the_actor_answers_in_plain_data(tmp_path: Path) -> None:
 
 def test_no_cluster_and_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
-        raise ConnectionError("Could not find any running Ray instance.\nmore")
+        raise Exception("Could not find any running Ray instance.\nmore")
 
     with pytest.raises(
         LimpetError, match=r"no Ray cluster at 'auto' \(Could not find .*; start one with: ray start"
     ):
         join_cluster(SimpleNamespace(is_initialized=lambda: False, init=refuse), "auto")
+    with pytest.raises(
+        LimpetError, match=r"^Ray does not start here: Could not find any running Ray instance\.$"
+    ):
+        join_cluster(SimpleNamespace(is_initialized=lambda: False, init=refuse), "local")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'limpet\[ray\]'"):
         run_batch(jobs_of("a"), tmp_path / "out", BatchConfig(ray="local"))
