@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,9 @@ _ADVICE = {
     errno.EISDIR: "a folder has that name; choose another one",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
+
+
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
 
 
 @contextmanager
@@ -44,6 +49,23 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a loss of power.
+
+    Raises:
+        OutputError: the disk reports an error. Where a file system cannot do this, nothing happens.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC and sys.platform != "win32":
+            raise output_error(error, path) from error
 
 
 def temporary_name(target: Path) -> Path:

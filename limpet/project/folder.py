@@ -6,7 +6,8 @@ pages/ab/….json       a thousand frames each: their masks, and the edits that 
 masks/ab/….png        the masks, indexed PNGs
 
 Only project.json is ever replaced by other content; everything else is added under new names. One os.replace therefore
-commits an edit, and a crash can only leave files behind that nothing refers to.
+commits an edit, and a crash can only leave files behind that nothing refers to. What project.json will refer to is
+synced to the disk before, so that this holds for a loss of power too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import OutputError, ProjectError
-from limpet.core.files import atomic_path, output_error
+from limpet.core.files import atomic_path, output_error, sync
 from limpet.project.project_file import Edit, Head, check_version, read_head, write_head
 from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store
@@ -119,6 +120,8 @@ class Folder:
         """
         with self._exclusive():
             self.check_writable()
+            self.masks.sync()
+            self.pages.sync()
             self._write_snapshot(snapshot, edit.number)
             self._write_head(self.head.with_edit(edit))
         self._use(snapshot)
@@ -231,9 +234,12 @@ class Folder:
             raise output_error(error, path) from error
         with atomic_path(path) as temporary:
             temporary.write_text(write_snapshot(snapshot, number), encoding="utf-8")
+            sync(temporary)
 
     def _write_head(self, head: Head) -> None:
         text = write_head(head)
         with atomic_path(self.path / HEAD) as temporary:
             temporary.write_text(text, encoding="utf-8")
+            sync(temporary)
+        sync(self.path)
         self.head, self._text = head, text

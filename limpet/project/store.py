@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from limpet.core.errors import ProjectError
-from limpet.core.files import atomic_path, output_error
+from limpet.core.files import atomic_path, output_error, sync
 
 _COPY_AGAIN = "copy the project folder again from an intact copy, or propagate these frames again"
 
@@ -26,6 +26,7 @@ class Store:
 
     def __init__(self, root: Path, suffix: str) -> None:
         self.root, self.suffix = root, suffix
+        self._unsynced: set[Path] = set()
 
     def path(self, digest: str) -> Path:
         """Where the content of this sha256 (64 hex digits) lies."""
@@ -40,6 +41,7 @@ class Store:
         digest = hashlib.sha256(data).hexdigest()
         path = self.path(digest)
         if path.is_file() and path.read_bytes() == data:
+            self._unsynced.add(path)  # another program may have written it a moment ago
             return digest
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,15 @@ class Store:
             raise output_error(error, path) from error
         with atomic_path(path) as temporary:
             temporary.write_bytes(data)
+        self._unsynced.add(path)
         return digest
+
+    def sync(self) -> None:
+        """Wait until everything that was stored would survive a loss of power. Raises OutputError."""
+        for path in sorted(self._unsynced):
+            if path.is_file():  # it may have been tidied away, if its edit was given up
+                sync(path)
+        self._unsynced.clear()
 
     def get(self, digest: str) -> bytes:
         """The bytes that were stored under ``digest``.

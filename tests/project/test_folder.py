@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import OutputError, VideoError
-from limpet.project import Project, ProjectError
+from limpet.project import Project, ProjectError, folder, store
 from limpet.project.store import Store
 
 from .tiny import COUNT, Repeats, box, boxes, content, make_video
@@ -310,3 +310,21 @@ def test_opening_again_reads_only_what_is_new(project: Project, monkeypatch: pyt
     again = project.reopened()
     assert read == list(again.snapshot.pages.values())
     assert np.array_equal(again.mask(3), box(1, 4))
+
+
+def test_what_an_edit_refers_to_is_on_the_disk_before_it_counts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def note(path: Path) -> None:
+        assert path.exists()
+        synced.append((path.name if path.is_dir() else path.suffix, len(Project.open(project.path).edits)))
+
+    monkeypatch.setattr(store, "sync", note)
+    monkeypatch.setattr(folder, "sync", note)
+    project.add(0, box(1, 2))
+    assert synced == [(".png", 0), (".json", 0), (".json", 0), (".json", 0), ("job", 1)]
+    synced.clear()
+    project.undo()
+    assert synced == [(".json", 1), ("job", 1)], "undo writes project.json alone"
