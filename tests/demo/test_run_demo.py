@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,13 +15,13 @@ from PIL import Image
 from limpet.core.errors import DataError, OutputError
 from limpet.core.masks import read_mask
 from limpet.demo import run_demo as run
-from limpet.demo.demo_clip import OBJECT_NAMES, demo_masks, first_mask
+from limpet.demo.demo_clip import OBJECT_NAMES, demo_masks, demo_video, first_mask
 from limpet.demo.run_demo import DemoResult, run_demo
 from limpet.video import encode
 from limpet.video.open import open_video
 from limpet.video.video_reader import Frame
 
-FRAMES = 88
+FRAMES, FEW = 88, 12
 
 
 class Replay:
@@ -52,7 +53,28 @@ def result(tmp_path_factory: pytest.TempPathFactory, exact: Replay) -> DemoResul
     return run_demo(tmp_path_factory.mktemp("demo") / "out", exact, info={"model": "replay"})
 
 
-def short(monkeypatch: pytest.MonkeyPatch, masks: np.ndarray) -> None:
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first FEW frames of the clip."""
+    path = tmp_path_factory.mktemp("beginning") / "clip.mp4"
+    with open_video(demo_video()) as video:
+        writer = encode.H264Writer(path, video.size)
+        for frame in islice(video, FEW):
+            writer.write(frame.image, frame.index / 24)
+        writer.close()
+    return path
+
+
+@pytest.fixture
+def few(beginning: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """The clip of the package is short; its masks."""
+    masks = demo_masks()[:FEW]
+    monkeypatch.setattr(run, "demo_video", lambda: beginning)
+    monkeypatch.setattr(run, "demo_masks", masks.copy)
+    return masks.copy()
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, masks: np.ndarray) -> None:
     """Let the package hold other masks."""
     monkeypatch.setattr(run, "demo_masks", lambda: masks)
 
@@ -67,18 +89,16 @@ def test_tracker_gets_every_frame_and_the_first_mask(result: DemoResult, exact: 
     assert exact.frames == [(288, 512, 3)] * FRAMES
 
 
-def test_first_and_last_frame_are_not_scored(result: DemoResult, tmp_path: Path) -> None:
+def test_first_and_last_frame_are_not_scored(result: DemoResult, few: np.ndarray, tmp_path: Path) -> None:
     assert {len(scored.region) for scored in result.scores.objects} == {FRAMES - 2}
-    masks = demo_masks()
-    masks[-1] = 0
-    assert run_demo(tmp_path / "out", Replay(masks)).scores.j_and_f == 1.0
+    few[-1] = 0
+    assert run_demo(tmp_path / "out", Replay(few)).scores.j_and_f == 1.0
 
 
-def test_one_wrong_frame_costs_its_share(tmp_path: Path) -> None:
-    masks = demo_masks()
-    masks[40][masks[40] == 2] = 0
-    scores = run_demo(tmp_path / "out", Replay(masks)).scores
-    assert scores.j_mean == pytest.approx(1 - 1 / (FRAMES - 2) / len(OBJECT_NAMES))
+def test_one_wrong_frame_costs_its_share(few: np.ndarray, tmp_path: Path) -> None:
+    few[6][few[6] == 2] = 0
+    scores = run_demo(tmp_path / "out", Replay(few)).scores
+    assert scores.j_mean == pytest.approx(1 - 1 / (FEW - 2) / len(OBJECT_NAMES))
 
 
 def test_a_tracker_that_stands_still_scores_low(tmp_path: Path) -> None:
@@ -101,11 +121,12 @@ def test_report_is_complete(result: DemoResult) -> None:
     assert json.loads((result.folder / "report.json").read_text(encoding="utf-8"))["complete"] is True
 
 
+@pytest.mark.usefixtures("few")
 def test_progress_and_speed_are_told(tmp_path: Path, exact: Replay) -> None:
     seen: list[tuple[int, int]] = []
     result = run_demo(tmp_path / "out", exact, on_frame=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, FRAMES) for done in range(1, FRAMES + 1)]
-    assert result.scores.steps == FRAMES - 1 and (result.scores.frames_per_second or 0) > 0
+    assert seen == [(done, FEW) for done in range(1, FEW + 1)]
+    assert result.scores.steps == FEW - 1 and (result.scores.frames_per_second or 0) > 0
 
 
 def test_used_folder_is_refused(result: DemoResult, exact: Replay) -> None:
@@ -113,25 +134,27 @@ def test_used_folder_is_refused(result: DemoResult, exact: Replay) -> None:
         run_demo(result.folder, exact)
 
 
-def test_earlier_result_is_replaced_on_demand(result: DemoResult, tmp_path: Path) -> None:
+def test_earlier_result_is_replaced_on_demand(result: DemoResult, few: np.ndarray, tmp_path: Path) -> None:
     out = Path(shutil.copytree(result.folder, tmp_path / "out"))
-    run_demo(out, Replay(np.zeros_like(demo_masks())), overwrite=True)
-    assert not np.asarray(Image.open(out / "masks" / "00050.png")).any()
+    run_demo(out, Replay(np.zeros_like(few)), overwrite=True)
+    assert len(list((out / "masks").iterdir())) == FEW
+    assert not np.asarray(Image.open(out / "masks" / "00010.png")).any()
 
 
-@pytest.mark.parametrize("count", [FRAMES - 1, FRAMES + 1])
+@pytest.mark.parametrize("count", [FEW - 1, FEW + 1])
+@pytest.mark.usefixtures("few")
 def test_clip_of_another_length_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: Replay, count: int
 ) -> None:
-    short(monkeypatch, np.repeat(first_mask()[None], count, 0))
-    with pytest.raises(DataError, match=f"has {FRAMES} frames but there are {count} masks; .*pip install"):
+    hold(monkeypatch, np.repeat(first_mask()[None], count, 0))
+    with pytest.raises(DataError, match=f"has {FEW} frames but there are {count} masks; .*pip install"):
         run_demo(tmp_path / "out", exact)
 
 
 def test_masks_of_another_size_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: Replay
 ) -> None:
-    short(monkeypatch, demo_masks()[:, :100])
+    hold(monkeypatch, demo_masks()[:, :100])
     with pytest.raises(DataError, match="the demo clip is 288x512 but its masks are 100x512"):
         run_demo(tmp_path / "out", exact)
     assert not (tmp_path / "out").exists()
@@ -147,6 +170,7 @@ def test_empty_clip_is_told() -> None:
         next(run._checked([], 2))
 
 
+@pytest.mark.usefixtures("few")
 def test_missing_encoder_leaves_the_overlay_out_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: Replay
 ) -> None:

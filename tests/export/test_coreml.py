@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,16 +19,20 @@ from limpet.runtime.manifest import GraphSpec
 
 from .unknown import unknown_program
 
-ct = pytest.importorskip(
-    "coremltools", reason="needs coremltools; install it with: pip install 'limpet[coreml]'"
-)
-
 TYPES = {65568: "float32", 131104: "int32"}
 """As FeatureTypes.proto numbers them."""
 
 
 @pytest.fixture(scope="module")
-def programs() -> Programs:
+def ct() -> Any:
+    """coremltools, whose import takes longer than that of most test files."""
+    return pytest.importorskip(
+        "coremltools", reason="needs coremltools; install it with: pip install 'limpet[coreml]'"
+    )
+
+
+@pytest.fixture(scope="module")
+def programs(ct: Any) -> Programs:
     model = for_inference(lively_model(small_config(encoder="mobilenet-v2")), torch.device("cpu"), "fp32")
     config = FixedConfig((60, 84), (65, 81), 3, ring=2, memory="bounded", calibration=Calibration(0.9, -0.1))
     return make_programs(model, config)
@@ -42,7 +47,7 @@ def written(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 @pytest.mark.parametrize("graph", ["start", "step"])
-def test_tensors_are_as_the_manifest_says(graph: str, written: tuple[Path, Written]) -> None:
+def test_tensors_are_as_the_manifest_says(graph: str, ct: Any, written: tuple[Path, Written]) -> None:
     folder, facts = written
     spec: GraphSpec = getattr(facts, graph)
     model = ct.utils.load_spec(str(folder / spec.file))
@@ -59,6 +64,7 @@ def _tensors(features) -> dict[str, tuple[tuple[int, ...], str]]:
     return {name: (tuple(array.shape), TYPES[array.dataType]) for name, array in arrays.items()}
 
 
+@pytest.mark.usefixtures("ct")
 def test_an_operation_that_core_ml_lacks_is_named_with_its_layer() -> None:
     from limpet.export.coreml import to_coreml
 
