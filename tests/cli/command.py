@@ -69,9 +69,10 @@ class Limpet:
         return Outcome(end.value.code, said.out, said.err)
 
 
-def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """The command in a process of its own, its output in pipes."""
-    command = [*PROGRAM, *map(str, arguments)]
+def start(*arguments: object, cwd: Path | None = None, before: str = "") -> subprocess.Popen[str]:
+    """The command in a process of its own, its output in pipes; ``before`` is Python code that it begins with."""
+    *python, code = PROGRAM
+    command = [*python, f"{before}\n{code}", *map(str, arguments)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=cwd, env=settings, stdout=pipe, stderr=pipe, text=True)

@@ -15,7 +15,11 @@ from .clips import picture, write_video
 from .command import Limpet, finish, start
 from .conftest import FRAMES
 
-COUNT = 90
+COUNT = 30
+STATE_AFTER_EVERY_FRAME = """
+from limpet.tracking import state_checkpoints
+state_checkpoints.INTERVAL, state_checkpoints.LARGEST_SHARE = 0.0, 1e9
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
     limpet: Limpet, middling_clip: Path, mask: Path, full_weights: Path, tmp_path: Path, one_thread: None
 ) -> None:
     command = ("track", middling_clip, "--mask", mask, "--weights", full_weights, "--no-overlay")
-    process = start(*command, "--out", "killed", cwd=tmp_path)
+    process = start(*command, "--out", "killed", cwd=tmp_path, before=STATE_AFTER_EVERY_FRAME)
     end = time.monotonic() + 100
     journal = tmp_path / "killed" / RUN_FOLDER / "journal.txt"
     while not (journal.exists() and b'{"state"' in journal.read_bytes()):

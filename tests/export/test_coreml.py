@@ -72,6 +72,7 @@ def test_an_operation_that_core_ml_lacks_is_named_with_its_layer() -> None:
         to_coreml(unknown_program(), "fp32")
 
 
+@pytest.mark.usefixtures("ct")
 @pytest.mark.parametrize("family", ["mobilevos", "devos"])
 def test_other_families_are_converted(family: str, tmp_path: Path) -> None:
     """No step of theirs has more than five dimensions, or sums of integers and others."""
