@@ -25,7 +25,7 @@ FULL: DeAOTConfig = find(MODEL).config()
 
 def narrow() -> DeAOTConfig:
     """The default model with fewer channels."""
-    return replace(FULL, encoder=TINY, propagation=NARROW)
+    return replace(FULL, encoder=TINY, propagation=replace(NARROW, deformable=FULL.propagation.deformable))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,16 +15,24 @@ from .clips import picture, write_video
 from .command import Limpet, finish, start
 from .conftest import FRAMES
 
-COUNT = 30
-STATE_AFTER_EVERY_FRAME = """
-from limpet.tracking import state_checkpoints
-state_checkpoints.INTERVAL, state_checkpoints.LARGEST_SHARE = 0.0, 1e9
+COUNT, LAST = 20, 7
+KILLED = f"""
+import os, signal
+from limpet.tracking.state_checkpoints import Checkpoints
+offer = Checkpoints.offer
+def offer_and_die(self, index, state):
+    offer(self, index, state)
+    if index == {LAST}:
+        self.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+Checkpoints.offer = offer_and_die
 """
+"""The process is killed when the state after frame LAST is written."""
 
 
 @pytest.fixture(scope="module")
 def middling_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Long enough to be killed in."""
+    """With frames before and after the one at which it is killed."""
     return write_video(
         tmp_path_factory.mktemp("middling") / "clip.mp4", [picture(index) for index in range(COUNT)]
     )
@@ -47,19 +55,12 @@ def test_killed_and_resumed_is_the_same_byte_for_byte(
     limpet: Limpet, middling_clip: Path, mask: Path, full_weights: Path, tmp_path: Path, one_thread: None
 ) -> None:
     command = ("track", middling_clip, "--mask", mask, "--weights", full_weights, "--no-overlay")
-    process = start(*command, "--out", "killed", cwd=tmp_path, before=STATE_AFTER_EVERY_FRAME)
-    end = time.monotonic() + 100
-    journal = tmp_path / "killed" / RUN_FOLDER / "journal.txt"
-    while not (journal.exists() and b'{"state"' in journal.read_bytes()):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.002)
-    process.kill()
-    finish(process)
+    assert finish(start(*command, "--out", "killed", cwd=tmp_path, before=KILLED)).code == -signal.SIGKILL
     assert is_unfinished(tmp_path / "killed")
     limpet(*command, "--out", "killed").refused("killed holds an unfinished run; pass --resume")
     outcome = limpet(*command, "--out", "killed", "--resume")
     outcome.succeeded()
-    assert outcome.err.startswith("note: continued after ")
+    assert outcome.err.startswith(f"note: continued after {LAST + 1} frames")
     limpet(*command, "--out", "whole").succeeded()
     resumed, whole = content(tmp_path / "killed"), content(tmp_path / "whole")
     assert resumed.keys() == whole.keys() and len(whole) == COUNT + 3
