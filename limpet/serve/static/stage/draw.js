@@ -10,6 +10,7 @@ import { drawing } from "./drawing.js";
 import { overlayOf } from "./overlay.js";
 import { view } from "./view.js";
 
+const GROUND = "#0e1013";
 let canvas = null;
 let paintTool = () => {};
 let asked = false;
@@ -36,7 +37,16 @@ onPictures((error) => {
   requestDraw();
 });
 onMasks(() => requestDraw());
-watch(() => requestDraw());
+
+// Most of what happens on the page changes nothing here, and a picture of a large video takes a while to draw.
+const facts = (s) => [s.project, s.frame, s.active, s.tool, s.brushSize, s.proposal, s.saving, s.compare, s.newObject];
+const looks = (s) => [s.hidden, s.solo, s.opacity, s.outlines, s.hatching, s.safeColors];
+let known = [];
+watch((state) => {
+  const now = [...facts(state), ...looks(state)];
+  if (now.some((fact, i) => fact !== known[i])) requestDraw();
+  known = now;
+});
 
 function draw() {
   asked = false;
@@ -46,9 +56,10 @@ function draw() {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { alpha: false });
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.fillStyle = GROUND;
+  context.fillRect(0, 0, width, height);
   if (!project) return;
   const { video } = project;
   fitHeight(Math.round(video.height * view.scale * ratio));
@@ -57,9 +68,9 @@ function draw() {
   const bitmap = picture(shown.frame);
   const box = [view.x, view.y, video.width * view.scale, video.height * view.scale];
   context.fillStyle = "#000";
-  context.fillRect(...box);
+  if (!bitmap) context.fillRect(...box);
   context.imageSmoothingEnabled = view.scale * ratio < 4;
-  context.imageSmoothingQuality = "medium";
+  context.imageSmoothingQuality = "low"; // frames come nearly as large as they are shown; "medium" takes five times as long
   if (bitmap) context.drawImage(bitmap, ...box);
   drawMasks(context, video, box);
   paintTool(context);
