@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -13,10 +13,10 @@ from typing import Any
 
 from limpet.core.errors import MaskError, OutputError
 from limpet.core.files import check_free, output_error, temporary_name
-from limpet.exchange.mask_sequence import MaskSequence
+from limpet.exchange.mask_sequence import MaskFrame, MaskSequence
 from limpet.exchange.options import ConversionOptions
 from limpet.exchange.result_masks import is_result, read_folder, read_result
-from limpet.exchange.untrusted import open_zip, read_text
+from limpet.exchange.untrusted import damage_told, open_zip, read_text
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,26 @@ def read_masks(path: str | Path, format: str | None = None, sequence: str | None
     path = Path(path)
     if not path.exists():
         raise MaskError(f"{path} does not exist; expected a file of annotations, or a folder of masks")
-    if format is not None:
-        masks: MaskSequence = _module(format).read(path, sequence)
-        return masks
-    if path.is_dir() and is_result(path):
-        return read_result(path)
-    found = recognise(path)
-    masks = read_folder(path) if found is None else _module(found).read(path, sequence)
+    with damage_told(path):
+        masks = _reader(path, format)(path, sequence)
+    open_frames = masks.open_frames
+
+    def frames() -> Iterator[MaskFrame]:
+        with damage_told(path):
+            yield from open_frames()
+
+    masks.open_frames = frames
     return masks
+
+
+def _reader(path: Path, format: str | None) -> Callable[[Path, str | None], MaskSequence]:
+    if format is None and path.is_dir() and is_result(path):
+        return read_result
+    found = format or recognise(path)
+    if found is None:
+        return read_folder
+    read: Callable[[Path, str | None], MaskSequence] = _module(found).read
+    return read
 
 
 def write_masks(

@@ -6,7 +6,9 @@ import json
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,6 +29,19 @@ MAX_PIXELS = 1 << 27
 MAX_FRAMES = 10_000_000
 MAX_OBJECTS = 65_535
 _MAX_NAME = 60
+_UNEXPECTED = (
+    *(
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        OSError,
+        TypeError,
+        ValueError,
+    ),
+    *(zipfile.BadZipFile, zlib.error),
+)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -98,6 +113,20 @@ def check_counts(objects: int, frames: int, where: str) -> None:
     for count, limit, what in ((objects, MAX_OBJECTS, "objects"), (frames, MAX_FRAMES, "frames")):
         if count > limit:
             raise MaskError(f"{where} has {count} {what}; at most {limit} are read")
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Errors that only files of an unexpected content cause become a MaskError.
+
+    What readers expect to be wrong they say themselves; this is for all that nobody thought of.
+    """
+    try:
+        yield
+    except _UNEXPECTED as error:
+        raise MaskError(
+            f"{path} is damaged, or of another form than expected ({type(error).__name__}: {str(error)[:100]})"
+        ) from error
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
