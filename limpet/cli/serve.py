@@ -86,8 +86,7 @@ def serve_command(
 def _model(name: str | None, weights: Path | None) -> str:
     """The model that propagates, checked before anything is served. Raises ModelError, WeightsError."""
     from limpet.registry import find
-    from limpet.weights.hub import is_hub_address
-    from limpet.weights.zoo import find_weights, model_in
+    from limpet.weights.zoo import find_weights, is_hub_address, model_in
 
     if weights is not None:
         held = model_in(weights)

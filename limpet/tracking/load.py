@@ -18,9 +18,9 @@ from limpet.registry import find
 from limpet.tracking.augmented_tracker import Augmentation, AugmentedTracker
 from limpet.tracking.memory_policies import MemoryPolicy, budget_bytes, find_policy
 from limpet.tracking.tracker import Tracker
-from limpet.weights.hub import hub_weights, is_hub_address
+from limpet.weights.hub import hub_weights
 from limpet.weights.weights_file import Weights, load_into, read_weights, sha256
-from limpet.weights.zoo import find_weights
+from limpet.weights.zoo import find_weights, is_hub_address
 
 DEFAULT_MODEL = "deaot-t-deformable"
 ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when they have more tokens

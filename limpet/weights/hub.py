@@ -17,18 +17,12 @@ from limpet.core.errors import MissingExtraError, WeightsError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.provenance import VERSION
 from limpet.weights.weights_file import FORMAT, read_weights, sha256
-from limpet.weights.zoo import BUNDLED
+from limpet.weights.zoo import BUNDLED, HUB_PREFIX
 
-PREFIX = "hf:"
 FILE, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 _REPOSITORY = re.compile(r"([\w][\w.-]{0,95}/[\w][\w.-]{0,95})(?:@([\w][\w./-]{0,200}))?")
 _EXPECTED = "expected hf:owner/name, hf:owner/name@revision, or hf:./folder"
 _LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:)[^)]*\)")
-
-
-def is_hub_address(name: str | None) -> bool:
-    """Whether a model's name is an address on the hub."""
-    return name is not None and name.startswith(PREFIX)
 
 
 def hub_weights(address: str) -> Path:
@@ -158,7 +152,7 @@ def _bundled_card(weights: Path) -> Path | None:
 
 def _parse(address: str) -> tuple[Path | None, str, str | None]:
     """A folder, or a repository and its revision."""
-    name = address.removeprefix(PREFIX)
+    name = address.removeprefix(HUB_PREFIX)
     if name.startswith(("./", "../", "/", "~")) or name in (".", ".."):
         return Path(name).expanduser(), "", None
     match = _REPOSITORY.fullmatch(name)

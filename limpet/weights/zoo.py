@@ -51,6 +51,14 @@ def bundled_weights(model: str) -> Path | None:
     return path if path.is_file() else None
 
 
+HUB_PREFIX = "hf:"
+
+
+def is_hub_address(name: str | None) -> bool:
+    """Whether a model's name is an address on the Hugging Face hub; see ``limpet.weights.hub``."""
+    return name is not None and name.startswith(HUB_PREFIX)
+
+
 def find_weights(model: str, path: Path | str | None, argument: str = "weights") -> Path:
     """``path`` when the user named one with ``argument``, else the bundled file.
 

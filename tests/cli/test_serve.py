@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_weights_say_whose_they_are(limpet: Limpet, served: Served, weights: Pat
     limpet("serve", "--model", "deaot-t").refused("no weights for 'deaot-t' ship with limpet")
     limpet("serve", "--model", "deaot-x").refused("deaot-x")
     assert len(served) == 1
+
+
+def test_the_model_is_looked_up_without_torch(weights: Path) -> None:
+    """The server needs no torch, only the process that propagates."""
+    code = (
+        "import sys; sys.modules['torch'] = None; from pathlib import Path; from limpet.cli.serve import _model; "
+        f"print(_model(None, None), _model(None, Path({str(weights)!r})), _model('hf:a/b', None))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.split() == [MODEL, MODEL, "hf:a/b"], result.stderr[-800:]
 
 
 def test_without_the_extra_it_is_named(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:
