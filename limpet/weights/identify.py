@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from limpet.core.errors import WeightsError
-from limpet.models import build_model
+from limpet.models import ModelConfig, build_model
 from limpet.registry import entries, find
 from limpet.weights.official import read_official
 from limpet.weights.weights_file import FORMAT, read_stored, read_weights, sha256
@@ -45,7 +46,14 @@ def model_tensors(model: str) -> dict[str, Tensor]:
 
 def all_shapes() -> dict[str, Shapes]:
     """Names and shapes of the tensors of every model in the table."""
-    return {entry.name: _shapes(model_tensors(entry.name)) for entry in entries()}
+    return {entry.name: _shapes_of(entry.config()) for entry in entries()}
+
+
+@cache
+def _shapes_of(config: ModelConfig) -> Shapes:
+    """Those of one configuration, built once in a process: all models together take seconds."""
+    with torch.device("meta"):
+        return _shapes(build_model(config).state_dict())
 
 
 def match_models(
