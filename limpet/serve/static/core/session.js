@@ -102,15 +102,19 @@ export function start() {
       if (revision !== get().revision) readState().then(changed).catch(noteRead);
     },
     progress: (running) => {
+      if (isExport(running)) return mine.has(running.id) && set({ exporting: running });
       set({ running });
       if (get().follow && running.frame != null) goTo(running.frame);
     },
     done: ({ id, outcome, message }) => {
-      set({ running: null, follow: false });
+      if (id !== get().running?.id && !mine.has(id)) return readState().catch(noteRead); // an export of another tab
       if (message) note(message, outcome === "failed" ? "error" : "done");
+      if (mine.delete(id)) {
+        set({ exporting: null });
+        return outcome === "finished" && download(id);
+      }
+      set({ running: null, follow: false });
       readState().then(changed).catch(noteRead);
-      if (outcome === "finished" && id === exporting) download(id);
-      exporting = null;
     },
     notice: ({ text }) => note(text),
   });
@@ -134,11 +138,12 @@ export async function undo(path) {
   if (answer.frames && (frame < answer.frames[0] || frame > answer.frames[1])) goTo(answer.frames[0], true);
 }
 
-let exporting = null;
+const mine = new Set(); // ids of exports that this tab has asked for
+const isExport = ({ what }) => String(what).startsWith("export");
 
 export async function exportAs(what) {
   try {
-    exporting = (await postJson("/api/export", { what })).id;
+    mine.add((await postJson("/api/export", { what })).id);
     note("The export has begun. The download starts when it is done.");
   } catch (error) {
     noteError(error);

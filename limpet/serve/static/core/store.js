@@ -41,7 +41,8 @@ const initial = {
   // What the server says; null until it has answered.
   server: null, // the answer of /api/state, without the project
   project: null, // the project, or null where none is open
-  running: null, // a propagation or an export in progress
+  running: null, // a propagation in progress
+  exporting: null, // an export of this tab in progress
   online: true,
   authorised: true,
   revision: -1, // counts every change of masks that the page knows of

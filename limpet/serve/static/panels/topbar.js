@@ -15,7 +15,8 @@ function Saved() {
 }
 
 export function Topbar() {
-  const [project] = useStore((s) => [s.project]);
+  const [project, exporting] = useStore((s) => [s.project, s.exporting]);
+  const done = exporting?.steps ? ` ${Math.round((100 * exporting.step) / exporting.steps)} %` : "";
   const { video, can_undo: back, can_redo: again } = project;
   const about = `${video.width} × ${video.height}, ${Math.round(video.fps * 100) / 100} frames/s`;
   return html`<header class="topbar">
@@ -31,7 +32,7 @@ export function Topbar() {
         disabled=${!again} onClick=${() => undo("/api/redo")} />
     </div>
     <button type="button" class="button" onClick=${() => set({ dialog: "download" })}>
-      <${Icon} name="download" /> Download
+      <${Icon} name="download" /> ${exporting ? `Exporting${done}` : "Download"}
     </button>
     <${IconButton} icon="help" label="Keys and help" keyName="?" onClick=${() => set({ dialog: "help" })} />
   </header>`;
