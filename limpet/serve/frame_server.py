@@ -94,6 +94,14 @@ class FrameServer:
         assert not isinstance(found, bytes)
         return found
 
+    def length(self) -> int:
+        """How many frames there are; waits until the file was read through. Raises VideoError if it is not certain."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._indexed or self._closing)
+        if self.counted is None:
+            raise VideoError("the number of frames is only known when its end was decoded once")
+        return self.counted
+
     def close(self) -> None:
         """Stop; what is waited for fails."""
         with self._changed:
