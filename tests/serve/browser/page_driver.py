@@ -9,7 +9,7 @@ from limpet.project import Project
 
 from .served import SIZE, Server
 
-WAIT = 20_000
+WAIT = 40_000
 """Milliseconds for anything that a test waits for, on a machine that does other work too."""
 
 
