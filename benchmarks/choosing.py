@@ -123,7 +123,7 @@ def main() -> None:
     precision = "fp32 or bf16, as the processor has it" if options.precision == "auto" else options.precision
     about = (
         f"480x854, {precision}, {options.threads} threads of {machine['cpu']}, torch, {date.today()}, the median of "
-        f"{options.frames} steps; deaot-nano sees 320 lines, as it is meant to."
+        f"{options.frames} steps.\ndeaot-nano sees 320 lines, as it is meant to."
     )
     print("\n".join([HEAD, *(row.line() for row in rows), "", about]))
     if options.write:

@@ -105,7 +105,8 @@ def to_coreml(program: Program, precision: str) -> Any:
 def capture(program: Program) -> ExportedProgram:
     """The graph with int32 masks, in the operators that coremltools reads."""
     module = IntegerMasks(program.module, program.inputs)
-    examples = (t.int() if t.dtype == torch.uint8 else t for t in program.examples)
+    # tokens that were planes are laid out as such, and Core ML takes tensors in the order of their dimensions alone
+    examples = (t.int() if t.dtype == torch.uint8 else t.contiguous() for t in program.examples)
     named = dict(zip(inner_names(program)[0], examples, strict=True))
     with torch.no_grad():
         exported: ExportedProgram = torch.export.export(module, (), named, strict=False).run_decompositions(

@@ -17,6 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -240,10 +241,8 @@ class Model(nn.Module, ABC):
 
         Args:
             pending, long_term, size: what ``propagate`` returned and what it was given; (h, w) of the features.
-            layer, kind: counted from 0, -1 is the last; of the long-term or the self-propagation.
-
-        Raises:
-            ModelError: the model has no such layer, or no such map.
+            layer, kind: counted from 0, -1 is the last; of the long-term or the self-propagation. Raises
+                ModelError where the model has no such layer, or no such map.
         """
         raise ModelError(f"{type(self).__name__} has no attention maps")
 
@@ -303,7 +302,8 @@ def slot_probabilities(logits: Tensor, config: ModelConfig) -> Tensor:
     if not config.independent_objects:
         return logits.softmax(dim=1)
     objects = (logits[:, 1:] - logits[:, :1]).sigmoid()
-    return torch.cat([(1 - objects).prod(dim=1, keepdim=True), objects], dim=1)
+    nobody = reduce(torch.mul, (1 - objects).split(1, dim=1))  # Core ML has no product along a dimension
+    return torch.cat([nobody, objects], dim=1)
 
 
 def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
