@@ -12,7 +12,7 @@ import numpy as np
 from limpet.core.masks import decode_mask
 
 from .page_driver import Driver
-from .served import FRAMES, Server
+from .served import FRAMES, Server, make_clip
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 
@@ -28,9 +28,10 @@ def wait_for_frame(driver: Driver, frame: int) -> None:
         driver.page.wait_for_timeout(100)
 
 
-def test_from_a_video_to_downloaded_masks(browser: Any, server: Server) -> None:
-    """Twelve inputs at most: path, open, a stroke, F, download, masks."""
-    server.stop()
+def test_from_a_video_to_downloaded_masks(browser: Any, tmp_path: Path) -> None:
+    """Twelve inputs at most: path, open, a stroke, F, download, masks. The server begins with nothing open."""
+    make_clip(tmp_path / "clip.mp4")
+    server = Server(tmp_path)
     server.start()
     driver = Driver(
         browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True), server
@@ -56,6 +57,7 @@ def test_from_a_video_to_downloaded_masks(browser: Any, server: Server) -> None:
     assert (decode_mask(masks[-1]) == 1).any()
     assert driver.errors == []
     page.context.close()
+    server.stop()
 
 
 def test_a_correction_holds_through_another_propagation(driver: Driver) -> None:
