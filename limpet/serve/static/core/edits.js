@@ -66,10 +66,12 @@ function push(edit) {
 }
 
 /** The ids of a frame as the person sees it: the server's mask with the strokes on top that it does not have yet. */
-let composed = { base: null, key: "", ids: null };
+let composed = { base: null, key: "", ids: null, frame: -1 };
 export function shownIds(frame) {
   const base = idsOf(frame);
   const strokes = [...answered, ...line].filter((edit) => edit.kind === "paint" && edit.frame === frame);
+  // While the mask with this tab's own strokes is read, they are shown as they were, and can be drawn on.
+  if (base === undefined && composed.frame === frame) return composed.ids;
   if (!strokes.length || base === undefined) return base;
   const key = strokes.map((edit) => `${(edit.serial ??= ++serial)}:${edit.object.id}`).join() + frame;
   if (composed.base === base && composed.key === key) return composed.ids;
@@ -80,7 +82,7 @@ export function shownIds(frame) {
       else if (ids[i] === object.id) ids[i] = 0;
     }
   }
-  composed = { base, key, ids };
+  composed = { base, key, ids, frame };
   return ids;
 }
 let serial = 0;
@@ -159,11 +161,17 @@ async function arrivedBefore(edit) {
 async function finish(edit, answer) {
   line = line.filter((other) => other !== edit);
   if (edit.kind === "paint") answered.push(Object.assign(edit, { answeredAt: performance.now() }));
-  else if (/undo|redo|remove/.test(edit.path)) answered = []; // what they show may be gone
+  else if (/undo|redo|remove/.test(edit.path)) forgetAnswered();
   set({ saving: line.length, online: true });
   await store();
   await afterEdit(answer);
   edit.resolve?.(answer);
+}
+
+/** What answered strokes show may be gone. */
+function forgetAnswered() {
+  answered = [];
+  composed = { base: null, key: "", ids: null, frame: -1 };
 }
 
 async function refuse(edit, error) {
@@ -188,7 +196,7 @@ function pause(time) {
 /** Another project is open. What was not answered stays stored, and is sent when the project of before is open again. */
 export function forgetEdits() {
   line = [];
-  answered = [];
+  forgetAnswered();
   set({ saving: 0 });
 }
 
