@@ -34,6 +34,7 @@ class PageFiles(StaticFiles):
     """The page's files; browsers ask each time whether they have changed."""
 
     def file_response(self, *args: object, **keywords: object) -> Response:
+        """The answer with a file; the browser asks each time whether it has changed, so that no old page stays."""
         response = super().file_response(*args, **keywords)  # type: ignore[arg-type]
         response.headers["Cache-Control"] = "no-cache"
         return response
