@@ -15,17 +15,16 @@ from typing import Any
 
 from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
-from limpet.core.provenance import VERSION
 from limpet.exchange.coco_rle import label_counts
 from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate, time_of
 from limpet.exchange.options import ConversionOptions, chosen
 from limpet.exchange.segmentation import (
     SegmentationWriter,
-    categories_json,
     category_ids,
     category_names,
     category_of,
+    document_head,
     list_of_objects,
     own_facts,
     paint_segmentation,
@@ -49,12 +48,7 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
     height, width = sequence.size
     number = 0
     with atomic_path(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        head = {
-            "info": {"description": f"made by limpet {VERSION}"},
-            "licenses": [],
-            "categories": categories_json(categories),
-        }
-        file.write(f'{json.dumps(head)[:-1]}, "annotations": [')
+        file.write(f'{document_head(categories)}, "annotations": [')
         for frame in sequence:
             indices.append(frame.index)
             times.append(frame.time)
@@ -73,11 +67,9 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
             }
             image |= {"frame_index": index, "time": time, "video": sequence.name}
             file.write(",\n" * (place > 0) + json.dumps(image))
-        rate = None if sequence.frame_rate is None else str(sequence.frame_rate)
         tracks = [{"id": i, "name": name} for i, name in sequence.names.items()]
-        file.write(
-            f'], "limpet": {json.dumps({"tracks": tracks, "frame_rate": rate, "frames": sequence.frame_count})}}}\n'
-        )
+        own = {"tracks": tracks, "frame_rate": sequence.rate_text, "frames": sequence.frame_count}
+        file.write(f'], "limpet": {json.dumps(own)}}}\n')
     segments.tell(sequence)
 
 

@@ -69,10 +69,9 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
 def _write_task(
     file: IO[str], sequence: MaskSequence, times: array[float], spool: MaskSpool, boxes: bool
 ) -> None:
-    rate = None if sequence.frame_rate is None else str(sequence.frame_rate)
     facts = {
         "size": list(sequence.size),
-        "frame_rate": rate,
+        "frame_rate": sequence.rate_text,
         "names": {str(i): n for i, n in sequence.names.items()},
     }
     data = {"video": sequence.name, "limpet": facts | {"frame_times": times.tolist()}}

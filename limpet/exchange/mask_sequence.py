@@ -70,6 +70,11 @@ class MaskSequence:
         """The name without a suffix, for names of files."""
         return self.name.rpartition(".")[0] or self.name or "video"
 
+    @property
+    def rate_text(self) -> str | None:
+        """The frame rate as an exact number or fraction in text, as our additions to JSON files hold it."""
+        return None if self.frame_rate is None else str(self.frame_rate)
+
     def renamed(self, names: Mapping[int, str]) -> MaskSequence:
         """The same with other names of some objects. Raises MaskError if there is no such object."""
         unknown = sorted(set(names) - set(self.names))

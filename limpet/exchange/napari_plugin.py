@@ -49,9 +49,8 @@ def read_layers(path: str) -> list[Layer]:
     labels = np.zeros((count, *masks.size), dtype)
     for frame in masks:
         labels[frame.index] = frame.labels
-    rate = None if masks.frame_rate is None else str(masks.frame_rate)
     names = {str(i): name for i, name in masks.names.items()}
-    facts = {"video": masks.name, "frame_rate": rate, "names": names, "notices": masks.notices}
+    facts = {"video": masks.name, "frame_rate": masks.rate_text, "names": names, "notices": masks.notices}
     return [(labels, {"name": masks.title, "metadata": {"limpet": facts}}, "labels")]
 
 

@@ -50,7 +50,7 @@ def write_manifest(folder: Path, sequence: MaskSequence, files: dict[int, str], 
         "made_by": "limpet",
         "video": sequence.name,
         "size": list(sequence.size),
-        "frame_rate": None if sequence.frame_rate is None else str(sequence.frame_rate),
+        "frame_rate": sequence.rate_text,
         "objects": [{"id": i, "name": sequence.names[i], "file": name} for i, name in files.items()],
         "frame_times": times.tolist(),
     }

@@ -54,7 +54,7 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
             "video_frame_count": count, "video_duration": last,
             "limpet": {
                 "ids": ids, "names": list(sequence.names.values()), "name": sequence.name,
-                "frame_rate": None if sequence.frame_rate is None else str(sequence.frame_rate),
+                "frame_rate": sequence.rate_text,
                 "frame_times": times.tolist(),
             },
         }  # fmt: skip

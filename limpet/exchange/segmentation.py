@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from limpet.core.errors import MaskError
+from limpet.core.provenance import VERSION
 from limpet.exchange.coco_rle import (
     Counts,
     area,
@@ -92,9 +93,11 @@ def category_ids(names: Mapping[int, str]) -> dict[str, int]:
     }
 
 
-def categories_json(categories: Mapping[str, int]) -> list[dict[str, Any]]:
-    """As COCO lists them."""
-    return [{"id": number, "name": name, "supercategory": "object"} for name, number in categories.items()]
+def document_head(categories: Mapping[str, int]) -> str:
+    """How a COCO or YouTube-VIS file begins: the JSON of its info and categories, without the closing brace."""
+    listed = [{"id": number, "name": name, "supercategory": "object"} for name, number in categories.items()]
+    info = {"description": f"made by limpet {VERSION}"}
+    return json.dumps({"info": info, "licenses": [], "categories": listed})[:-1]
 
 
 def category_names(content: Mapping[str, Any], where: str) -> dict[int, str]:

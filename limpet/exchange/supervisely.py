@@ -81,8 +81,7 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
                 file.write(",\n" * some + json.dumps({"index": frame.index, "tags": [], "figures": figures}))
                 some = True
         all_times = times.finish()
-        rate = None if sequence.frame_rate is None else str(sequence.frame_rate)
-        own = {"name": sequence.name, "frame_rate": rate, "frame_times": all_times.tolist()}
+        own = {"name": sequence.name, "frame_rate": sequence.rate_text, "frame_times": all_times.tolist()}
         file.write(f'], "framesCount": {len(all_times)}, "limpet": {json.dumps(own)}}}\n')
     sequence.note(
         f"put the video itself into {_DATASET}/video, under the name {name}, before you upload the project"

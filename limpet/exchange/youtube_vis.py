@@ -14,7 +14,6 @@ from typing import IO, Any
 
 from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
-from limpet.core.provenance import VERSION
 from limpet.exchange.coco_rle import label_counts
 from limpet.exchange.frame_times import FrameTimes
 from limpet.exchange.label_painter import LabelPainter
@@ -22,10 +21,10 @@ from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate
 from limpet.exchange.options import ConversionOptions, chosen
 from limpet.exchange.segmentation import (
     SegmentationWriter,
-    categories_json,
     category_ids,
     category_names,
     category_of,
+    document_head,
     list_of_objects,
     own_facts,
     paint_segmentation,
@@ -54,21 +53,14 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
 
 def _write_file(file: IO[str], sequence: MaskSequence, times: array[float], spool: MaskSpool) -> None:
     categories = category_ids(sequence.names)
-    head = {
-        "info": {"description": f"made by limpet {VERSION}"},
-        "licenses": [],
-        "categories": categories_json(categories),
-    }
-    file.write(json.dumps(head)[:-1])
+    file.write(document_head(categories))
     height, width = sequence.size
     video = {"id": 1, "width": width, "height": height, "length": len(times)}
     file.write(f', "videos": [{json.dumps(video)[:-1]}, "file_names": [')
     for index in range(len(times)):
         file.write(", " * (index > 0) + json.dumps(f"{sequence.title}/{index:05d}.jpg"))
-    rate = None if sequence.frame_rate is None else str(sequence.frame_rate)
-    file.write(
-        f'], "limpet": {{"name": {json.dumps(sequence.name)}, "frame_rate": {json.dumps(rate)}, "frame_times": ['
-    )
+    own = {"name": sequence.name, "frame_rate": sequence.rate_text}
+    file.write(f'], "limpet": {json.dumps(own)[:-1]}, "frame_times": [')
     for index, time in enumerate(times):
         file.write(", " * (index > 0) + json.dumps(time))
     file.write(']}}], "annotations": [')
