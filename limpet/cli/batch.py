@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 
 from limpet.batch.config import BatchConfig
 from limpet.batch.job import JobSettings
@@ -26,7 +24,7 @@ from limpet.cli.options import (
     TrackerOptions,
     parse_scales,
 )
-from limpet.cli.terminal import note, notes, say
+from limpet.cli.terminal import LateBar, note, notes, say
 from limpet.core.config_fields import build
 
 if TYPE_CHECKING:
@@ -91,23 +89,11 @@ def batch_command(
         raise typer.Exit(SOME_FAILED)
 
 
-class BatchBar:
-    """A bar on stderr over all jobs, and a line for each of the first jobs that fail. Use it in ``with``."""
+class BatchBar(LateBar):
+    """A bar over all jobs, and a line for each of the first jobs that fail."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[more]}", markup=False),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
+        super().__init__(TextColumn("{task.fields[more]}", markup=False))
         self._told = 0
 
     def __call__(self, progress: BatchProgress) -> None:
@@ -132,15 +118,6 @@ class BatchBar:
             )
         else:
             note(line)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._bar.stop()
 
 
 def _plain(settings: JobSettings) -> JobSettings:

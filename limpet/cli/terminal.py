@@ -65,11 +65,43 @@ class SpeedColumn(ProgressColumn):
         return Text(f"{speed:.1f} frames/s" if speed else "", style="progress.data.speed")
 
 
-class FrameProgress:
-    """A bar on stderr, to be used in ``with`` and called after each frame.
+class LateBar:
+    """A bar on stderr, to be used in ``with``.
 
-    It appears with the first frame and is removed at the end, so that no half-drawn bar stands above an error. Without
-    a terminal nothing is drawn.
+    It appears when there is something to show and is removed at the end, so that no half-drawn bar stands above an
+    error. Without a terminal nothing is drawn.
+
+    Args:
+        columns: between the numbers done and the time that is left.
+    """
+
+    def __init__(self, *columns: ProgressColumn) -> None:
+        self._task: TaskID | None = None
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            *columns,
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._bar.stop()
+
+
+class FrameProgress(LateBar):
+    """A ``LateBar`` to be called after each frame.
 
     Args:
         what: the text before the bar.
@@ -79,21 +111,9 @@ class FrameProgress:
     """
 
     def __init__(self, what: str = "") -> None:
+        super().__init__(SpeedColumn())
         self.done = 0
         self._what = _short(what)
-        self._task: TaskID | None = None
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            SpeedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
 
     def __call__(self, done: int, total: int | None, what: str | None = None) -> None:
         """Show ``done`` of ``total`` frames (None: unknown), and from now on another description."""
@@ -111,15 +131,6 @@ class FrameProgress:
             self._bar.stop()
             self._bar.remove_task(self._task)
             self._task = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._bar.stop()
 
 
 def _short(name: str, length: int = 20) -> str:
