@@ -10,7 +10,7 @@ import typer
 
 from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
 from limpet.cli.terminal import note, say
-from limpet.core.errors import MissingExtraError, WeightsError
+from limpet.core.errors import MissingExtraError
 
 
 def serve_command(
@@ -86,12 +86,11 @@ def serve_command(
 def _model(name: str | None, weights: Path | None) -> str:
     """The model that propagates, checked before anything is served. Raises ModelError, WeightsError."""
     from limpet.registry import find
-    from limpet.weights.zoo import find_weights, is_hub_address, model_in
+    from limpet.weights.zoo import check_model, find_weights, is_hub_address, model_in
 
     if weights is not None:
         held = model_in(weights)
-        if name not in (None, held):
-            raise WeightsError(f"{weights} holds weights of {held!r}, not of {name!r}; pass --model {held}")
+        check_model(weights, held, name or held)
         return held
     name = name or MODEL
     if not is_hub_address(name):

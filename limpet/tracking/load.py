@@ -20,7 +20,7 @@ from limpet.tracking.memory_policies import MemoryPolicy, budget_bytes, find_pol
 from limpet.tracking.tracker import Tracker
 from limpet.weights.hub import hub_weights
 from limpet.weights.weights_file import Weights, load_into, read_weights, sha256
-from limpet.weights.zoo import find_weights, is_hub_address
+from limpet.weights.zoo import check_model, find_weights, is_hub_address
 
 DEFAULT_MODEL = "deaot-t-deformable"
 ENLARGE = 1.67  # 288 pixels to 480: small objects are told apart better when they have more tokens
@@ -95,11 +95,7 @@ def load(
     chosen = choose_device(device)
     path = find_weights(name, weights)
     content = content or read_weights(path)
-    if content.model != name:
-        raise WeightsError(
-            f"{path} holds weights of {content.model!r}, not of {name!r}; pass ",
-            Option("name", content.model, "model"),
-        )
+    check_model(path, content.model, name)
     model = build_model(config)
     load_into(model, content.tensors, str(path))
     make = Tracker if augmentation.is_plain else partial(AugmentedTracker, augmentation=augmentation)

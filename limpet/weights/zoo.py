@@ -80,6 +80,14 @@ def find_weights(model: str, path: Path | str | None, argument: str = "weights")
     return found
 
 
+def check_model(path: Path | str, held: str, name: str) -> None:
+    """Raises WeightsError unless the weights in ``path``, which are of the model ``held``, are those of ``name``."""
+    if held != name:
+        raise WeightsError(
+            f"{path} holds weights of {held!r}, not of {name!r}; pass ", Option("name", held, "model")
+        )
+
+
 def model_in(path: Path) -> str:
     """The model whose weights a file holds; only its header is read. Raises WeightsError if it is no such file."""
     try:
