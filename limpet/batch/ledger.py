@@ -6,7 +6,6 @@ It lies in the hidden folder ``.limpet-batch`` of the batch, a line per event, e
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 from limpet.core.errors import OutputError
-from limpet.core.files import output_error
+from limpet.core.files import lock_file, output_error
 from limpet.core.provenance import VERSION
 from limpet.results.journal import Journal
 
@@ -172,25 +171,17 @@ class Ledger:
         self._journal.cut(end)  # an incomplete last line
 
     def _keep_others_out(self) -> None:
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        self._lock = (self._path / "lock").open("a")
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock = lock_file(self._path / "lock")
                 return
             except BlockingIOError as error:
                 if time.monotonic() > until:
-                    self._release()
                     raise OutputError(
                         f"another batch is at work in {self._path.parent}; wait until it ends, or choose another folder"
                     ) from error
                 time.sleep(0.05)
-            except OSError:  # some network file systems have no locks
-                return
 
     def _release(self) -> None:
         if self._lock is not None:

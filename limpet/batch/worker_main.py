@@ -21,6 +21,7 @@ from limpet.batch.job import JobTask, OnFrames
 from limpet.batch.ledger import JobOutcome
 from limpet.batch.process_worker import FRAMES, OUTCOME, READY
 from limpet.batch.run_job import TrackerShelf, load_tracker, run_job
+from limpet.core.files import take_stdout
 
 _BETWEEN = 0.25
 """Seconds between two messages on the frames that are done."""
@@ -48,9 +49,8 @@ def _receive(tasks: queue.SimpleQueue[JobTask]) -> None:
 
 
 def _sender() -> Callable[[str, Any], None]:
-    """Write messages to what was standard output; from now on, what libraries print there goes to standard error."""
-    own = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
+    """Write messages to what was standard output."""
+    own = take_stdout()
 
     def send(kind: str, content: Any) -> None:
         own.write(json.dumps({kind: content}) + "\n")

@@ -1,4 +1,4 @@
-"""Atomic files: they appear complete or not at all."""
+"""Files that appear complete or not at all, files that one process holds, and standard output kept for answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, TextIO
 
 from limpet.core.errors import Option, OutputError
 
@@ -66,6 +67,37 @@ def sync(path: Path) -> None:
     except OSError as error:
         if error.errno not in _CANNOT_SYNC and sys.platform != "win32":
             raise output_error(error, path) from error
+
+
+def lock_file(path: Path) -> IO[str] | None:
+    """Make a file and lock it until it is closed, or until this process ends, however it ends.
+
+    Returns:
+        The open file; None on Windows. Where a file system has no locks, it is open all the same.
+
+    Raises:
+        BlockingIOError: another process holds the lock. OSError: the file cannot be made.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    except OSError:  # some network file systems have no locks
+        pass
+    return file
+
+
+def take_stdout() -> TextIO:
+    """What was standard output, by lines; from now on, what libraries print there goes to standard error."""
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    return own
 
 
 def temporary_name(target: Path) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from limpet.core.errors import Option, OutputError
-from limpet.core.files import atomic_path, output_error
+from limpet.core.files import atomic_path, lock_file, output_error
 from limpet.results.journal import Journal, Line, line_of
 from limpet.results.video_report import MADE_BY, REPORT_FILES
 from limpet.video.video_reader import ReadFailure
@@ -75,22 +74,16 @@ class RunFolder:
         Raises:
             OutputError: another run holds the lock.
         """
-        if sys.platform == "win32" or self._lock is not None:
+        if self._lock is not None:
             return
-        import fcntl
-
         try:
-            self._lock = (self.path / LOCK).open("a")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_file(self.path / LOCK)
         except BlockingIOError as error:
-            self.release()
             raise OutputError(
                 f"another run is writing to {self.path.parent}; wait until it ends, or choose another folder"
             ) from error
         except OSError as error:
-            if self._lock is None:
-                raise output_error(error, self.path) from error
-            # some network file systems have no locks
+            raise output_error(error, self.path) from error
 
     def release(self) -> None:
         """Release the lock."""

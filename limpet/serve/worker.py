@@ -19,6 +19,7 @@ from queue import Queue
 from typing import Any, TextIO
 
 from limpet.core.errors import LimpetError
+from limpet.core.files import take_stdout
 from limpet.core.tracker_protocol import AnyTracker
 from limpet.project import Project
 from limpet.project.propagation import Done, Outcome, Reporting
@@ -161,8 +162,7 @@ class _OneTracker:
 def main() -> None:
     """The process: its arguments are the weights file, which may be "", of which model, and the device."""
     weights, of_model, device = sys.argv[1:4]
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints must not stand among the answers
+    answers = take_stdout()
     if hasattr(os, "nice"):
         os.nice(5)  # the page comes first
 
