@@ -32,6 +32,11 @@ HEAD = "project.json"
 _UNKNOWN_VIDEO = VideoReference("", 0, "", (0, 0), None, False)
 
 
+def is_project(path: Path) -> bool:
+    """Whether a folder is a project, perhaps a damaged one."""
+    return (path / HEAD).is_file() or (path / "history").is_dir()
+
+
 class Folder:
     """An open project folder.
 
@@ -76,7 +81,7 @@ class Folder:
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
         """
-        if not (path / HEAD).is_file() and not (path / "history").is_dir():
+        if not is_project(path):
             what = "holds no project (no project.json)" if path.is_dir() else "does not exist"
             raise ProjectError(f"{path} {what}; make one with: limpet project new {path} VIDEO")
         try:

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from limpet.core.files import output_error
 from limpet.core.provenance import usable_cores
@@ -92,6 +92,13 @@ class BackgroundJob:
     ended: threading.Event = field(default_factory=threading.Event)
     message: str = ""
 
+    @classmethod
+    def new(cls, name: str, what: str, revision: int = 0) -> Self:
+        """A job that has not done a step. revision: of the project that it began with."""
+        return cls(
+            {"id": name, "what": what, "step": 0, "steps": None, "frame": None, "started_revision": revision}
+        )
+
     def described(self) -> dict[str, Any]:
         """As the page has it, with the seconds so far."""
         return {**self.facts, "seconds": round(time.monotonic() - self.began, 1)}
@@ -132,16 +139,7 @@ class Background:
             if self._running is not None:
                 raise RequestError("a propagation runs already; wait for it, or cancel it", 409)
             worker, name = self._started(), self._new_id("p")
-            self._running = BackgroundJob(
-                {
-                    "id": name,
-                    "what": what,
-                    "step": 0,
-                    "steps": None,
-                    "frame": None,
-                    "started_revision": revision,
-                }
-            )
+            self._running = BackgroundJob.new(name, what, revision)
             worker.send({"do": "propagate", "id": name, "save_seconds": SAVE_SECONDS, **command})
             self._hub.publish("progress", self._running.described())
         return name
@@ -172,10 +170,7 @@ class Background:
                 out = tempfile.mkdtemp(prefix=f"{SCRATCH}{name}-", dir=folder)
             except OSError as error:
                 raise output_error(error, folder) from error
-            job = BackgroundJob(
-                {"id": name, "what": f"export {what}", "step": 0, "steps": None, "frame": None}
-            )
-            job.facts["started_revision"] = 0
+            job = BackgroundJob.new(name, f"export {what}")
             self._downloads[name] = Path(out)
             worker = WorkerProcess(self._command, lambda answer: self._on_export(job, answer))
             self._exports[name] = job, worker

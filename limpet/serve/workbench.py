@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import limpet
 from limpet.core.errors import VideoError
 from limpet.project import Project
-from limpet.project.folder import HEAD
+from limpet.project.folder import is_project
 from limpet.project.video_reference import fingerprint
 from limpet.segment import Livewire, Segmenter
 from limpet.serve.background import Background, worker_command
@@ -243,11 +243,6 @@ class Workbench:
                 403,
             )
         return resolved
-
-
-def is_project(path: Path) -> bool:
-    """Whether a folder is a project, perhaps a damaged one."""
-    return path.is_dir() and ((path / HEAD).is_file() or (path / "history").is_dir())
 
 
 def project_of(video: Path, folder: Path | None = None) -> Project:
