@@ -75,19 +75,8 @@ class JobSettings:
 
 
 LOAD = (
-    *(
-        "model",
-        "weights",
-        "max_size",
-        "enlarge",
-        "objects_at_once",
-        "memory",
-        "memory_budget",
-        "flip",
-        "scales",
-    ),
-    "flow",
-)
+    "model", "weights", "max_size", "enlarge", "objects_at_once", "memory", "memory_budget", "flip", "scales", "flow",
+)  # fmt: skip
 """Settings of a model that torch runs."""
 
 
