@@ -85,25 +85,31 @@ def test_a_correction_holds_through_another_propagation(driver: Driver) -> None:
     assert driver.masks() == after
 
 
+def shows_the_mask(tab: Driver, mask: np.ndarray | None, otherwise: str) -> None:
+    """Wait until a tab shows ``mask`` in frame 0."""
+    drawn = "Promise.all([import('/core/edits.js')]).then(([edits]) => edits.shownIds(0)?.filter(Boolean).length ?? 0)"
+    assert mask is not None
+    for _ in range(100):
+        if tab.page.evaluate(drawn) == np.count_nonzero(mask):
+            break
+        tab.page.wait_for_timeout(50)
+    assert tab.page.evaluate(drawn) == np.count_nonzero(mask), otherwise
+
+
 def test_two_tabs_follow_each_other(driver: Driver, browser: Any, server: Server) -> None:
     other = Driver(browser.new_context(viewport={"width": 1280, "height": 720}), server)
     other.load()
     draw_an_object(driver)
     other.page.get_by_role("button", name="object 1", exact=True).wait_for()
+    # While a tab reads a mask, it refuses strokes.
+    shows_the_mask(other, driver.project.mask(0), "the other tab does not show what was drawn")
     other.press("1", "d")
     other.drag((100, 60), (110, 60))
     other.saved()
     driver.page.locator(".history .count:text-is('2')").wait_for()
     driver.press("Control+z")
     other.page.locator(".history .count:text-is('1')").wait_for()
-    drawn = "Promise.all([import('/core/edits.js')]).then(([edits]) => edits.shownIds(0)?.filter(Boolean).length ?? 0)"
-    mask = driver.project.mask(0)
-    assert mask is not None
-    for _ in range(100):
-        if other.page.evaluate(drawn) == np.count_nonzero(mask):
-            break
-        other.page.wait_for_timeout(50)
-    assert other.page.evaluate(drawn) == np.count_nonzero(mask), "the other tab shows what was undone"
+    shows_the_mask(other, driver.project.mask(0), "the other tab shows what was undone")
     other.page.context.close()
 
 
