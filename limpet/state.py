@@ -56,9 +56,12 @@ class GroupState:
     """The objects that share one pass of the network, ten at most.
 
     object_ids: the user's ids; ``object_ids[k]`` has the id slot k + 1.
-    long_term: all frames kept, the newest first. short_term: the previous frame.
+    long_term: all frames kept, the newest first.
+    short_term: the frame whose memory the next frame reads besides: the previous one, without a ``short_term_skip``.
     last_stored: index of the frame that was offered to long_term last.
     frames: what is known of each frame in long_term, in the same order.
+    newer: memories of the frames after short_term, the newest last, which become short_term in turn; empty where
+        short_term is the previous frame.
     """
 
     object_ids: tuple[int, ...]
@@ -66,6 +69,17 @@ class GroupState:
     short_term: Memory
     last_stored: int
     frames: tuple[StoredFrame, ...]
+    newer: tuple[Memory, ...] = ()
+
+    @property
+    def latest(self) -> Memory:
+        """The memory of the previous frame."""
+        return self.newer[-1] if self.newer else self.short_term
+
+    @property
+    def short_term_nbytes(self) -> int:
+        """Bytes of short_term and of those that wait to become it."""
+        return self.short_term.nbytes + sum(memory.nbytes for memory in self.newer)
 
 
 @dataclass(frozen=True)
@@ -223,6 +237,8 @@ class TrackerState:
         named = {"mask": self.mask} | ({} if self.seen is None else {"seen": self.seen})
         for g, group in enumerate(self.groups):
             named |= group.long_term.named(f"{g}.long.") | group.short_term.named(f"{g}.short.")
+            for n, memory in enumerate(group.newer):
+                named |= memory.named(f"{g}.newer{n}.")
         for v, view in enumerate(self.views):
             named |= {f"view{v}.{name}": tensor for name, tensor in view._tensors().items()}
         return named
@@ -238,6 +254,7 @@ class TrackerState:
                     "ids": group.object_ids,
                     "last_stored": group.last_stored,
                     "frames": [asdict(frame) for frame in group.frames],
+                    "newer": len(group.newer),
                 }
                 for group in self.groups
             ],
@@ -257,6 +274,10 @@ class TrackerState:
                 Memory.of_named(tensors, f"{g}.short.", 1, layers),
                 group["last_stored"],
                 tuple(_stored_frame(**frame) for frame in group["frames"]),
+                tuple(
+                    Memory.of_named(tensors, f"{g}.newer{n}.", 1, layers)
+                    for n in range(group.get("newer", 0))
+                ),
             )
             for g, group in enumerate(facts["groups"])
         )

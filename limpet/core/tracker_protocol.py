@@ -38,6 +38,7 @@ class TrackerFacts:
         device: "cpu", "cuda", or the runtime of an exported tracker.
         bundle: of an exported tracker, how it was exported.
         flow: where the optical flow of a model that reads it comes from.
+        short_term_skip: how many frames before the next one its short-term memory is, where that is not 1.
     """
 
     model: str
@@ -54,13 +55,14 @@ class TrackerFacts:
     device: str
     bundle: Mapping[str, str] | None = None
     flow: str | None = None
+    short_term_skip: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it; ``bundle`` and ``flow`` only where there is one."""
+        """As JSON holds it; what has a default here only where there is one."""
         facts = asdict(self) | {"network_size": list(self.network_size)}
         if self.calibration is not None:
             facts["calibration"] = [self.calibration.slope, self.calibration.offset]
-        for optional in ("bundle", "flow"):
+        for optional in ("bundle", "flow", "short_term_skip"):
             if facts[optional] is None:
                 del facts[optional]
         return facts

@@ -40,6 +40,7 @@ def load(
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
     flow: FlowName | FlowFunction | None = None,
+    short_term_skip: int = 1,
 ) -> Tracker:
     """A tracker with trained weights.
 
@@ -60,6 +61,7 @@ def load(
         scales: factors of the network input size, each one a view; time grows with the sum of their squares.
         flow: source of optical flow, for models that read it: "dis", "match", "none" or a function (docs/devos.md);
             None takes the one that the weights were trained with.
+        short_term_skip: how many frames before the next one its short-term memory is; 1 is the previous frame.
 
     Raises:
         ModelError: unknown model, device or memory policy, a bad scale, or another setting that no tracker can have.
@@ -109,6 +111,7 @@ def load(
         memory=policy,
         calibration=calibration_of(content, path),
         flow=flow or content.facts.get("flow"),  # type: ignore[arg-type]
+        short_term_skip=short_term_skip,
         name=name,
         weights_sha256=sha256(path),
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from limpet.core.errors import ModelError
+from limpet.core.errors import ModelError, Option
 from limpet.memory import Memory
 from limpet.state import GroupState, StoredFrame, TrackerState
 from limpet.tracking.memory_policies import MB, Frames, MemoryPolicy, tracked, without
@@ -55,7 +55,12 @@ def referred_group(
 
 
 def propagated_group(
-    group: GroupState, memory: Memory, index: int, gap: int | None, confidence: Mapping[int, float]
+    group: GroupState,
+    memory: Memory,
+    index: int,
+    gap: int | None,
+    confidence: Mapping[int, float],
+    short_term_skip: int = 1,
 ) -> tuple[GroupState, StoredFrame | None]:
     """A group after a propagated frame, and the facts of the frame if it may enter the long-term memory.
 
@@ -63,11 +68,35 @@ def propagated_group(
         memory: what the model made of the frame and the predicted masks.
         gap: of the memory policy: frames between two candidates; None for no candidates.
         confidence: of each object, 0..1.
+        short_term_skip: how many frames before the next one its short-term memory is; 1 is the previous frame. Until
+            there are so many, it is the oldest one. The authors of AOT and DeAOT train with 6 frames per second, and
+            took an older frame for VOT, whose videos have 24 to 30 (docs/vot.md).
     """
+    short_term, *newer = (group.short_term, *group.newer, memory)[-short_term_skip:]
+    after = replace(group, short_term=short_term, newer=tuple(newer))
     if gap is None or index - group.last_stored < gap:
-        return replace(group, short_term=memory), None
+        return after, None
     values = [confidence[i] for i in group.object_ids]
-    return replace(group, short_term=memory, last_stored=index), stored_frame(index, (), values, memory)
+    return replace(after, last_stored=index), stored_frame(index, (), values, memory)
+
+
+def checked_skip(skip: int, flow: str | None) -> int:
+    """``skip``, unless no tracker can have it.
+
+    Args:
+        flow: source of the model's optical flow, which leads to the previous frame; None for models without.
+
+    Raises:
+        ModelError: it is below 1, or above 1 with optical flow.
+    """
+    if skip < 1:
+        raise ModelError(f"short_term_skip is {skip}; expected at least 1, which is the previous frame")
+    if skip > 1 and flow is not None:
+        raise ModelError(
+            f"short_term_skip is {skip}, but this model follows optical flow from the previous frame; leave out ",
+            Option("short_term_skip", skip),
+        )
+    return skip
 
 
 def given_ids(group: GroupState | None, index: int) -> tuple[int, ...]:
@@ -102,7 +131,7 @@ def apply_policy(
     """Let a policy and its byte budget decide which frames stay in the long-term memories.
 
     Args:
-        groups: after a frame, which is their short-term memory.
+        groups: after a frame, of which they have the memory (``GroupState.latest``).
         candidates: for each group the facts of that frame if it may enter the long-term memory, else None.
         mask_bytes: bytes that the state holds besides the groups.
 
@@ -163,10 +192,11 @@ def _held(groups: Sequence[Frames], sizes: Sequence[int]) -> int:
 
 def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
     """Bytes for all long-term memories together, besides one frame per group as short-term memory."""
-    short_bytes = sum(group.short_term.nbytes for group in groups)
+    short_bytes = sum(group.short_term_nbytes for group in groups)
+    one_frame = sum(group.short_term.nbytes for group in groups)
     room = max_bytes - mask_bytes - short_bytes
-    if room < short_bytes:
-        smallest = mask_bytes + 2 * short_bytes
+    if room < one_frame:
+        smallest = mask_bytes + short_bytes + one_frame
         objects = len({i for group in groups for i in group.object_ids})
         raise ModelError(
             f"a memory budget of {max_bytes / MB:g} MB is too small for one reference and the previous frame of "
@@ -177,9 +207,9 @@ def _room(groups: Sequence[GroupState], max_bytes: int, mask_bytes: int) -> int:
 
 
 def _remember(group: GroupState, kept: Frames) -> GroupState:
-    """``group`` with the frames ``kept`` in its long-term memory; one of them may be its short-term memory."""
+    """``group`` with the frames ``kept`` in its long-term memory; one of them may be the latest one."""
     stored = {frame.index: number for number, frame in enumerate(group.frames)}
     earlier = [stored[frame.index] for frame in kept if frame.index in stored]
     if len(earlier) == len(kept):
         return replace(group, frames=kept, long_term=group.long_term.select(earlier))
-    return replace(group, frames=kept, long_term=group.long_term.append(group.short_term, keep=earlier))
+    return replace(group, frames=kept, long_term=group.long_term.append(group.latest, keep=earlier))

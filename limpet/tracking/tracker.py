@@ -32,6 +32,7 @@ from limpet.tracking.memory_policies import MB, MemoryPolicy, find_policy
 from limpet.tracking.memory_update import (
     PendingMemory,
     apply_policy_to_states,
+    checked_skip,
     given_ids,
     propagated_group,
     referred_group,
@@ -79,6 +80,7 @@ class Tracker:
         calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
         flow: source of optical flow, for models that read it: "dis", "match", "none", or a function (docs/devos.md);
             None takes that of the model.
+        short_term_skip: how many frames before the next one its short-term memory is; see ``propagated_group``.
         groups_at_once: objects that do not fit into one pass make several groups; whether these pass the network as
             one batch. None does so on a GPU.
         name, weights_sha256: the model in reports.
@@ -101,6 +103,7 @@ class Tracker:
         memory: MemoryPolicy | str | None = None,
         calibration: Calibration | None = None,
         flow: FlowName | FlowFunction | None = None,
+        short_term_skip: int = 1,
         groups_at_once: bool | None = None,
         name: str = "",
         weights_sha256: str = "",
@@ -115,6 +118,7 @@ class Tracker:
         self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
         self.slots = objects_per_pass(model.config.max_objects, objects_at_once)
         self.calibration = calibration
+        self.short_term_skip = checked_skip(short_term_skip, self.flow.name)
         self._groups_at_once = self.device.type == "cuda" if groups_at_once is None else groups_at_once
         self.name, self.weights_sha256 = name, weights_sha256
 
@@ -189,6 +193,7 @@ class Tracker:
             objects_at_once=None if self.slots == self.config.max_objects else self.slots,
             device=self.device.type,
             flow=self.flow.name,
+            short_term_skip=self.short_term_skip if self.short_term_skip > 1 else None,
         )
 
     def _begin(
@@ -220,7 +225,9 @@ class Tracker:
         memories = seen.remember(self._identities(logits, labels, groups_of_ids, state.network_size))
         groups, offers = [], []
         for group, memory in zip(state.groups, memories, strict=True):
-            renewed, offer = propagated_group(group, memory, index, self.memory.gap, confidence)
+            renewed, offer = propagated_group(
+                group, memory, index, self.memory.gap, confidence, self.short_term_skip
+            )
             groups.append(renewed)
             offers.append(offer)
         after = replace(state, groups=tuple(groups), frame_index=index, mask=labels, confidence=confidence)
@@ -252,7 +259,7 @@ class Tracker:
             after = referred_group(ids, memory, state.frame_index, earlier)
             if earlier is not None and not is_named:
                 # other objects took pixels of it: only the short-term memory changes
-                states.append(replace(earlier, short_term=after.short_term))
+                states.append(replace(earlier, short_term=after.short_term, newer=()))
                 offers.append(None)
                 continue
             drawn = sorted(set(ids) & {*named, *given_ids(earlier, state.frame_index)})
