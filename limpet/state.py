@@ -21,6 +21,7 @@ from torch import Tensor
 
 from limpet.core.errors import LimpetError, ModelError, VideoError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import parse_json
 from limpet.memory import Memory
 from limpet.tensor_files import read_tensors
 
@@ -227,7 +228,7 @@ class TrackerState:
                 f"{path} is not a tracker state of this version ({FORMAT}); start the tracking again"
             )
         try:
-            return cls._with(tensors, json.loads(header["facts"]))
+            return cls._with(tensors, parse_json(header["facts"]))
         except (KeyError, TypeError, ValueError) as error:
             raise LimpetError(
                 f"{path} is not a whole tracker state ({error!r}); start the tracking again"

@@ -6,7 +6,6 @@ A list is read job by job, as often as it is needed, and never held in memory.
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from limpet.batch.job import BatchJob, JobSettings, default_name, job_from_row
 from limpet.core.errors import DataError
+from limpet.core.json_text import parse_json
 from limpet.video.image_reader import IMAGE_SUFFIXES
 from limpet.video.open import VIDEO_SUFFIXES
 
@@ -171,7 +171,7 @@ def _json_rows(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise DataError(f"line {number}: it is not JSON: {error}") from error
         if not isinstance(row, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from typing import Any
 from limpet.batch.job import LOAD, BatchJob, JobSettings, JobTask, OnFrames
 from limpet.batch.ledger import JobOutcome
 from limpet.core.errors import LimpetError, OutputError
+from limpet.core.json_text import read_json
+from limpet.core.limits import limits
 from limpet.core.tracker_protocol import AnyTracker
 from limpet.results.moments import Moment
 from limpet.results.run_folder import RunFolder, is_blank
@@ -97,7 +98,7 @@ def _track(task: JobTask, on_frames: OnFrames, shelf: TrackerShelf) -> JobOutcom
 
 def outcome_in(folder: Path, job: BatchJob) -> JobOutcome:
     """The outcome of a job that reached its end, from its report; it is the same however often it was resumed."""
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = read_json(folder / "report.json", limits().json_bytes)
     failures = [ReadFailure.from_dict(each) for each in report["failures"]]
     problems = [str(failure) for failure in failures if failure.ends_video]
     missing = {*report["undecoded_frames"], *(frame for frame in job.add if frame >= report["frames"])}

@@ -10,6 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from limpet.core.errors import WeightsError
+from limpet.core.json_text import parse_json
 
 FACT = "confidence"
 """The name of a calibration among the facts in the header of a weights file."""
@@ -51,7 +52,7 @@ class Calibration:
     def from_text(cls, text: str, what: str) -> Calibration:
         """Read what ``to_text`` wrote. Raises WeightsError, naming ``what``, when it is something else."""
         try:
-            facts = json.loads(text)
+            facts = parse_json(text)
             return cls(float(facts["slope"]), float(facts["offset"]))
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(

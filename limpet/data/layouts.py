@@ -6,7 +6,6 @@ files; docs/adding_a_dataset.md shows how to add one.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from limpet.core.errors import DataError
+from limpet.core.json_text import read_json
+from limpet.core.limits import limits
 
 ALL = "all"
 """The split of every video that is there, where the layout has no need of a list."""
@@ -270,7 +271,7 @@ def _described_videos(path: Path) -> Mapping[str, Iterable[Any]] | None:
     if not path.is_file():
         return None
     try:
-        videos: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["videos"]
+        videos: dict[str, Any] = read_json(path, limits().json_bytes)["videos"]
         return {name: video.get("objects") or () for name, video in videos.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not the list of YouTube-VOS ({error!r}); download it again") from error

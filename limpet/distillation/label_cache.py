@@ -16,6 +16,8 @@ from PIL import Image
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.core.json_text import read_json
+from limpet.core.limits import limits
 from limpet.core.masks import write_mask
 
 FORMAT = "limpet-labels-1"
@@ -162,7 +164,7 @@ class LabelCache:
         if not listing.exists():
             return None
         try:
-            content = json.loads(listing.read_text(encoding="utf-8"))
+            content = read_json(listing, limits().json_bytes)
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
             found = {name: LabelledClip(name, **facts) for name, facts in content["clips"].items()}

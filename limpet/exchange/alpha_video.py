@@ -20,6 +20,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from limpet.core.errors import MaskError, OutputError
+from limpet.core.limits import limits
 from limpet.exchange.coco_rle import compress, decompress, mask_counts
 from limpet.exchange.frame_times import FrameTimes
 from limpet.exchange.label_painter import LabelPainter
@@ -33,7 +34,7 @@ from limpet.exchange.object_files import (
 )
 from limpet.exchange.options import ConversionOptions
 from limpet.exchange.spool import MaskSpool
-from limpet.exchange.untrusted import MAX_FRAMES, check_frame_size
+from limpet.exchange.untrusted import check_frame_size
 from limpet.video.open import open_video
 from limpet.video.video_reader import ASSUMED_RATE
 
@@ -120,7 +121,7 @@ def _frames(
     pictures = _pictures(video, sequence.size) if video is not None else itertools.repeat(white)
     found = iter(sequence)
     following = next(found, None)
-    for index in range(MAX_FRAMES):
+    for index in range(limits().frames):
         if following is None and index >= (sequence.frame_count or 0):
             return
         colours = next(pictures, white)

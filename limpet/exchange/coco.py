@@ -15,6 +15,7 @@ from typing import Any
 
 from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
+from limpet.core.limits import limits
 from limpet.exchange.coco_rle import label_counts
 from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate, time_of
@@ -29,14 +30,7 @@ from limpet.exchange.segmentation import (
     own_facts,
     paint_segmentation,
 )
-from limpet.exchange.untrusted import (
-    MAX_FRAMES,
-    check_counts,
-    check_frame_size,
-    object_number,
-    read_json,
-    whole_number,
-)
+from limpet.exchange.untrusted import check_counts, check_frame_size, object_number, read_json, whole_number
 from limpet.video.image_reader import natural_sort
 
 
@@ -131,7 +125,7 @@ def _in_order(images: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
     """By frame index where all have one, or else by the names of the files."""
     if all("frame_index" in image for image in images):
         for image in images:
-            whole_number(image["frame_index"], f"a frame_index in {where}", MAX_FRAMES)
+            whole_number(image["frame_index"], f"a frame_index in {where}", limits().frames)
         if len({image["frame_index"] for image in images}) < len(images):
             raise MaskError(f"{where} has two images of one frame_index")
         return sorted(images, key=lambda image: int(image["frame_index"]))

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.errors import MaskError
+from limpet.core.limits import limits
 from limpet.exchange.coco_rle import checked_counts, counts_to_mask
 from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate, time_of
 from limpet.exchange.object_ids import ids_of, name_of
 from limpet.exchange.polygons import fill_polygons, rings_of
 from limpet.exchange.spool import MaskSpool
-from limpet.exchange.untrusted import MAX_FRAMES, MAX_OBJECTS, check_frame_size, whole_number
+from limpet.exchange.untrusted import check_frame_size, whole_number
 
 _SHAPES = {"mask", "polygon", "box"}
 _OTHER_SHAPES = {"polyline", "points", "ellipse", "cuboid", "skeleton"}
@@ -63,7 +64,7 @@ class TrackReader:
         self._path.pop()
         if name == "attribute" and self._attribute == self._id_attribute and self._track is not None:
             self._tracks[self._track].stated = whole_number(
-                text, f"an attribute {self._attribute} in {self._where}", MAX_OBJECTS
+                text, f"an attribute {self._attribute} in {self._where}", limits().objects
             )
         elif name == "track":
             self._track = None
@@ -139,7 +140,9 @@ class TrackReader:
         if name == "track":
             self._track = self._new_track(attributes.get("label", ""))
         elif name == "image":
-            self._image = whole_number(attributes.get("id"), f"an image's id in {self._where}", MAX_FRAMES)
+            self._image = whole_number(
+                attributes.get("id"), f"an image's id in {self._where}", limits().frames
+            )
             self._facts.setdefault("width", attributes.get("width", ""))
             self._facts.setdefault("height", attributes.get("height", ""))
             self._in_image.clear()
@@ -163,7 +166,7 @@ class TrackReader:
                 self._of_label[key] = self._new_track(label)
             self._track, frame = self._of_label[key], self._image
         else:
-            frame = whole_number(attributes.get("frame"), f"a frame in {self._where}", MAX_FRAMES)
+            frame = whole_number(attributes.get("frame"), f"a frame in {self._where}", limits().frames)
         assert self._track is not None
         outside = attributes.get("outside") == "1"
         self._tracks[self._track].visible += not outside
@@ -175,8 +178,8 @@ class TrackReader:
         self._spool.put(self._track, frame, json.dumps(shape))
 
     def _new_track(self, label: str) -> int:
-        if len(self._tracks) >= MAX_OBJECTS:
-            raise MaskError(f"{self._where} has more than {MAX_OBJECTS} tracks")
+        if len(self._tracks) >= limits().objects:
+            raise MaskError(f"{self._where} has more than {limits().objects} tracks")
         self._tracks.append(_Track(label))
         return len(self._tracks) - 1
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
+from limpet.core.limits import limits
 from limpet.exchange.coco_rle import bounding_box, counts_to_mask, label_counts
 from limpet.exchange.frame_times import FrameTimes
 from limpet.exchange.label_painter import LabelPainter
@@ -26,7 +27,7 @@ from limpet.exchange.options import ConversionOptions
 from limpet.exchange.polygons import Ring, fill_polygons, outlines, rings_of
 from limpet.exchange.segmentation import own_facts
 from limpet.exchange.spool import MaskSpool
-from limpet.exchange.untrusted import MAX_FRAMES, check_counts, check_frame_size, read_json, whole_number
+from limpet.exchange.untrusted import check_counts, check_frame_size, read_json, whole_number
 
 BOX, VECTOR = "videorectangle", "videovector"
 _PARTS = 64
@@ -203,7 +204,7 @@ def _by_frame(entries: list[dict[str, Any]], where: str) -> dict[int, dict[str, 
     found: dict[int, dict[str, Any]] = {}
     before: tuple[int, dict[str, Any]] | None = None
     for entry in sorted(entries, key=lambda entry: int(entry["frame"])):
-        frame = whole_number(entry["frame"], f"a frame in {where}", MAX_FRAMES) - 1
+        frame = whole_number(entry["frame"], f"a frame in {where}", limits().frames) - 1
         if before is not None and before[1].get("enabled", True):
             for between in range(before[0] + 1, frame):
                 found[between] = _between(before[1], entry, (between - before[0]) / (frame - before[0]))

@@ -7,20 +7,21 @@ from pathlib import Path
 
 from limpet.core.errors import MaskError
 from limpet.core.files import atomic_path
+from limpet.core.limits import limits
 from limpet.exchange.coco_rle import compress, decompress, label_counts
 from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, time_of
 from limpet.exchange.mots import IGNORED, INSTANCES, ids_of_mots, mots_numbers
 from limpet.exchange.options import ConversionOptions
 from limpet.exchange.spool import MaskSpool
-from limpet.exchange.untrusted import MAX_FRAMES, MAX_OBJECTS, check_counts, check_frame_size, whole_number
+from limpet.exchange.untrusted import check_counts, check_frame_size, whole_number
 
 _LONGEST_LINE = 1 << 26
 
 
 def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None:
     """Write the file, frame by frame. Raises OutputError."""
-    numbers = mots_numbers(sequence, MAX_OBJECTS // INSTANCES)
+    numbers = mots_numbers(sequence, limits().objects // INSTANCES)
     height, width = sequence.size
     with atomic_path(out) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
         for frame in sequence:
@@ -83,6 +84,6 @@ def _fields(line: str, where: str) -> tuple[int, int, tuple[int, int], str]:
     parts = line.split()
     if len(parts) != 6 or len(line) >= _LONGEST_LINE:
         raise MaskError(f"{where} is not of the form: frame id class height width rle")
-    frame = whole_number(parts[0], f"the frame in {where}", MAX_FRAMES)
-    number = whole_number(parts[1], f"the id in {where}", MAX_OBJECTS)
+    frame = whole_number(parts[0], f"the frame in {where}", limits().frames)
+    number = whole_number(parts[1], f"the id in {where}", limits().objects)
     return frame, number, check_frame_size(parts[3], parts[4], where), parts[5]

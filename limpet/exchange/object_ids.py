@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from limpet.core.errors import MaskError
-from limpet.exchange.untrusted import MAX_OBJECTS
+from limpet.core.limits import limits
 
 _LABEL = re.compile(r"object ([1-9][0-9]{0,4})")
 
@@ -36,12 +36,12 @@ def ids_of(stated: Sequence[int | None], labels: Iterable[str]) -> tuple[list[in
     taken: set[int] = set()
     ids: list[int | None] = []
     for number in wanted:
-        usable = number is not None and 0 < number <= MAX_OBJECTS and number not in taken
+        usable = number is not None and 0 < number <= limits().objects and number not in taken
         ids.append(number if usable else None)
         taken |= {number} if usable and number is not None else set()
     known = None not in ids
-    free = (number for number in range(1, MAX_OBJECTS + 1) if number not in taken)
+    free = (number for number in range(1, limits().objects + 1) if number not in taken)
     try:
         return [next(free) if number is None else number for number in ids], known
     except StopIteration as error:
-        raise MaskError(f"there are more than {MAX_OBJECTS} objects") from error
+        raise MaskError(f"there are more than {limits().objects} objects") from error

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from limpet.core.errors import MaskError
+from limpet.core.limits import limits
 from limpet.core.masks import davis_palette
 from limpet.exchange.coco_rle import bounding_box, label_counts
 from limpet.exchange.frame_times import FrameTimes
@@ -29,8 +30,6 @@ from limpet.exchange.object_ids import ids_of, label_of, name_of
 from limpet.exchange.options import ConversionOptions, chosen
 from limpet.exchange.segmentation import list_of_objects, own_facts
 from limpet.exchange.untrusted import (
-    MAX_FRAMES,
-    MAX_OBJECTS,
     check_counts,
     check_frame_size,
     open_picture,
@@ -108,7 +107,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
     names = {i: name_of(label, i) for i, label in zip(numbers, labels, strict=True)}
     rows = list_of_objects(content, "frames", where)
     frames_by_index = {
-        whole_number(row.get("index"), f"an index in {where}", MAX_FRAMES): row for row in rows
+        whole_number(row.get("index"), f"an index in {where}", limits().frames): row for row in rows
     }
     count = whole_number(
         content.get("framesCount", max(frames_by_index, default=-1) + 1), f"framesCount in {where}"
@@ -158,7 +157,7 @@ def _stated(root: Path | None, keys: list[str]) -> list[int | None]:
     known = content.get("objects") if isinstance(content, dict) else None
     known = known if isinstance(known, dict) else {}
     numbers = [known.get(key) for key in keys]
-    usable = all(isinstance(number, int) and 0 < number <= MAX_OBJECTS for number in numbers)
+    usable = all(isinstance(number, int) and 0 < number <= limits().objects for number in numbers)
     return numbers if usable else [None] * len(keys)
 
 

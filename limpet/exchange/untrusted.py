@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 import zipfile
@@ -16,18 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from limpet.core import json_text
 from limpet.core.errors import MaskError
+from limpet.core.limits import frame_sizes, is_frame_size, limits, variable_of
 
-MAX_JSON = 1 << 30
-"""Bytes of a JSON file; it is read whole, and takes some times as much memory."""
-MAX_MEMBER = 1 << 30
-"""Bytes of one file of a zip, unpacked."""
-MAX_MEMBERS = 1_000_000
-MAX_SIDE = 32_768
-MAX_PIXELS = 1 << 27
-"""Pixels of a frame: 8K has a quarter of it."""
-MAX_FRAMES = 10_000_000
-MAX_OBJECTS = 65_535
 _MAX_NAME = 60
 _UNEXPECTED = (
     *(
@@ -45,13 +36,22 @@ _UNEXPECTED = (
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-def read_text(path: Path, limit: int = MAX_JSON) -> str:
-    """The text of a file in UTF-8. Raises MaskError if it is not, cannot be read, or has more than ``limit`` bytes."""
+def read_text(path: Path, limit: int | None = None) -> str:
+    """The text of a file in UTF-8.
+
+    Args:
+        limit: bytes that are read at most; None takes ``ReadLimits.json_bytes``.
+
+    Raises:
+        MaskError: it is not text, cannot be read, or is larger.
+    """
+    limit = limits().json_bytes if limit is None else limit
     try:
         nbytes = path.stat().st_size
         if nbytes > limit:
             raise MaskError(
-                f"{path} has {nbytes} bytes; at most {limit} are read, so split it into smaller files"
+                f"{path} has {nbytes} bytes; at most {limit} are read, so split it into smaller files, or raise the "
+                f"limit with {variable_of('json_bytes')}"
             )
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -70,9 +70,7 @@ def read_json(path: Path) -> Any:
 def parse_json(text: str | bytes, where: str) -> Any:
     """The content of JSON text. Raises MaskError that begins with ``where``."""
     try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise MaskError(f"{where} is nested too deeply to be a file of annotations") from error
+        return json_text.parse_json(text, limits().json_bytes)
     except ValueError as error:
         raise MaskError(f"{where} is not valid JSON ({error}); export or copy it again") from error
 
@@ -80,11 +78,8 @@ def parse_json(text: str | bytes, where: str) -> Any:
 def check_frame_size(height: object, width: object, where: str) -> tuple[int, int]:
     """(H, W) of frames that a file states. Raises MaskError unless both are whole numbers of a usual size."""
     sides = (whole_number(height, f"the height in {where}"), whole_number(width, f"the width in {where}"))
-    if min(sides) < 1 or max(sides) > MAX_SIDE or sides[0] * sides[1] > MAX_PIXELS:
-        raise MaskError(
-            f"{where} has frames of {sides[0]}x{sides[1]}; expected sides of 1 to {MAX_SIDE} "
-            f"pixels and at most {MAX_PIXELS} in all"
-        )
+    if not is_frame_size(*sides):
+        raise MaskError(f"{where} has frames of {sides[0]}x{sides[1]}; expected {frame_sizes()}")
     return sides
 
 
@@ -102,7 +97,7 @@ def whole_number(value: object, what: str, highest: int = 1 << 53) -> int:
 
 def object_number(value: object, where: str) -> int:
     """An object's id in a file, 1 to 65535. Raises MaskError."""
-    number = whole_number(value, f"an object's id in {where}", MAX_OBJECTS)
+    number = whole_number(value, f"an object's id in {where}", limits().objects)
     if number == 0:
         raise MaskError(f"{where} has an object with the id 0, which is background; number objects from 1 on")
     return number
@@ -110,9 +105,11 @@ def object_number(value: object, where: str) -> int:
 
 def check_counts(objects: int, frames: int, where: str) -> None:
     """Raises MaskError if a file has more objects or frames than can be."""
-    for count, limit, what in ((objects, MAX_OBJECTS, "objects"), (frames, MAX_FRAMES, "frames")):
+    for count, limit, what in ((objects, limits().objects, "objects"), (frames, limits().frames, "frames")):
         if count > limit:
-            raise MaskError(f"{where} has {count} {what}; at most {limit} are read")
+            raise MaskError(
+                f"{where} has {count} {what}; at most {limit} are read ({variable_of(what)} raises this limit)"
+            )
 
 
 @contextmanager
@@ -142,8 +139,11 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     except (OSError, zipfile.BadZipFile) as error:
         raise MaskError(f"{path} is not a readable zip file ({error}); export or copy it again") from error
     try:
-        if len(archive.infolist()) > MAX_MEMBERS:
-            raise MaskError(f"{path} has {len(archive.infolist())} files; at most {MAX_MEMBERS} are read")
+        if len(archive.infolist()) > (most := limits().members):
+            raise MaskError(
+                f"{path} has {len(archive.infolist())} files; at most {most} are read ({variable_of('members')} raises "
+                "this limit)"
+            )
         for name in archive.namelist():
             parts = PurePosixPath(name.replace("\\", "/")).parts
             if name.startswith(("/", "\\")) or ".." in parts or ":" in (parts[0] if parts else ""):
@@ -156,8 +156,16 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     return archive
 
 
-def read_member(archive: zipfile.ZipFile, name: str, limit: int = MAX_MEMBER) -> bytes:
-    """One file of a zip. Raises MaskError if it is missing, damaged, encrypted or larger than ``limit`` bytes."""
+def read_member(archive: zipfile.ZipFile, name: str, limit: int | None = None) -> bytes:
+    """One file of a zip.
+
+    Args:
+        limit: bytes that are unpacked at most; None takes ``ReadLimits.member_bytes``.
+
+    Raises:
+        MaskError: it is missing, damaged, encrypted or larger.
+    """
+    limit = limits().member_bytes if limit is None else limit
     where = f"{name} in {Path(archive.filename or 'the zip').name}"
     try:
         info = archive.getinfo(name)

@@ -12,7 +12,6 @@ synced to the disk before, so that this holds for a loss of power too.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Any
 
 from limpet.core.errors import OutputError, ProjectError
 from limpet.core.files import atomic_path, output_error, sync
+from limpet.core.json_text import read_json, read_text
 from limpet.project.project_file import Edit, Head, check_version, read_head, write_head
 from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store
@@ -85,7 +85,7 @@ class Folder:
             what = "holds no project (no project.json)" if path.is_dir() else "does not exist"
             raise ProjectError(f"{path} {what}; make one with: limpet project new {path} VIDEO")
         try:
-            text = (path / HEAD).read_text(encoding="utf-8")
+            text = read_text(path / HEAD)
             folder = cls(path, read_head(text), text)
         except (OSError, ValueError) as error:
             return cls._rescue(path, f"{path / HEAD} is not valid: {error}")
@@ -113,7 +113,7 @@ class Folder:
     def is_current(self) -> bool:
         """Whether project.json is what this one knows. Raises ProjectError if it can no longer be read."""
         try:
-            return (self.path / HEAD).read_text(encoding="utf-8") == self._text
+            return read_text(self.path / HEAD) == self._text
         except (OSError, ValueError) as error:
             raise ProjectError(f"{self.path / HEAD} can no longer be read: {error}") from error
 
@@ -168,7 +168,7 @@ class Folder:
             return Snapshot()
         path = self.snapshot_path(number)
         try:
-            return read_snapshot(path.read_text(encoding="utf-8"))
+            return read_snapshot(read_text(path))
         except FileNotFoundError as error:
             raise ProjectError(
                 f"{path} is missing: the folder was copied incompletely; copy it again"
@@ -193,7 +193,7 @@ class Folder:
         folder = cls(path, Head(_UNKNOWN_VIDEO), "")
         for file in sorted((path / "history").glob("[0-9]*.json"), reverse=True):
             try:
-                number = int(json.loads(file.read_text(encoding="utf-8"))["edit"])
+                number = int(read_json(file)["edit"])
                 folder._use(folder.read_snapshot(number))
             except (OSError, ValueError, KeyError, TypeError, ProjectError):
                 continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from limpet.core.errors import ProjectError
+from limpet.core.json_text import parse_json
 from limpet.project.video_reference import VideoReference
 
 FORMAT = "limpet-project"
@@ -87,7 +88,7 @@ def read_head(text: str) -> Head:
     Raises:
         ValueError: it is not JSON of this kind; the message says what is wrong.
     """
-    content = json.loads(text)
+    content = parse_json(text)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f'it lacks "format": "{FORMAT}"')
     try:

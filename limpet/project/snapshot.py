@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from limpet.core.errors import ProjectError
+from limpet.core.json_text import parse_json
 from limpet.project.store import Store
 
 PAGE = 1000
@@ -140,7 +141,7 @@ def write_page(page: Page) -> bytes:
 def read_page(data: bytes) -> Page:
     """What ``write_page`` wrote. Raises ProjectError for anything else."""
     try:
-        return {int(frame): _entry(value) for frame, value in json.loads(data).items()}
+        return {int(frame): _entry(value) for frame, value in parse_json(data).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(f"a page of frames is not valid ({error!r}); update limpet") from error
 
@@ -159,7 +160,7 @@ def write_snapshot(snapshot: Snapshot, number: int) -> str:
 
 def read_snapshot(text: str) -> Snapshot:
     """What ``write_snapshot`` wrote. Raises ValueError; the message says what is wrong."""
-    content = json.loads(text)
+    content = parse_json(text)
     try:
         objects = {_id(i): str(name) for i, name in content["objects"].items()}
         given = {int(frame): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}

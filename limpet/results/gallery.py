@@ -16,6 +16,7 @@ from PIL import Image
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error, temporary_name
+from limpet.core.json_text import read_json
 from limpet.results.overlay_video import OverlayVideo
 from limpet.video.encode import EncoderMissingError
 
@@ -158,6 +159,6 @@ def _earlier(folder: Path, kinds: tuple[str, ...], overwrite: bool) -> list[Path
 
 def _is_ours(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / FACTS).read_text(encoding="utf-8"))["made_by"] == MADE_BY)
+        return bool(read_json(folder / FACTS)["made_by"] == MADE_BY)
     except (OSError, ValueError, KeyError, TypeError):
         return False

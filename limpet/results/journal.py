@@ -17,11 +17,16 @@ from typing import Any
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import output_error
+from limpet.core.json_text import finite_number, parse_json, whole_number
+from limpet.core.limits import limits
+from limpet.core.masks import MAX_ID
 from limpet.video.encode import EncodedExtent
 from limpet.video.video_reader import ReadFailure
 
 ROW = "row"
 """Kind of the lines that hold a FrameRecord."""
+_MOST = 1 << 53
+"""Larger whole numbers are not exact in JSON."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Journal:
 
 def line_of(kind: str, facts: Mapping[str, Any]) -> bytes:
     """The line that ``append`` adds."""
-    text = json.dumps({kind: facts}, separators=(",", ":")).encode()
+    text = json.dumps({kind: facts}, separators=(",", ":"), allow_nan=False).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
@@ -126,8 +131,11 @@ def _parse(raw: bytes, end: int) -> Line | None:
     check, _, text = raw.rstrip(b"\n").partition(b" ")
     if not raw.endswith(b"\n") or check != b"%08x" % zlib.crc32(text):
         return None
-    ((kind, facts),) = json.loads(text).items()
-    return Line(kind, facts, end)
+    try:
+        ((kind, facts),) = parse_json(text).items()
+    except (AttributeError, ValueError):
+        return None
+    return Line(kind, facts, end) if isinstance(facts, dict) else None
 
 
 @dataclass(frozen=True)
@@ -159,16 +167,32 @@ class FrameRecord:
 
     @staticmethod
     def from_dict(facts: Mapping[str, Any]) -> FrameRecord:
-        """From what ``as_dict`` gave, after JSON has made strings of all keys."""
-        return FrameRecord(
-            facts["index"],
-            facts["time"],
-            facts["decoded"],
-            {int(number): area for number, area in facts["areas"].items()},
-            {int(number): value for number, value in facts["confidence"].items()},
-            facts["mask_crc32"],
-            base64.b64decode(facts["still"]) if facts["still"] else None,
-            EncodedExtent(**facts["overlay"]) if facts["overlay"] else None,
-            tuple(ReadFailure.from_dict(failure) for failure in facts["failures"]),
-            tuple(facts["notices"]),
-        )
+        """From what ``as_dict`` gave, after JSON has made strings of all keys.
+
+        Raises:
+            ValueError: it is something else; the message says what.
+        """
+        try:
+            overlay = facts["overlay"]
+            return FrameRecord(
+                whole_number(facts["index"], "index", 0, limits().frames),
+                finite_number(facts["time"], "time", -_MOST, _MOST),
+                bool(facts["decoded"]),
+                {_id(key): whole_number(area, "an area", 0, _MOST) for key, area in facts["areas"].items()},
+                {_id(key): finite_number(v, "a confidence", 0, 1) for key, v in facts["confidence"].items()},
+                whole_number(facts["mask_crc32"], "mask_crc32", 0, 0xFFFF_FFFF),
+                base64.b64decode(facts["still"], validate=True) if facts["still"] else None,
+                None if overlay is None else _extent(overlay),
+                tuple(ReadFailure.from_dict(failure) for failure in facts["failures"]),
+                tuple(str(notice) for notice in facts["notices"]),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"a frame is not as a run writes it ({error!r})") from error
+
+
+def _id(key: str) -> int:
+    return whole_number(int(key), "an object's id", 1, MAX_ID)
+
+
+def _extent(facts: Mapping[str, Any]) -> EncodedExtent:
+    return EncodedExtent(**{name: whole_number(value, name, -1, _MOST) for name, value in facts.items()})

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from typing import IO, Any
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, lock_file, output_error
+from limpet.core.json_text import read_json
+from limpet.core.limits import limits
 from limpet.results.journal import Journal, Line, line_of
 from limpet.results.video_report import MADE_BY, REPORT_FILES
 from limpet.video.video_reader import ReadFailure
@@ -226,7 +227,7 @@ def _check_may_be_used(folder: Path, resume: bool) -> None:
 def _report(folder: Path) -> dict[str, Any] | None:
     """The content of report.json, if limpet made it."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = read_json(folder / "report.json", limits().json_bytes)
         return dict(report) if report["made_by"] == MADE_BY else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

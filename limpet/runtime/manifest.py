@@ -14,6 +14,7 @@ from typing import Any
 
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import read_json
 
 FORMAT = "limpet-bundle-2"
 NAME = "manifest.json"
@@ -137,7 +138,7 @@ def file_sha256(path: Path) -> str:
 def _facts(folder: Path) -> dict[str, Any]:
     path = folder / NAME
     try:
-        facts = json.loads(path.read_text())
+        facts = read_json(path)
     except FileNotFoundError as error:
         raise WeightsError(
             f"{folder} is not an exported tracker: it has no {NAME}; make one with: limpet export"

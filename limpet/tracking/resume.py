@@ -110,14 +110,20 @@ def find_point(folder: Path, settings: Mapping[str, Any]) -> ResumePoint | None:
     """
     work = RunFolder(folder)
     run, lines = work.read()
-    check_same(run["settings"], settings, folder)
-    found = latest(work.path, lines)
-    if found is None:
-        return None
-    line, state = found
-    count = line.facts["index"] + 1
-    rows = {line.facts["index"]: FrameRecord.from_dict(line.facts) for line in lines if line.kind == ROW}
-    point = ResumePoint(tuple(rows[index] for index in range(count)), state, line.end, run["environment"])
+    try:
+        check_same(run["settings"], settings, folder)
+        found = latest(work.path, lines)
+        if found is None:
+            return None
+        line, state = found
+        records = [FrameRecord.from_dict(line.facts) for line in lines if line.kind == ROW]
+        rows = {record.index: record for record in records}
+        finished = tuple(rows[index] for index in range(line.facts["index"] + 1))
+        point = ResumePoint(finished, state, line.end, dict(run["environment"]))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise OutputError(
+            f"cannot resume: {work.journal.path} is not as a run writes it ({error})", *_START_AGAIN
+        ) from error
     _check_files(folder, point.rows)
     return point
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import parse_json
 from limpet.tensor_files import read_tensors
 
 FORMAT = "limpet-weights-1"
@@ -87,7 +88,7 @@ def read_weights(path: Path) -> Weights:
             f"{path} is a safetensors file but not one of limpet's; convert official checkpoints with: "
             f"limpet weights convert FILE.pth --model NAME"
         )
-    return Weights(header["model"], tensors, json.loads(header["facts"]))
+    return Weights(header["model"], tensors, parse_json(header["facts"]))
 
 
 def read_encoder(path: Path) -> dict[str, Tensor]:

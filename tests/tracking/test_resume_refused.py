@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,53 @@ def test_damage_is_told_and_nothing_is_lost(
     with pytest.raises(OutputError, match=f"{words}.*overwrite=True"):
         run(out, resume=True)
     assert content(out) == before
+
+
+def lists_for_dictionaries(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, dict) else value for name, value in facts.items()}
+
+
+def without(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda facts: {other: value for other, value in facts.items() if other != name}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil"),
+    [
+        *(("run", without(name)) for name in ("settings", "environment")),
+        *(("row", without(name)) for name in ("index", "areas", "overlay", "failures", "still")),
+        *(("state", without(name)) for name in ("index", "files")),
+        *((kind, lists_for_dictionaries) for kind in ("run", "row", "state")),
+        *((kind, dict.fromkeys) for kind in ("run", "row", "state")),
+        *((kind, lambda facts: [facts]) for kind in ("run", "row", "state")),
+        ("row", lambda facts: {**facts, "confidence": {"7": 2.5}}),
+        ("row", lambda facts: {**facts, "areas": {"700": 1}}),
+        ("row", lambda facts: {**facts, "index": 1 << 60}),
+        ("state", lambda facts: {**facts, "index": 1 << 60}),
+    ],
+)
+def test_a_journal_of_other_content_with_right_check_sums(
+    run: Run, stock: Path, tmp_path: Path, kind: str, spoil: Callable[[Any], Any]
+) -> None:
+    """One sentence, or the run goes on from what is whole; what is on the disk stays."""
+    out = killed(stock, tmp_path / "out", 4)
+    journal = out / RUN_FOLDER / "journal.txt"
+    lines = []
+    for line in journal.read_bytes().splitlines():
+        content_of = json.loads(line[9:])
+        if kind in content_of:
+            content_of[kind] = spoil(content_of[kind])
+        text = json.dumps(content_of).encode()
+        lines.append(b"%08x %s\n" % (zlib.crc32(text), text))
+    journal.write_bytes(b"".join(lines))
+    before = content(out)
+    try:
+        result = run(out, resume=True)
+    except OutputError as error:
+        assert "overwrite" in str(error)
+        assert content(out) == before
+    else:
+        assert result.frames == COUNT
 
 
 def test_a_damaged_overlay(run: Run, stock: Path, tmp_path: Path) -> None:
