@@ -16,14 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor
 
 from limpet.core.errors import LimpetError, ModelError, VideoError
 from limpet.core.files import atomic_path
 from limpet.core.json_text import parse_json
 from limpet.memory import Memory
-from limpet.tensor_files import read_tensors
+from limpet.tensor_files import read_tensors, tensor_file
 
 FORMAT = "limpet-state-3"
 SAME_VIEW = 1e-3
@@ -207,8 +206,9 @@ class TrackerState:
         """
         tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors().items()}
         with atomic_path(Path(path)) as temporary:
-            # save_file would wrap a full disk in an error of its own
-            temporary.write_bytes(save(tensors, {"format": FORMAT, "facts": json.dumps(self._facts())}))
+            temporary.write_bytes(
+                tensor_file(tensors, {"format": FORMAT, "facts": json.dumps(self._facts())})
+            )
 
     @classmethod
     def load(cls, path: Path | str) -> TrackerState:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.json_text import read_json
@@ -167,6 +168,7 @@ class LabelCache:
             content = read_json(listing, limits().json_bytes)
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
+            check_content(content)
             found = {name: LabelledClip(name, **facts) for name, facts in content["clips"].items()}
             return content["made_with"], found
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -179,6 +181,7 @@ class LabelCache:
             name: {k: v for k, v in asdict(clip).items() if k != "name"} for name, clip in finished.items()
         }
         content = {"format": FORMAT, "made_with": self._head, "clips": clips}
+        content[CHECK_SUM] = check_sum(content)
         with atomic_path(self.path / "labels.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         self.clips = finished

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import ProjectError
 from limpet.core.json_text import parse_json
 from limpet.project.video_reference import VideoReference
@@ -63,7 +64,9 @@ class Head:
         )
 
 
-_KNOWN = ("format", "version", "video", "base", "position", "next", "edits")
+_COVERED = ("format", "version", "video", "base", "position", "next", "edits")
+"""What the check sum is of: other programs may change entries of their own."""
+_KNOWN = (*_COVERED, CHECK_SUM)
 
 
 def write_head(head: Head) -> str:
@@ -75,9 +78,10 @@ def write_head(head: Head) -> str:
         "base": head.base,
         "position": head.position,
         "next": head.following,
-        **head.unknown,
     }
-    edits = ",\n".join("  " + json.dumps(_edit_json(edit), ensure_ascii=False) for edit in head.edits)
+    edit_facts = [_edit_json(edit) for edit in head.edits]
+    facts |= {CHECK_SUM: check_sum(facts | {"edits": edit_facts}), **head.unknown}
+    edits = ",\n".join("  " + json.dumps(edit, ensure_ascii=False) for edit in edit_facts)
     text = json.dumps(facts, indent=1, ensure_ascii=False).removesuffix("\n}")
     return f'{text},\n "edits": [\n{edits}\n ]\n}}\n' if edits else f'{text},\n "edits": []\n}}\n'
 
@@ -106,6 +110,8 @@ def read_head(text: str) -> Head:
     except (AttributeError, TypeError) as error:
         raise ValueError(f"unexpected content ({error})") from error
     _check(head)
+    if head.version == VERSION:
+        check_content(content, _COVERED)
     return head
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import ProjectError
 from limpet.core.json_text import parse_json
 from limpet.project.store import Store
@@ -155,7 +156,7 @@ def write_snapshot(snapshot: Snapshot, number: int) -> str:
         "locked": [list(span) for span in snapshot.locked],
         "pages": {str(page): snapshot.pages[page] for page in sorted(snapshot.pages)},
     }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(content | {CHECK_SUM: check_sum(content)}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_snapshot(text: str) -> Snapshot:
@@ -168,6 +169,7 @@ def read_snapshot(text: str) -> Snapshot:
         pages = {int(page): _digest(digest) for page, digest in content["pages"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"unexpected content ({error!r})") from error
+    check_content(content)
     return Snapshot(objects, given, locked, pages)
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
 from limpet.core.json_text import read_json
@@ -106,7 +107,8 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write ``folder/manifest.json``. Raises OutputError."""
         with atomic_path(folder / NAME) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            facts = asdict(self)
+            temporary.write_text(json.dumps(facts | {CHECK_SUM: check_sum(facts)}, indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -153,12 +155,17 @@ def _facts(folder: Path) -> dict[str, Any]:
             f"{folder} is a bundle of format {found!r}, made by limpet {_maker(facts)}; this version reads {FORMAT} "
             f"and {EARLIER_FORMAT}: export the model again"
         )
-    return dict(facts)
+    try:
+        check_content(facts)
+    except ValueError as error:
+        raise WeightsError(f"{path} is not as it was written: {error}") from error
+    return {name: value for name, value in facts.items() if name != CHECK_SUM}
 
 
 def _renamed(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts of the earlier format, with the names of this one."""
-    renamed = {RENAMED_FIELDS.get(name, name): value for name, value in facts.items()} | {"format": FORMAT}
+    kept = {name: value for name, value in facts.items() if name != CHECK_SUM}
+    renamed = {RENAMED_FIELDS.get(name, name): value for name, value in kept.items()} | {"format": FORMAT}
     for graph in (renamed.get("start", {}), renamed.get("step", {})):
         for spec in (*graph.get("inputs", ()), *graph.get("outputs", ())):
             spec["inner"] = spec["name"]

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.core.config_fields import resume_config
 from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
 from limpet.core.provenance import command_line
-from limpet.tensor_files import read_tensors
+from limpet.tensor_files import read_tensors, tensor_file
 from limpet.training.config import TrainConfig
 from limpet.training.schedule import trained_together
 from limpet.weights.weights_file import Weights, write_weights
@@ -62,7 +61,7 @@ def save_checkpoint(
     header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(whole, header))  # save_file would wrap a full disk in an error of its own
+        temporary.write_bytes(tensor_file(whole, header))
 
 
 def keep_weights(average: nn.Module, config: TrainConfig, folder: Path, step: int) -> Path:

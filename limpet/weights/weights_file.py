@@ -10,17 +10,15 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
 from limpet.core.json_text import parse_json
-from limpet.tensor_files import read_tensors
+from limpet.tensor_files import read_tensors, tensor_file, with_facts
 
 FORMAT = "limpet-weights-1"
 ENCODER = "encoder."  # how a model's weights name those of its encoder
@@ -54,8 +52,7 @@ def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float
         )
     header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
     with atomic_path(path) as temporary:
-        # save_file would wrap a full disk in an error of its own
-        temporary.write_bytes(_in_order(save(tensors, header)))
+        temporary.write_bytes(tensor_file(tensors, header))
     return sha256(path)
 
 
@@ -67,12 +64,10 @@ def write_facts(path: Path, facts: Mapping[str, str], out: Path) -> str:
     Raises:
         WeightsError: ``path`` is missing, damaged, or not one of ours. OutputError: ``out`` cannot be written.
     """
-    known = read_weights(path).facts
-    data = path.read_bytes()
-    start, header = _header(data)
-    header["__metadata__"]["facts"] = json.dumps(known | dict(facts))
+    known = read_weights(path)
+    header = {"format": FORMAT, "model": known.model, "facts": json.dumps(known.facts | dict(facts))}
     with atomic_path(out) as temporary:
-        temporary.write_bytes(_with_header(header, data[start:]))
+        temporary.write_bytes(with_facts(path.read_bytes(), header))
     return sha256(out)
 
 
@@ -124,25 +119,6 @@ def sha256(path: Path) -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with its header's facts sorted: equal weights then have equal hashes."""
-    start, header = _header(data)
-    return _with_header(header, data[start:])
-
-
-def _header(data: bytes) -> tuple[int, dict[str, Any]]:
-    """Where the tensors of a safetensors file begin, and its header."""
-    start = 8 + int.from_bytes(data[:8], "little")
-    return start, json.loads(data[8:start])
-
-
-def _with_header(header: dict[str, Any], tensors: bytes) -> bytes:
-    header = header | {"__metadata__": dict(sorted(header["__metadata__"].items()))}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8 bytes
-    return len(text).to_bytes(8, "little") + text + tensors
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
