@@ -11,7 +11,11 @@ from safetensors.torch import load, save
 
 from limpet.tensor_files import read_tensors, tensor_file, with_facts
 
-TENSORS = {"a": torch.arange(6.0).reshape(2, 3).bfloat16(), "b": torch.tensor([1, -2]), "empty": torch.zeros(0)}
+TENSORS = {
+    "a": torch.arange(6.0).reshape(2, 3).bfloat16(),
+    "b": torch.tensor([1, -2]),
+    "empty": torch.zeros(0),
+}
 FACTS = {"format": "of a test", "facts": '{"é": 1}'}
 
 
@@ -37,7 +41,9 @@ def test_equal_content_gives_equal_bytes() -> None:
 
 
 def test_other_facts_change_no_tensor(tmp_path: Path) -> None:
-    facts, tensors = read_tensors(written(tmp_path, with_facts(tensor_file(TENSORS, FACTS), {"only": "this"})))
+    facts, tensors = read_tensors(
+        written(tmp_path, with_facts(tensor_file(TENSORS, FACTS), {"only": "this"}))
+    )
     assert facts == {"only": "this"} and same(tensors, TENSORS)
 
 
@@ -53,7 +59,9 @@ def test_every_turned_bit_and_every_cut_is_told(tmp_path: Path) -> None:
                 facts, tensors = read_tensors(written(tmp_path, damaged))
             except SafetensorError:
                 continue
-            assert facts.items() >= right[0].items() and same(tensors, right[1]), place  # in the sum's own name
+            assert facts.items() >= right[0].items() and same(tensors, right[1]), (
+                place
+            )  # in the sum's own name
 
 
 def test_a_turned_bit_of_a_tensor_is_told_in_words(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from limpet.bench.stages import ORDER
 from limpet.bench.target import Work
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import read_json
 
 FORMAT = "limpet-bench-2"
 _RENAMED = {
@@ -220,7 +221,7 @@ def read_report(path: Path) -> BenchReport:
         DataError: the file is missing, damaged, or not a report.
     """
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); expected what limpet bench --json wrote"
@@ -232,7 +233,7 @@ def read_report(path: Path) -> BenchReport:
         )
     try:
         return _report_from(_with_todays_names(content, _RENAMED.get(found, {})))
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is not a whole report of limpet bench ({error}); measure again") from error
 
 

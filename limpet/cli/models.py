@@ -22,6 +22,7 @@ from limpet.cli.options import DeviceName
 from limpet.cli.terminal import FrameProgress, note, say
 from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.core.json_text import read_json
 from limpet.core.provenance import cpu_model, usable_cores
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def cache_folder() -> Path:
 
 def _read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         for speed in (speed for speeds in content.values() for speed in speeds.values()):
             ModelSpeed(**speed)
         return dict(content)

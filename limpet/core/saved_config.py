@@ -65,11 +65,11 @@ def from_json(config: type[Config], values: Mapping[str, Any], kind: str) -> Con
     """The inverse of ``to_json``, for files of every earlier version too.
 
     Raises:
-        DataError: the file is of a later version, or has fields that none of the versions had.
+        DataError: the file is of a later version, has fields that none of the versions had, or values of another type.
     """
     try:
         restored: Config = _typed(config, upgrade(values, kind))
-    except TypeError as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(f"these settings of a {kind} cannot be read: {error}") from error
     return restored
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from limpet.core.config_fields import build, check_options, option, resume_config, settings_of, value_at
 from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
+from limpet.core.json_text import read_json
 from limpet.core.saved_config import from_json, to_json
 
 Method = Literal["attention", "mobilevos"]
@@ -280,7 +281,7 @@ def record(
     """
     path = folder / FILE
     if resume and path.is_file():
-        begun = DistillationRecord.from_json(json.loads(path.read_text()))
+        begun = _read(path)
         who = [
             f"{name} was {was!r}, is now {now!r}"
             for name in ("teacher", "teacher_sha256", "student")
@@ -297,3 +298,12 @@ def record(
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(config.as_json(), indent=2) + "\n")
     return config
+
+
+def _read(path: Path) -> DistillationRecord:
+    try:
+        return DistillationRecord.from_json(read_json(path))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}); take it from an intact copy of the run, or choose another folder"
+        ) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import atomic_path, output_error
+from limpet.core.json_text import read_json
 from limpet.distillation.config import DistillationRecord
 from limpet.training.config import TrainConfig
 
@@ -94,9 +95,9 @@ def read_result(folder: Path) -> Result | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         return Result(**{**content, "recipe": Recipe(**_in_words_of_today(content["recipe"]))})
-    except (ValueError, TypeError, KeyError) as error:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise DataError(
             f"{path} is not a result of this version ({error}); remove it, and the run is scored again"
         ) from error
@@ -110,7 +111,7 @@ def begin_run(folder: Path, recipe: Recipe) -> None:
     """
     path = folder / RECIPE
     if path.is_file():
-        return _expect(recipe, _in_words_of_today(json.loads(path.read_text())), folder)
+        return _expect(recipe, _begun(path), folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,6 +120,16 @@ def begin_run(folder: Path, recipe: Recipe) -> None:
         raise OutputError(f"{folder} has files that are not of a study; choose another --out")
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(recipe.as_json(), indent=1) + "\n")
+
+
+def _begun(path: Path) -> dict[str, Any]:
+    """The recipe that a run was begun with, in the words of today."""
+    try:
+        return _in_words_of_today(read_json(path))
+    except (AttributeError, OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is not a recipe of this version ({error}); choose another --out, or remove the run's folder"
+        ) from error
 
 
 def expect_recipe(recipe: Recipe, before: Recipe, folder: Path) -> None:
@@ -175,8 +186,11 @@ def copy_of(result: Result, source: Path, out: Path) -> Result:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a run's log."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """The rows of a run's log. Raises DataError."""
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, RecursionError, ValueError) as error:
+        raise DataError(f"{path} is not the log of a run ({error}); train it again") from error
 
 
 def differences_of(before: dict[str, Any], now: dict[str, Any], within: str = "") -> list[str]:

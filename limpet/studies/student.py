@@ -17,6 +17,7 @@ import torch
 
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import read_json
 from limpet.core.provenance import commit
 from limpet.distillation.config import DistillationRecord
 from limpet.distillation.distill_student import distill
@@ -67,9 +68,18 @@ def train_student(
         if not (place / WEIGHTS).is_file():
             _train_stage(student, conditions, arm, stage, seed, place, quiet)
         load_into(student, read_weights(place / WEIGHTS).tensors, str(place / WEIGHTS))
-        spent = json.loads((place / COST).read_text())
-        cost = Cost(cost.steps + spent["steps"], cost.seconds + spent["seconds"])
+        cost = _with_cost_of(place / COST, cost)
     return student, cost
+
+
+def _with_cost_of(path: Path, cost: Cost) -> Cost:
+    try:
+        spent = read_json(path)
+        return Cost(cost.steps + int(spent["steps"]), cost.seconds + float(spent["seconds"]))
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error!r}); remove {path.parent}, and it is trained again"
+        ) from error
 
 
 def _train_stage(

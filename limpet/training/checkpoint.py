@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from limpet.core.config_fields import resume_config
 from limpet.core.errors import DataError, Option
 from limpet.core.files import atomic_path
+from limpet.core.json_text import parse_json
 from limpet.core.provenance import command_line
 from limpet.tensor_files import read_tensors, tensor_file
 from limpet.training.config import TrainConfig
@@ -104,7 +105,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         header, tensors = read_tensors(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise DataError(
             f"{path} is damaged and cannot be resumed from ({error}); use an older checkpoint"
         ) from error
@@ -116,7 +117,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
         for part in ("model", "average", "optimizer", "helpers")
     }
-    return Checkpoint(int(header["step"]), TrainConfig.from_json(json.loads(header["config"])), **parts)
+    try:
+        return Checkpoint(int(header["step"]), TrainConfig.from_json(parse_json(header["config"])), **parts)
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"the header of {path} cannot be read ({error!r}); use an older checkpoint"
+        ) from error
 
 
 @torch.no_grad()

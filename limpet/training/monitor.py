@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,16 +58,20 @@ class Monitor:
         """A run that goes on from an older checkpoint repeats some steps: forget what was logged of them."""
         if not self.log.exists():
             return
-        lines = [line for line in self.log.read_text().splitlines() if _step_of(line) < step]
+        lines = [line for line, row in _rows(self.log) if row["step"] < step]
         with atomic_path(self.log) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines))
 
 
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except json.JSONDecodeError:  # the run was stopped while it wrote this line
-        return math.inf
+def _rows(log: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """The lines of a log with what they hold; without those that a run was stopped in, or that are damaged."""
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            row = {str(name): float(value) for name, value in json.loads(line).items()}
+        except (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError):
+            continue
+        if "step" in row:
+            yield line, row
 
 
 @contextmanager
@@ -97,7 +100,7 @@ def draw_curves(log: Path, picture: Path, smoothing: int = 15) -> None:
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    rows = [row for _, row in _rows(log)] if log.exists() else []
     names = sorted({name for row in rows for name in row} - {"step"})
     if not names:
         return

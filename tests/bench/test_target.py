@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from limpet.bench.config import BenchConfig, choose_engine, choose_model
 from limpet.bench.flops import count_graph
 from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.runtime import exported_tracker as runtime
-from limpet.runtime.manifest import GraphSpec, Manifest
+from limpet.runtime.manifest import GraphSpec, Manifest, file_sha256
 
 SIZE, NETWORK = (64, 96), (65, 97)
 GRAPH = GraphSpec("graphs.bin", (), ())
@@ -58,12 +57,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "deaot-t-onnx"
     folder.mkdir()
     (folder / "graphs.bin").write_bytes(bytes(2_000_000))
-    MANIFEST.write(folder)
-    facts = json.loads((folder / "manifest.json").read_text())
-    from limpet.runtime.manifest import file_sha256
-
-    facts["files"] = {"graphs.bin": file_sha256(folder / "graphs.bin")}
-    (folder / "manifest.json").write_text(json.dumps(facts))
+    replace(MANIFEST, files={"graphs.bin": file_sha256(folder / "graphs.bin")}).write(folder)
     return folder
 
 

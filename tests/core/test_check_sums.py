@@ -26,7 +26,7 @@ def test_what_was_written_is_accepted_in_any_order_and_without_a_sum() -> None:
     "change", [{"name": "y"}, {"b": [2.5, 1, None]}, {"a": {"2": "é"}}, {"new": 0}, {CHECK_SUM: 7}]
 )
 def test_any_other_content_is_told(change: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="check sum .* does not match the rest"):
+    with pytest.raises(ValueError, match=r"check sum .* does not match the rest"):
         check_content(with_sum(CONTENT) | change)
 
 
