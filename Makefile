@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One BLAS thread a worker: two workers with two threads each would fight over two cores.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint types imports check torchfree bench benchmarks docs clean
+.PHONY: demo test soak lint types imports check torchfree bench benchmarks docs clean
 
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
@@ -15,6 +15,10 @@ demo: $(READY)
 # A worker that dies ends the run: the others would wait for ever for the one that takes its place.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
+
+# What takes too long for every change: each kind of file damaged at every byte, bit and field; about an hour.
+soak: $(READY)
+	LIMPET_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -s tests/damage
 
 lint: $(READY)
 	$(BIN)/ruff check .

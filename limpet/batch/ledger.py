@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, get_args
 
 from limpet.core.errors import OutputError
 from limpet.core.files import lock_file, output_error
 from limpet.core.provenance import VERSION
+from limpet.core.saved_records import record_from
 from limpet.results.journal import Journal
 
 BATCH_FOLDER = ".limpet-batch"
@@ -52,9 +53,9 @@ class JobOutcome:
 
     @staticmethod
     def from_dict(facts: Mapping[str, Any]) -> JobOutcome:
-        """From what ``as_dict`` gave, or ``dataclasses.asdict``."""
-        lists = {name: tuple(facts[name]) for name in ("object_ids", "lost", "look_first")}
-        return JobOutcome(**{**facts, **lists})
+        """From what ``as_dict`` gave, or ``dataclasses.asdict``. Raises ValueError for anything else."""
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+        return record_from(JobOutcome, plain)
 
 
 class LedgerEntry(NamedTuple):
@@ -150,25 +151,40 @@ class Ledger:
         if entry is None or entry.status is None:
             return None
         facts = self._journal.line_at(entry.begin).facts
-        return JobOutcome.from_dict(
-            {key: value for key, value in facts.items() if key not in ("name", "key")}
-        )
+        with self._damage_told():
+            return JobOutcome.from_dict(
+                {key: value for key, value in facts.items() if key not in ("name", "key")}
+            )
 
     def _write(self, kind: str, facts: Mapping[str, Any]) -> None:
         with self._mutex:
             self._keep(facts, self._journal.append(kind, facts))
 
     def _keep(self, facts: Mapping[str, Any], begin: int) -> None:
-        entry = LedgerEntry(facts["key"], facts.get("status"), begin, facts.get("start_again", False))
-        self._entries[facts["name"]] = entry
+        status = facts.get("status")
+        if status not in (None, *get_args(Status)):
+            raise ValueError(f"status is {status!r}")
+        entry = LedgerEntry(str(facts["key"]), status, begin, bool(facts.get("start_again", False)))
+        self._entries[str(facts["name"])] = entry
 
     def _read(self) -> None:
         end = 0
         for line in self._journal.lines():
             if line.kind != BATCH:
-                self._keep(line.facts, end)
+                with self._damage_told():
+                    self._keep(line.facts, end)
             end = line.end
         self._journal.cut(end)  # an incomplete last line
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"{self._journal.path} is not as a batch writes it ({error}); choose another folder, or remove "
+                f"{self._path} and start the batch again"
+            ) from error
 
     def _keep_others_out(self) -> None:
         until = time.monotonic() + PATIENCE

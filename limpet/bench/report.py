@@ -22,6 +22,7 @@ from limpet.bench.target import Work
 from limpet.core.errors import DataError
 from limpet.core.files import atomic_path
 from limpet.core.json_text import read_json
+from limpet.core.saved_records import record_from
 
 FORMAT = "limpet-bench-2"
 _RENAMED = {
@@ -226,14 +227,14 @@ def read_report(path: Path) -> BenchReport:
         raise DataError(
             f"{path} cannot be read ({error}); expected what limpet bench --json wrote"
         ) from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT and found not in _RENAMED:
+    found = content.pop("format", None) if isinstance(content, dict) else None
+    if not isinstance(found, str) or (found != FORMAT and found not in _RENAMED):
         raise DataError(
             f"{path} is not a report of limpet bench ({FORMAT}), its format is {found!r}; measure again"
         )
     try:
-        return _report_from(_with_todays_names(content, _RENAMED.get(found, {})))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return record_from(BenchReport, _with_todays_names(content, _RENAMED.get(found, {})))
+    except ValueError as error:
         raise DataError(f"{path} is not a whole report of limpet bench ({error}); measure again") from error
 
 
@@ -241,21 +242,3 @@ def _with_todays_names(value: Any, renamed: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {renamed.get(key, key): _with_todays_names(inner, renamed) for key, inner in value.items()}
     return value
-
-
-def _report_from(content: dict[str, Any]) -> BenchReport:
-    machine, run, roofline = content["machine"], content["run"], content["roofline"]
-    sizes = {name: tuple(run[name]) for name in ("frame_size", "network_size")}
-    return BenchReport(
-        content["date"],
-        MachineFacts(**{**machine, "flags": tuple(machine["flags"])}),
-        RunFacts(**{**run, **sizes}),
-        TimeFacts(**_with_quartiles(content["time"])),
-        MemoryFacts(**content["memory"]),
-        None if roofline is None else RooflinePeaks(**roofline),
-        tuple(StageFacts(**_with_quartiles(row)) for row in content["stages"]),
-    )
-
-
-def _with_quartiles(facts: dict[str, Any]) -> dict[str, Any]:
-    return {**facts, "ms": Quartiles(**facts["ms"])}

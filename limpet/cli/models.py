@@ -24,6 +24,7 @@ from limpet.core.errors import ModelError, OutputError
 from limpet.core.files import atomic_path, output_error
 from limpet.core.json_text import read_json
 from limpet.core.provenance import cpu_model, usable_cores
+from limpet.core.saved_records import record_from
 
 if TYPE_CHECKING:
     from limpet.models.base import ModelConfig
@@ -258,7 +259,7 @@ def _read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     try:
         content = read_json(path)
         for speed in (speed for speeds in content.values() for speed in speeds.values()):
-            ModelSpeed(**speed)
+            record_from(ModelSpeed, speed)
         return dict(content)
     except FileNotFoundError:
         return {}

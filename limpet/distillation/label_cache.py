@@ -20,6 +20,7 @@ from limpet.core.files import atomic_path, output_error
 from limpet.core.json_text import read_json
 from limpet.core.limits import limits
 from limpet.core.masks import write_mask
+from limpet.core.saved_records import record_from
 
 FORMAT = "limpet-labels-1"
 SPLIT = "labels"
@@ -169,8 +170,11 @@ class LabelCache:
             if content["format"] != FORMAT:
                 raise ValueError(f"format {content['format']!r}, expected {FORMAT!r}")
             check_content(content)
-            found = {name: LabelledClip(name, **facts) for name, facts in content["clips"].items()}
-            return content["made_with"], found
+            found = {
+                name: record_from(LabelledClip, {"name": name, **facts})
+                for name, facts in content["clips"].items()
+            }
+            return dict(content["made_with"]), found
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OutputError(
                 f"{listing} cannot be used ({error}); remove {self.path} or choose another folder"

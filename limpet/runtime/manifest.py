@@ -15,7 +15,9 @@ from typing import Any
 from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import WeightsError
 from limpet.core.files import atomic_path
-from limpet.core.json_text import read_json
+from limpet.core.json_text import read_json, whole_number
+from limpet.core.limits import frame_sizes, is_frame_size
+from limpet.core.saved_records import record_from
 
 FORMAT = "limpet-bundle-2"
 NAME = "manifest.json"
@@ -131,6 +133,10 @@ class Manifest:
         return manifest
 
 
+_BOUNDS = (("objects", 1, 255), ("references", 0, 1 << 20), ("ring", 0, 1 << 20), ("gap", 1, 1 << 31))
+"""Whole numbers of a manifest, and what they can be."""
+
+
 def file_sha256(path: Path) -> str:
     """The hexadecimal sha256 of a file."""
     with path.open("rb") as file:
@@ -166,29 +172,45 @@ def _renamed(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts of the earlier format, with the names of this one."""
     kept = {name: value for name, value in facts.items() if name != CHECK_SUM}
     renamed = {RENAMED_FIELDS.get(name, name): value for name, value in kept.items()} | {"format": FORMAT}
-    for graph in (renamed.get("start", {}), renamed.get("step", {})):
-        for spec in (*graph.get("inputs", ()), *graph.get("outputs", ())):
-            spec["inner"] = spec["name"]
-            spec["name"] = RENAMED_TENSORS.get(spec["name"], spec["name"])
+    try:
+        for graph in (renamed.get("start", {}), renamed.get("step", {})):
+            for spec in (*graph.get("inputs", ()), *graph.get("outputs", ())):
+                spec["inner"] = spec["name"]
+                spec["name"] = RENAMED_TENSORS.get(spec["name"], spec["name"])
+    except (AttributeError, KeyError, TypeError):
+        return renamed  # what is wrong is told where it is checked
     return renamed
 
 
 def _from_facts(facts: dict[str, Any], folder: Path) -> Manifest:
     try:
-        for name in ("start", "step"):
-            graph = facts[name]
-            inputs, outputs = (
-                tuple(TensorSpec(**spec | {"shape": tuple(spec["shape"])}) for spec in graph[side])
-                for side in ("inputs", "outputs")
-            )
-            facts[name] = GraphSpec(graph["file"], inputs, outputs, graph["entry"])
-        for name in ("frame_size", "network_size", "mean", "std", "notes"):
-            facts[name] = None if facts[name] is None else tuple(facts[name])
-        return Manifest(**facts)
-    except (KeyError, TypeError) as error:
+        manifest = record_from(Manifest, facts)
+        _check(manifest)
+    except ValueError as error:
         raise WeightsError(
-            f"{folder / NAME} is not a whole manifest ({error!r}); export the model again"
+            f"{folder / NAME} is not a whole manifest ({error}); export the model again"
         ) from error
+    return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """Raises ValueError for sizes that no export has, and for files outside of the bundle."""
+    sizes = [size for size in (manifest.frame_size, manifest.network_size) if size is not None]
+    if not all(is_frame_size(*size) for size in sizes):
+        raise ValueError(f"the sizes are {sizes}; expected {frame_sizes()}")
+    for name, lowest, highest in _BOUNDS:
+        whole_number(getattr(manifest, name), name, lowest, highest)
+    if min(manifest.std) <= 0:
+        raise ValueError(f"std is {manifest.std}; expected numbers above 0")
+    for graph in (manifest.start, manifest.step):
+        if graph.file not in manifest.files:
+            raise ValueError(f"the file {graph.file[:40]!r} is not among those that it lists")
+        for tensor in (*graph.inputs, *graph.outputs):
+            if not all(-1 <= side < 1 << 31 for side in tensor.shape):
+                raise ValueError(f"{tensor.name[:40]!r} has the shape {tensor.shape}")
+    for name in manifest.files:
+        if name != Path(name.replace("\\", "/")).name or ":" in name or "\0" in name:
+            raise ValueError(f"the file {name[:40]!r} does not lie beside it")
 
 
 def _maker(facts: object) -> str:

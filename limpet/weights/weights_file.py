@@ -83,7 +83,13 @@ def read_weights(path: Path) -> Weights:
             f"{path} is a safetensors file but not one of limpet's; convert official checkpoints with: "
             f"limpet weights convert FILE.pth --model NAME"
         )
-    return Weights(header["model"], tensors, parse_json(header["facts"]))
+    try:
+        facts = {str(name): str(value) for name, value in parse_json(header["facts"]).items()}
+        return Weights(header["model"], tensors, facts)
+    except (AttributeError, KeyError, ValueError) as error:
+        raise WeightsError(
+            f"the header of {path} is damaged ({error!r}); copy or download it again"
+        ) from error
 
 
 def read_encoder(path: Path) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from limpet.project import Project
 from limpet.runtime.engine import EngineOptions
 from limpet.runtime.exported_state import ExportedState
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported, normalised_image
-from limpet.runtime.manifest import EARLIER_FORMAT, RENAMED_FIELDS, RENAMED_TENSORS, Manifest
+from limpet.runtime.manifest import EARLIER_FORMAT, RENAMED_FIELDS, RENAMED_TENSORS, Manifest, file_sha256
 from limpet.tracking.processing import prepare_image
 from limpet.tracking.tracker import Tracker
 
@@ -240,7 +240,8 @@ def test_a_file_that_the_runtime_cannot_read(bundles: Path, tmp_path: Path, back
     folder = shutil.copytree(bundles / backend, tmp_path / "bundle")
     manifest = Manifest.read(folder)
     (folder / manifest.step.file).write_bytes(b"no graph")
-    replace(manifest, files={}).write(folder)
+    files = {name: file_sha256(folder / name) for name in manifest.files}
+    replace(manifest, files=files).write(folder)
     with pytest.raises(WeightsError, match=r"cannot read .*bundle.step\.\w+"):
         load_exported(folder)
 
