@@ -19,7 +19,6 @@ from limpet.core.tracker_protocol import AnyTracker
 from limpet.results.moments import Moment
 from limpet.results.run_folder import RunFolder, is_blank
 from limpet.tracking.track_video import track
-from limpet.video.video_reader import ReadFailure
 
 MakeTracker = Callable[[JobSettings, str], AnyTracker[Any]]
 PATIENCE = 30.0
@@ -99,14 +98,7 @@ def _track(task: JobTask, on_frames: OnFrames, shelf: TrackerShelf) -> JobOutcom
 def outcome_in(folder: Path, job: BatchJob) -> JobOutcome:
     """The outcome of a job that reached its end, from its report; it is the same however often it was resumed."""
     report = read_json(folder / "report.json", limits().json_bytes)
-    failures = [ReadFailure.from_dict(each) for each in report["failures"]]
-    problems = [str(failure) for failure in failures if failure.ends_video]
-    missing = {*report["undecoded_frames"], *(frame for frame in job.add if frame >= report["frames"])}
-    problems += [
-        f"the mask for frame {frame} was not used: the video has no such frame, or it could not be decoded"
-        for frame in sorted(job.add)
-        if frame in missing
-    ]
+    problems = report["problems"]
     return JobOutcome(
         "partly" if problems else "done",
         "; ".join(problems),

@@ -11,7 +11,7 @@ import typer
 from limpet.cli.config_options import with_options
 from limpet.cli.options import ResizeMask, TrackerOptions, load_arguments
 from limpet.cli.terminal import between_frames, note, notes, say
-from limpet.core.errors import LimpetError, MaskError
+from limpet.core.errors import LimpetError, MaskError, ProjectError
 
 if TYPE_CHECKING:
     from limpet.project import Project
@@ -191,11 +191,14 @@ def redo(folder: Folder) -> None:
 def status(folder: Folder) -> None:
     """Show the objects, frames and edits of a project, and what is wrong with it."""
     project = open_project(folder)
-    notes([*project.problems, *project.missing()], "missing or damaged too")
+    lost = project.lost_masks()
+    notes([*project.problems, *lost.values()], "missing or damaged too")
     names = ", ".join(f"{i} ({name})" if name else str(i) for i, name in project.objects.items())
     say(f"objects: {names or 'none'}")
     found: dict[str, list[int]] = {}
     for frame, kind in project.statuses():
+        if frame in lost:
+            kind = "unreadable" if kind in ("corrected", "locked", "unreadable") else "stale"
         found.setdefault(str(kind), []).append(frame)
     for word, frames in found.items():
         say(f"{word}: {listed(frames)}")
@@ -217,6 +220,8 @@ def export(
         result = project.export(out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
     notes(result.notices, f"see {out / 'report.json'}")
     say(f"{result.frames} frames -> {result.folder}")
+    if result.problems:
+        raise ProjectError(f"the result is not complete: {'; '.join(result.problems)}")
 
 
 @app.command()

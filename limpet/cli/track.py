@@ -177,9 +177,14 @@ def _tell(result: TrackResult) -> None:
     notes(lines, rest=f"see {result.folder / 'report.json'}")
     ids = ", ".join(map(str, sorted(result.object_ids)))
     objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
-    if result.was_complete:
+    if result.was_complete and not result.problems:
         say(f"{result.folder} was complete already: {_frames(result.frames)}, {objects}")
         return
+    if result.was_complete:
+        note(
+            f"there is nothing to resume in {result.folder}: the run reached its end, {_frames(result.frames)}"
+        )
+        raise VideoError("; ".join(result.problems))
     if result.begun_at:
         note(f"continued after {_frames(result.begun_at)} that were done")
     speed = f"{result.frames_per_second:.1f} frames/s"

@@ -12,6 +12,7 @@ from PIL import Image
 
 from limpet.core.errors import MaskError, Option
 from limpet.core.files import atomic_path
+from limpet.core.limits import frame_sizes, is_frame_size
 
 MAX_ID = 255
 VOID = 255
@@ -113,10 +114,26 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def decode_mask(data: bytes) -> NDArray[np.uint8]:
-    """The ids uint8 (H, W) of what ``encode_mask`` wrote; the mask may be empty."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.array(image, dtype=np.uint8)
+def decode_mask(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """The ids uint8 (H, W) of what ``encode_mask`` wrote; the mask may be empty.
+
+    Args:
+        size: the (H, W) that it must have; None takes any.
+
+    Raises:
+        MaskError: it is not an 8-bit picture of that size. Nothing larger is decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            found = image.height, image.width
+            if image.mode not in ("P", "L", "1") or not is_frame_size(*found) or found != (size or found):
+                expected = f"{size[0]}x{size[1]}" if size else "a usual size"
+                raise MaskError(
+                    f"it is {found[0]}x{found[1]} in mode {image.mode}; expected {expected} in mode P"
+                )
+            return np.array(image, dtype=np.uint8)
+    except _UNREADABLE as error:
+        raise MaskError(f"it cannot be read as an image ({error})") from error
 
 
 @cache
@@ -136,6 +153,8 @@ def davis_palette() -> NDArray[np.uint8]:
 def _values(path: Path, *, equal_channels: bool) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
+            if not is_frame_size(image.height, image.width):
+                raise MaskError(f"mask {path} is {image.height}x{image.width}; expected {frame_sizes()}")
             if image.format in _LOSSY:
                 raise MaskError(
                     f"mask {path} is a {image.format} file, whose compression changes ids along edges; "

@@ -16,11 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.calibration import Calibration
+from limpet.core.errors import ModelError, Option
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Mask = NDArray[np.uint8]  # (H, W) of ids
 FlowName = Literal["dis", "match", "none"]
 """Where the optical flow of a model that reads it comes from: from frames, from the network's features, or nowhere."""
+
+
+_ROUNDING = 1e-3
+"""How far beyond 0 and 1 sums of many probabilities may be."""
+
+
+def checked_confidence(object_id: int, value: float) -> float:
+    """A confidence to write down, 0..1. Raises ModelError if it is not a number, or not within 0..1."""
+    if not -_ROUNDING <= value <= 1 + _ROUNDING:  # NaN is not, either
+        raise ModelError(
+            f"the tracker's confidence of object {object_id} is {value}; expected 0 to 1: its weights are damaged, or "
+            f"the numbers leave the range of its precision; compute with ",
+            Option("precision", "fp32"),
+        )
+    return min(max(float(value), 0.0), 1.0)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from limpet.core.masks import decode_mask, encode_mask
-from limpet.core.tracker_protocol import Mask
+from limpet.core.errors import ProjectError
+from limpet.core.masks import encode_mask
+from limpet.core.tracker_protocol import Mask, checked_confidence
 from limpet.project.folder import Folder
 from limpet.project.project_file import Edit
 from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table, write_page
@@ -49,15 +50,35 @@ class Draft:
         page = self._open.get(frame // PAGE)
         return page.get(frame) if page is not None else self._table.entry(frame)
 
-    def mask(self, frame: int) -> Mask | None:
-        """The mask of a frame, uint8 (H, W), or None."""
-        entry = self.entry(frame)
-        return None if entry is None else decode_mask(self._folder.masks.get(entry.mask))
+    def mask(self, frame: int, replaced: bool = False) -> Mask | None:
+        """The mask of a frame, uint8 (H, W), or None.
 
-    def mask_or_empty(self, frame: int) -> Mask:
-        """The mask of a frame, uint8 (H, W); all background if there is none."""
-        mask = self.mask(frame)
+        A frame whose mask is missing or damaged becomes empty, so that it can be propagated or corrected anew.
+
+        Args:
+            replaced: a person gives a new mask for the frame, so that it may be a key frame whose own mask is lost.
+
+        Raises:
+            ProjectError: the mask of a key frame or of a locked frame is lost.
+        """
+        entry = self.entry(frame)
+        if entry is None:
+            return None
+        try:
+            return self._folder.mask(entry.mask)
+        except ProjectError as error:
+            self._lose(frame, replaced, error)
+            return None
+
+    def mask_or_empty(self, frame: int, replaced: bool = False) -> Mask:
+        """The mask of a frame, uint8 (H, W); all background if there is none. Otherwise as ``mask``."""
+        mask = self.mask(frame, replaced)
         return np.zeros(self._folder.head.video.size, np.uint8) if mask is None else mask
+
+    def lost(self) -> set[int]:
+        """The frames whose mask is missing or damaged, as every mask is read."""
+        table, masks = self._table, self._folder.masks
+        return {frame for frame, entry in table.entries() if not masks.is_intact(entry.mask)}
 
     def put(self, frame: int, mask: Mask, written: Mapping[int, float]) -> None:
         """Set a frame's mask.
@@ -75,7 +96,7 @@ class Draft:
         objects = {
             i: (self.number, confidence) for i, confidence in seen.items() if i not in objects
         } | objects
-        objects |= {i: (self.number, float(confidence)) for i, confidence in written.items()}
+        objects |= {i: (self.number, checked_confidence(i, sure)) for i, sure in written.items()}
         self._page(frame)[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
 
     def drop(self, frame: int, object_id: int) -> None:
@@ -91,7 +112,9 @@ class Draft:
         if not objects and not self.snapshot.is_locked(frame):
             del page[frame]
             return
-        mask = self.mask_or_empty(frame)
+        mask = self.mask(frame)
+        if mask is None:
+            return
         mask[mask == object_id] = 0
         page[frame] = Entry(self._folder.masks.put(encode_mask(mask)), objects)
 
@@ -120,6 +143,19 @@ class Draft:
             _, digest = self._replaced.popleft()
             if digest not in self.snapshot.pages.values():
                 self._folder.pages.remove(digest)
+
+    def _lose(self, frame: int, replaced: bool, why: ProjectError) -> None:
+        if self.snapshot.is_locked(frame):
+            raise ProjectError(
+                f"the mask of frame {frame} is lost, and the frame is locked; unlock it first: {why}"
+            )
+        given = self.snapshot.given
+        if frame in given and not replaced:
+            raise ProjectError(
+                f"the mask that was given for frame {frame} is lost; give it again with limpet project correct: {why}"
+            ) from why
+        self.snapshot = replace(self.snapshot, given={f: ids for f, ids in given.items() if f != frame})
+        del self._page(frame)[frame]
 
     def _page(self, frame: int) -> Page:
         number = frame // PAGE

@@ -20,9 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from limpet.core.errors import OutputError, ProjectError
+from limpet.core.errors import MaskError, OutputError, ProjectError
 from limpet.core.files import atomic_path, output_error, sync
 from limpet.core.json_text import read_json, read_text
+from limpet.core.masks import decode_mask
+from limpet.core.tracker_protocol import Mask
 from limpet.project.project_file import Edit, Head, check_version, read_head, write_head
 from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store
@@ -97,6 +99,18 @@ class Folder:
             folder.table = earlier.table
         folder._load()
         return folder
+
+    def mask(self, digest: str) -> Mask:
+        """A stored mask, uint8 (H, W) of the video's size.
+
+        Raises:
+            ProjectError: it is missing, damaged, or not a mask of this video.
+        """
+        data = self.masks.get(digest)
+        try:
+            return decode_mask(data, self.head.video.size if self.head.video.path else None)
+        except MaskError as error:
+            raise ProjectError(f"{self.masks.path(digest)} is not a mask of the project: {error}") from error
 
     def check_writable(self) -> None:
         """Raises ProjectError if the folder is open for reading only, or was changed by another program."""

@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 
-from limpet.core.errors import MaskError, VideoError
+from limpet.core.errors import MaskError, ProjectError, VideoError
 from limpet.core.groups import object_ids
 from limpet.core.tracker_protocol import Mask
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, small_ids, time_of, with_ids
@@ -22,7 +22,12 @@ def project_masks(project: ProjectView) -> MaskSequence:
 
     The times of frames come from the video. If it is missing, they are counted at 24 frames per second, and a notice
     says so.
+
+    Raises:
+        ProjectError: something of the project cannot be read. The sequence raises it too, for a mask that is lost.
     """
+    if project.problems:
+        raise ProjectError(f"{project.path} cannot be read whole: {'; '.join(project.problems)}")
     name, rate, length = project.path.name, None, project.frame_count
     times: list[float] | None = None
     notices: list[str] = []
@@ -90,12 +95,14 @@ def import_masks(folder: Folder, masks: MaskSequence, check_frame: Callable[[int
         objects |= {i: masks.names.get(i, "") for i in object_ids(labels) if i not in objects}
         stated = (set(masks.names) if frame.stated is None else set(frame.stated)) & set(objects)
         ids = _differing(draft, frame.index, labels, stated)
+        if frame.index not in draft.snapshot.given:  # its own mask was lost
+            given.pop(frame.index, None)
         if not ids:
             same += 1
         elif draft.snapshot.is_locked(frame.index):
             locked.append(frame.index)
         else:
-            kept = draft.mask_or_empty(frame.index)
+            kept = draft.mask_or_empty(frame.index, replaced=True)
             kept[np.isin(kept, list(stated))] = 0
             mask = np.where(np.isin(labels, list(stated)), labels, kept)
             draft.put(frame.index, mask, dict.fromkeys(ids, 1.0))
@@ -125,10 +132,10 @@ def _known_by_name(masks: MaskSequence, objects: Mapping[int, str]) -> MaskSeque
 
 def _differing(draft: Draft, index: int, labels: Mask, stated: set[int]) -> tuple[int, ...]:
     """The stated objects whose pixels differ, or of which nothing is known in this frame yet."""
+    present = draft.mask(index, replaced=True)  # a lost one leaves the frame empty
     entry = draft.entry(index)
-    if entry is None:
+    if entry is None or present is None:
         return tuple(sorted(stated))
-    present = draft.mask_or_empty(index)
     differ = present != labels
     touched = {*object_ids(present[differ]), *object_ids(labels[differ])}
     return tuple(sorted(i for i in stated if i in touched or i not in entry.objects))

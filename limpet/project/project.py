@@ -17,7 +17,8 @@ from limpet.project.folder import Folder
 from limpet.project.manual_edits import EditableProject
 from limpet.project.mask_exchange import Imported, import_masks
 from limpet.project.project_view import ProjectView, names_of
-from limpet.project.propagation import Job, OnFrame, Outcome, Reporting, all_jobs, one_way, run_jobs
+from limpet.project.propagation import OnFrame, Outcome, Reporting, run_jobs
+from limpet.project.propagation_plan import Job, all_jobs, one_way
 from limpet.project.tidy import Tidied, tidy
 from limpet.project.video_reference import ESTIMATE_MARGIN, VideoReference
 from limpet.results.result_folder import ResultFolder
@@ -77,9 +78,12 @@ class Project(EditableProject):
             reporting: how often finished frames are committed, and who is told of each step.
 
         Raises:
+            ProjectError: there is no object yet, or the mask of a key frame is lost.
             VideoError: the video is missing, changed or cannot be read as far as needed. What was done until then
                 stays, as one edit.
         """
+        if not self.objects:
+            raise ProjectError("the project has no object yet; add one first: limpet project add")
         frames = self.frame_count if self._folder.head.video.exact else None
 
         def jobs(draft: Draft) -> list[Job]:
@@ -204,6 +208,10 @@ class Project(EditableProject):
     def _followed(self, starts: list[int], objects: Collection[int] | None) -> tuple[int, ...]:
         keys = self._keys()
         for start in starts:
+            if start < 0 or (self.frame_count is not None and start >= self.frame_count + ESTIMATE_MARGIN):
+                raise VideoError(
+                    f"the video has no frame {start}: it has {self.frame_count} frames, counted from 0"
+                )
             if not keys.at(start):
                 raise ProjectError(
                     f"frame {start} is not a key frame and has no given mask to propagate; correct or lock it first"
@@ -216,12 +224,17 @@ class Project(EditableProject):
 
 @dataclass(frozen=True)
 class Exported:
-    """frames: how many were written. bare: those of them without a mask, all background. notices: what else to know."""
+    """What an export wrote.
+
+    frames: how many. bare: those of them without a mask, all background. notices: what else to know.
+    problems: what of the project or its video could not be read, one sentence each; the report is not complete then.
+    """
 
     folder: Path
     frames: int
     bare: tuple[int, ...]
     notices: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def export(
@@ -234,7 +247,8 @@ def export(
 ) -> Exported:
     """Write ``masks/00000.png`` … for every frame of the video, ``overlay.mp4`` and the report.
 
-    The masks are those of the project byte for byte. A frame without a mask becomes background, and is reported.
+    The masks are those of the project byte for byte. A frame without a mask becomes background, and is reported. So is
+    one whose mask is lost; then the result is not complete, and ``problems`` says what is missing.
 
     Args:
         out: a new or empty folder, or with ``overwrite`` an earlier result.
@@ -243,9 +257,10 @@ def export(
 
     Raises:
         VideoError: the video is missing or another one. OutputError: ``out`` cannot be used.
-        ProjectError: a mask is missing or damaged.
+        ProjectError: project.json is damaged, so that the video is not known.
     """
     bare: list[int] = []
+    lost: list[int] = []
     with project.open_video() as reader:
         results = ResultFolder(
             out,
@@ -259,18 +274,30 @@ def export(
         results.failures = reader.failures
         with results:
             for frame in reader:
-                mask = project.mask(frame.index)
+                mask = None
+                try:
+                    mask = project.mask(frame.index)
+                    unknown = mask is None and project.status(frame.index) == "unreadable"
+                except ProjectError:
+                    unknown = True
                 if mask is None:
-                    bare.append(frame.index)
+                    (lost if unknown else bare).append(frame.index)
                     mask = np.zeros(project.size, np.uint8)
-                results.add(frame, mask, project.confidence(frame.index))
+                results.add(frame, mask, {} if unknown else project.confidence(frame.index))
                 if on_frame is not None:
                     on_frame(results.frames_written, reader.frame_count)
             if bare:
                 results.notices.append(
                     f"{len(bare)} frames have no mask and are all background: {spans(bare)}"
                 )
-    return Exported(results.path, results.frames_written, tuple(bare), tuple(results.notices))
+            results.report.problems.extend(project.problems)
+            if lost:
+                results.report.problems.append(
+                    f"{len(lost)} masks are missing or damaged, and their frames are all background: {spans(lost)}; "
+                    "propagate or correct these frames"
+                )
+    problems = tuple(results.report.problems)
+    return Exported(results.path, results.frames_written, tuple(bare), tuple(results.notices), problems)
 
 
 def spans(frames: Sequence[int], most: int = 8) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import ProjectError
-from limpet.core.json_text import parse_json
+from limpet.core.json_text import parse_json, whole_number
 from limpet.project.video_reference import VideoReference
 
 FORMAT = "limpet-project"
@@ -64,6 +64,7 @@ class Head:
         )
 
 
+_MOST = 1 << 53
 _COVERED = ("format", "version", "video", "base", "position", "next", "edits")
 """What the check sum is of: other programs may change entries of their own."""
 _KNOWN = (*_COVERED, CHECK_SUM)
@@ -97,13 +98,13 @@ def read_head(text: str) -> Head:
         raise ValueError(f'it lacks "format": "{FORMAT}"')
     try:
         edits = tuple(
-            Edit(int(e["number"]), str(e["kind"]), str(e["what"]), bool(e.get("complete", True)))
+            Edit(_number(e["number"]), str(e["kind"]), str(e["what"]), bool(e.get("complete", True)))
             for e in content["edits"]
         )
         head = Head(
-            VideoReference.from_json(content["video"]), edits, int(content["position"]),
-            int(content["base"]), int(content["next"]),
-            {key: value for key, value in content.items() if key not in _KNOWN}, int(content["version"]),
+            VideoReference.from_json(content["video"]), edits, _number(content["position"]),
+            _number(content["base"]), _number(content["next"]),
+            {key: value for key, value in content.items() if key not in _KNOWN}, _number(content["version"]),
         )  # fmt: skip
     except KeyError as error:
         raise ValueError(f"it lacks the entry {error}") from error
@@ -122,6 +123,10 @@ def check_version(head: Head) -> None:
             f"the project was made by a newer limpet (layout {head.version}, this one knows {VERSION}); "
             f"update limpet to edit it"
         )
+
+
+def _number(value: object) -> int:
+    return whole_number(value, "a number of an edit", 0, _MOST)
 
 
 def _check(head: Head) -> None:

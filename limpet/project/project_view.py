@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from limpet.core.masks import decode_mask
+from limpet.core.errors import ProjectError
 from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.key_frames import Keys, Status
@@ -131,8 +131,8 @@ class ProjectView:
 
     def mask(self, frame: int) -> Mask | None:
         """The mask of a frame, uint8 (H, W), or None if it has none. Raises ProjectError if it is damaged."""
-        data = self.mask_bytes(frame)
-        return None if data is None else decode_mask(data)
+        entry = self._folder.table.entry(frame)
+        return None if entry is None else self._folder.mask(entry.mask)
 
     def mask_bytes(self, frame: int) -> bytes | None:
         """The mask as an indexed PNG, exactly as stored; undo restores exactly these bytes."""
@@ -147,7 +147,11 @@ class ProjectView:
         )
 
     def status(self, frame: int) -> Status:
-        """See ``limpet.project.key_frames.Keys.status``; "unreadable" if its page is damaged."""
+        """See ``limpet.project.key_frames.Keys.status``.
+
+        "unreadable" if its page is damaged, or if it was corrected or locked and its mask is missing; any other frame
+        whose mask is missing is "stale".
+        """
         return self._status(self._keys(), frame)
 
     def statuses(self) -> Iterator[tuple[int, Status]]:
@@ -166,17 +170,21 @@ class ProjectView:
 
         Raises:
             VideoError: the video is missing, or is not the one that the project was made with.
+            ProjectError: project.json is damaged, so that it is unknown which video it is.
         """
+        if not self._folder.head.video.path:
+            raise ProjectError(self.problems[0])
         return self._folder.head.video.open(self.path)
 
-    def missing(self) -> list[str]:
-        """Mask files that the current snapshot refers to and that are missing, one sentence each."""
-        masks = self._folder.masks
-        return [
-            f"the mask of frame {frame} is missing ({masks.path(entry.mask)})"
-            for frame, entry in self._folder.table.entries()
-            if not masks.has(entry.mask)
-        ]
+    def lost_masks(self) -> dict[int, str]:
+        """The frames whose mask is missing or damaged, with a sentence for each; every mask is read."""
+        found: dict[int, str] = {}
+        for frame, entry in self._folder.table.entries():
+            try:
+                self._folder.mask(entry.mask)
+            except ProjectError as error:
+                found[frame] = f"the mask of frame {frame} is lost: {error}"
+        return found
 
     def differences(self, other: ProjectView) -> Iterator[tuple[int, str]]:
         """Frames that differ from those of another project, ascending, with what differs: "mask" or "status"."""
@@ -193,7 +201,13 @@ class ProjectView:
         return Keys(self._folder.snapshot, self._folder.table.entry)
 
     def _status(self, keys: Keys, frame: int) -> Status:
-        return "unreadable" if frame // PAGE in self._folder.table.broken else keys.status(frame)
+        table = self._folder.table
+        if frame // PAGE in table.broken:
+            return "unreadable"
+        status, entry = keys.status(frame), table.entry(frame)
+        if entry is None or self._folder.masks.has(entry.mask):
+            return status
+        return "unreadable" if status in ("corrected", "locked") else "stale"
 
     def _masked(self) -> int:
         """The index after the last frame that has a mask."""

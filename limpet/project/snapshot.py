@@ -12,11 +12,13 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from limpet.core.check_sums import CHECK_SUM, check_content, check_sum
 from limpet.core.errors import ProjectError
-from limpet.core.json_text import parse_json
+from limpet.core.json_text import finite_number, parse_json, whole_number
+from limpet.core.limits import limits
 from limpet.project.store import Store
 
 PAGE = 1000
@@ -125,7 +127,10 @@ class Table:
         if digest is None or number in self.broken:
             return {}
         if digest not in self._cache:
-            self._cache[digest] = read_page(self._store.get(digest))
+            page = read_page(self._store.get(digest))
+            if any(frame // PAGE != number for frame in page):
+                raise ProjectError(f"{self._store.path(digest)} is of other frames than the snapshot says")
+            self._cache[digest] = page
             self.intact.add(digest)
             while len(self._cache) > _KEPT_PAGES:
                 self._cache.popitem(last=False)
@@ -142,7 +147,7 @@ def write_page(page: Page) -> bytes:
 def read_page(data: bytes) -> Page:
     """What ``write_page`` wrote. Raises ProjectError for anything else."""
     try:
-        return {int(frame): _entry(value) for frame, value in parse_json(data).items()}
+        return {_frame(frame): _entry(value) for frame, value in parse_json(data).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(f"a page of frames is not valid ({error!r}); update limpet") from error
 
@@ -164,12 +169,15 @@ def read_snapshot(text: str) -> Snapshot:
     content = parse_json(text)
     try:
         objects = {_id(i): str(name) for i, name in content["objects"].items()}
-        given = {int(frame): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}
-        locked = tuple((int(first), int(last)) for first, last in content["locked"])
-        pages = {int(page): _digest(digest) for page, digest in content["pages"].items()}
+        given = {_frame(frame): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}
+        locked = tuple((_frame(first), _frame(last)) for first, last in content["locked"])
+        pages = {_frame(page): _digest(digest) for page, digest in content["pages"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"unexpected content ({error!r})") from error
     check_content(content)
+    ends = [frame for span in locked for frame in span]
+    if ends != sorted(ends) or any(one == other for (_, one), (other, _) in pairwise(locked)):
+        raise ValueError(f"the spans of locked frames are not in ascending order: {locked}")
     return Snapshot(objects, given, locked, pages)
 
 
@@ -181,8 +189,18 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(value: Any) -> Entry:
-    objects = {_id(i): (int(edit), float(confidence)) for i, (edit, confidence) in value["objects"].items()}
+    objects = {
+        _id(i): (
+            whole_number(edit, "a number of an edit", 0, 1 << 53),
+            finite_number(sure, "a confidence", 0, 1),
+        )
+        for i, (edit, sure) in value["objects"].items()
+    }
     return Entry(_digest(value["mask"]), objects)
+
+
+def _frame(value: Any) -> int:
+    return whole_number(int(value), "a frame", 0, limits().frames)
 
 
 def _id(text: Any) -> int:

@@ -82,6 +82,14 @@ class Store:
         with suppress(OSError):
             self.path(digest).unlink()
 
+    def is_intact(self, digest: str) -> bool:
+        """Whether the file is there and holds the bytes of its name; it is read whole."""
+        try:
+            self.get(digest)
+        except ProjectError:
+            return False
+        return True
+
     def has(self, digest: str) -> bool:
         """Whether there is a file of that name; its bytes are checked when it is read."""
         return self.path(digest).is_file()

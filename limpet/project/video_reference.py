@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import VideoError
+from limpet.core.json_text import whole_number
+from limpet.core.limits import frame_sizes, is_frame_size, limits
 from limpet.video.image_reader import ImageReader, folder_images, pattern_images
 from limpet.video.open import open_video
 from limpet.video.video_reader import VideoReader
@@ -46,11 +48,17 @@ class VideoReference:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> VideoReference:
         """What ``as_json`` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        height, width = content["size"]
+        height, width = (
+            whole_number(side, "a side of the video", 1, limits().side) for side in content["size"]
+        )
+        if not is_frame_size(height, width):
+            raise ValueError(f"the video is {height}x{width}; expected {frame_sizes()}")
         frames = content["frames"]
+        if frames is not None:
+            frames = whole_number(frames, "frames of the video", 0, limits().frames)
         return cls(
-            str(content["path"]), int(content["bytes"]), str(content["sha256_head"]),
-            (int(height), int(width)), None if frames is None else int(frames), bool(content["frames_exact"]),
+            str(content["path"]), whole_number(content["bytes"], "bytes of the video", 0, 1 << 63),
+            str(content["sha256_head"]), (height, width), frames, bool(content["frames_exact"]),
         )  # fmt: skip
 
     @classmethod

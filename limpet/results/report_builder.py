@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limpet.core.files import atomic_path
+from limpet.core.tracker_protocol import checked_confidence
 from limpet.results.filmstrip import Filmstrip
 from limpet.results.moments import Moment, moments, why
 from limpet.results.object_track import LostRule, ObjectTrack, Span
@@ -67,6 +68,7 @@ class ReportBuilder:
         self.strip = Filmstrip()
         self.complete = False
         self.stopped_by: str | None = None
+        self.problems: list[str] = []
 
     @property
     def frames(self) -> int:
@@ -105,8 +107,10 @@ class ReportBuilder:
             decoded: False when the frame had no picture and the mask repeats the previous one.
 
         Raises:
-            ValueError: a frame was left out.
+            ValueError: a frame was left out, or its time is not a number.
         """
+        if not math.isfinite(frame_time):
+            raise ValueError(f"the time of frame {index} is {frame_time}; expected seconds")
         if not self.times:
             self.first_index = index
         if index != self.first_index + self.frames:
@@ -116,14 +120,25 @@ class ReportBuilder:
         known = {*self.tracks, *(int(number) for number in confidence), *areas}
         for number in sorted(known):
             track = self.tracks.setdefault(number, ObjectTrack(number, self.frames))
-            track.add(areas.get(number, 0), confidence.get(number) if decoded else None)
+            known_to_be = confidence.get(number) if decoded else None
+            track.add(
+                areas.get(number, 0), None if known_to_be is None else checked_confidence(number, known_to_be)
+            )
         if not decoded:
             self.undecoded.append(index)
         self.times.append(frame_time)
 
     def end(self, error: BaseException | None) -> None:
-        """No more frames come: all have been tracked, or ``error`` stopped it."""
-        self.complete = error is None
+        """No more frames come: all have been tracked, or ``error`` stopped it.
+
+        It is complete only if nothing in ``problems`` leaves a part of the task undone; where the video ends too early,
+        that is added to them.
+        """
+        if error is None:
+            ends = [str(failure) for failure in self.failures if failure.ends_video]
+            self.problems[:0] = [end for end in ends if end not in self.problems]
+        self.complete = error is None and not self.problems
+        self.stopped_by = "; ".join(self.problems) or None
         if error is not None:
             interrupted = isinstance(error, KeyboardInterrupt)
             self.stopped_by = "interrupted" if interrupted else f"{error}" or type(error).__name__
@@ -149,6 +164,7 @@ class ReportBuilder:
             lost_rule=self.rule,
             look_first=self.look_first(),
             times=[round(moment, 6) for moment in self.times],
+            problems=list(self.problems),
             undecoded_frames=list(self.undecoded),
             failures=list(self.failures),
             notices=list(self.notices),

@@ -39,7 +39,8 @@ def render_page(report: VideoReport, thumbnails: Sequence[Thumbnail]) -> str:
 def _badge(report: VideoReport) -> str:
     if not report.complete:
         why = f": {report.stopped_by}" if report.stopped_by else ""
-        return f'<p class="badge bad">stopped early{escape(why)}</p>'
+        what = "not complete" if report.problems else "stopped early"
+        return f'<p class="badge bad">{what}{escape(why)}</p>'
     lost = sum(1 for item in report.objects if item.lost)
     if lost:
         return f'<p class="badge warn">complete; {lost} of {len(report.objects)} objects lost at times</p>'

@@ -17,6 +17,7 @@ from PIL import Image
 from limpet.core.errors import OutputError
 from limpet.core.files import output_error, temporary_name
 from limpet.core.masks import write_mask
+from limpet.core.tracker_protocol import checked_confidence
 from limpet.results.filmstrip import Thumbnail
 from limpet.results.journal import ROW, FrameRecord
 from limpet.results.overlay_video import OverlayVideo
@@ -143,10 +144,12 @@ class ResultFolder:
 
         Raises:
             OutputError: writing fails; earlier frames stay.
+            ModelError: a confidence is not a number.
             ValueError: the mask has another size than the picture, or a frame was left out.
         """
         if frame.image is not None and mask.shape != frame.image.shape[:2]:
             raise ValueError(f"mask is {mask.shape} but the frame is {frame.image.shape[:2]}")
+        confidence = {int(number): checked_confidence(number, value) for number, value in confidence.items()}
         if not self._started:
             self._start(mask)
         self._to_record = messages or self.messages_so_far()
@@ -276,7 +279,7 @@ class ResultFolder:
             frame.time,
             frame.image is not None,
             areas_of(mask),
-            {int(number): float(value) for number, value in confidence.items()},
+            confidence,
             zlib.crc32(self._mask_path(frame.index).read_bytes()),
             still,
             None if self._overlay is None else self._overlay.written,

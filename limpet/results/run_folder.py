@@ -15,8 +15,9 @@ from typing import IO, Any
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, lock_file, output_error
-from limpet.core.json_text import read_json
+from limpet.core.json_text import read_json, whole_number
 from limpet.core.limits import limits
+from limpet.core.masks import MAX_ID
 from limpet.results.journal import Journal, Line, line_of
 from limpet.results.video_report import MADE_BY, REPORT_FILES
 from limpet.video.video_reader import ReadFailure
@@ -122,7 +123,7 @@ class RunFolder:
 class CompleteRun:
     """What report.json says of a run that reached its end.
 
-    settings: what the results depend on. failures: one sentence each.
+    settings: what the results depend on. failures: one sentence each. problems: what left a part of the task undone.
     """
 
     frames: int
@@ -130,6 +131,7 @@ class CompleteRun:
     failures: tuple[str, ...]
     notices: tuple[str, ...]
     settings: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
 
 
 def replaceable_files(folder: Path, overwrite: bool = False, resume: bool = False) -> list[Path]:
@@ -183,17 +185,31 @@ def is_unfinished(folder: Path) -> bool:
 
 
 def complete_run(folder: Path) -> CompleteRun | None:
-    """The run in ``folder`` that reached its end; None where there is none."""
+    """The run in ``folder`` that reached its end; None where there is none.
+
+    Raises:
+        OutputError: report.json has another content than limpet writes.
+    """
     report = _report(folder)
-    if report is None or not report.get("complete") or is_unfinished(folder):
+    if report is None or is_unfinished(folder):
         return None
-    return CompleteRun(
-        int(report["frames"]),
-        tuple(item["id"] for item in report["objects"]),
-        tuple(str(ReadFailure.from_dict(failure)) for failure in report["failures"]),
-        tuple(report["notices"]),
-        {**report, **report["info"]},
-    )
+    try:
+        failures = [ReadFailure.from_dict(failure) for failure in report["failures"]]
+        ends = [str(failure) for failure in failures if failure.ends_video]
+        run = CompleteRun(
+            whole_number(report["frames"], "frames", 0, limits().frames),
+            tuple(whole_number(item["id"], "an object's id", 1, MAX_ID) for item in report["objects"]),
+            tuple(map(str, failures)),
+            tuple(map(str, report["notices"])),
+            {**report, **report["info"]},
+            tuple(map(str, report.get("problems", ends))),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise OutputError(
+            f"{folder / 'report.json'} is not as limpet writes it ({error!r}); choose another folder, or pass ",
+            _OVERWRITE,
+        ) from error
+    return run if report.get("complete") or run.problems else None
 
 
 def masks_from(folder: Path, index: int) -> list[Path]:

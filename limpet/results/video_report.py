@@ -85,6 +85,7 @@ class VideoReport:
     lost_rule: LostRule
     look_first: list[Moment]
     times: list[float]
+    problems: list[str]
     undecoded_frames: list[int]
     failures: list[ReadFailure]
     notices: list[str]

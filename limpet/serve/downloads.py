@@ -43,6 +43,10 @@ def write_download(project: Project, what: str, folder: Path, on_frame: OnFrame)
         LimpetError: the video or a mask cannot be read, or the file cannot be written.
     """
     name = project.path.resolve().name
+    if project.problems:
+        raise ProjectError(
+            f"the project cannot be read whole: {'; '.join(project.problems)}; limpet project export writes the rest"
+        )
     if not project.objects:
         raise ProjectError("the project has no object to export; add one first")
     if what == "masks":
@@ -73,7 +77,9 @@ def _result(project: Project, what: str, folder: Path, name: str, on_frame: OnFr
     """One part of what ``limpet project export`` writes."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         result = Path(scratch) / name
-        project.export(result, overlay=what == "overlay", on_frame=on_frame)
+        problems = project.export(result, overlay=what == "overlay", on_frame=on_frame).problems
+        if problems:
+            raise ProjectError(f"the result would not be complete: {'; '.join(problems)}")
         if what == "overlay":
             if not (result / "overlay.mp4").is_file():
                 raise ProjectError("the overlay could not be written: this PyAV has no H.264 encoder")

@@ -165,8 +165,8 @@ def track(
             ids = session.work(first_mask, later, limit, on_frame)
             unused = _unused(later, results)
             results.notices.extend(unused)
+            results.report.problems.extend(unused)
         seconds = time.perf_counter() - begin
-    problems = [str(failure) for failure in results.failures if failure.ends_video] + unused
     return TrackResult(
         results.path,
         results.frames_written,
@@ -174,7 +174,7 @@ def track(
         ids,
         tuple(str(failure) for failure in results.failures),
         (*told, *results.notices),
-        tuple(problems),
+        tuple(results.report.problems),
         session.begun_at,
         look_first=tuple(map(str, results.report.look_first())),
         stream=reader.account,
@@ -192,6 +192,7 @@ def _was_complete(folder: Path, run: CompleteRun, settings: Mapping[str, Any]) -
         run.object_ids,
         run.failures,
         run.notices,
+        run.problems,
         begun_at=run.frames,
         was_complete=True,
     )

@@ -166,7 +166,9 @@ def test_a_missing_mask_is_named_and_all_others_can_be_read(filled: Project) -> 
     [path] = [p for p in (filled.path / "masks").rglob("*.png") if p.read_bytes() == corrected]
     path.unlink()
     opened = Project.open(filled.path)
-    assert len(opened.missing()) == 1 and opened.missing()[0].startswith("the mask of frame 5 is missing")
+    assert list(opened.lost_masks()) == [5] and opened.lost_masks()[5].startswith(
+        "the mask of frame 5 is lost"
+    )
     assert np.array_equal(opened.mask(4), boxes((1, 2), (2, 9)))
     with pytest.raises(ProjectError, match=r"\.png is missing; copy the project folder again"):
         opened.mask(5)
@@ -231,7 +233,7 @@ def test_a_crash_at_any_write_leaves_the_last_whole_state(
             except Crash:
                 crashes += 1
         opened = Project.open(copy)
-        assert opened.problems == () and opened.missing() == []
+        assert opened.problems == () and opened.lost_masks() == {}
         after = state(opened)
         if opened.position == len(filled.edits):
             assert after == before
