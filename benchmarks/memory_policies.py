@@ -25,7 +25,9 @@ from score import DAVIS, ScoreConfig, facts_of, make_tracker, means_of, names_in
 
 from limpet.core.errors import LimpetError
 from limpet.data import evaluation_videos
-from limpet.evaluation.protocol import SequenceScorer
+from limpet.evaluation.protocols.davis import task_of_sequence
+from limpet.evaluation.sequence_scorer import SequenceScorer
+from limpet.evaluation.video_task import draw_label_map
 from limpet.models.base import Features
 from limpet.tracking.tracker import Tracker
 
@@ -76,8 +78,10 @@ def compare_on(name: str, config: ScoreConfig, root: Path, policies: tuple[str, 
     encoder = SharedEncoder(tracker)
     [sequence] = evaluation_videos(root, name)
     chosen = [parse_policy(policy, tracker.config) for policy in policies]
-    scorers = [SequenceScorer(sequence) for _ in policies]
-    states = [tracker.start(sequence.frame(0), scorers[0].given())] * len(policies)
+    task = task_of_sequence(sequence)
+    scorers = [SequenceScorer(task) for _ in policies]
+    given, _ = draw_label_map(task.given(0), [each.number for each in task.objects])
+    states = [tracker.start(sequence.frame(0), given)] * len(policies)
     times: list[list[float]] = [[] for _ in policies]
     for index in range(1, len(sequence)):
         frame = sequence.frame(index)

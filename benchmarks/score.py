@@ -31,7 +31,7 @@ import limpet
 from limpet.core.errors import LimpetError, ModelError
 from limpet.core.provenance import commit
 from limpet.data import evaluation_videos
-from limpet.evaluation.protocol import evaluate_tracker
+from limpet.evaluation.evaluate_videos import evaluate_tracker
 from limpet.models import ModelConfig
 from limpet.tracking.load import load
 from limpet.tracking.memory_policies import MemoryPolicy, find_policy

@@ -22,8 +22,8 @@ import torch
 from machine import begin
 
 from limpet.data import ClipConfig, StillsFolder, TrainingClips, evaluation_videos, training_videos
+from limpet.evaluation.evaluate_videos import evaluate_tracker
 from limpet.evaluation.metrics import region_similarity
-from limpet.evaluation.protocol import evaluate_tracker
 from limpet.models import Model
 from limpet.tracking.tracker import Tracker
 from limpet.training.config import TrainConfig

@@ -1,157 +1,167 @@
-"""``limpet eval davis ROOT --split NAME``: score a model, or saved masks, by the protocol of DAVIS."""
+"""``limpet eval DATASET ROOT``: score a model, or saved masks, by the protocol of a benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from limpet.cli.config_options import with_options
-from limpet.cli.options import TrackerOptions, load_arguments
-from limpet.cli.terminal import FrameProgress, notes, say
-from limpet.core.errors import OutputError
-from limpet.core.files import output_error
-from limpet.core.provenance import command_line
-
-if TYPE_CHECKING:
-    from limpet.data import VideoSequence, VideoSet
-    from limpet.evaluation.protocol import OnFrame
-    from limpet.evaluation.score_tables import Receipt
-    from limpet.evaluation.scores import Scores
+from limpet.cli.evaluation_job import evaluate, make_job
+from limpet.cli.evaluation_options import DavisOptions, MemoryOptions, YouTubeVosOptions
+from limpet.cli.options import TrackerOptions
 
 app = typer.Typer(no_args_is_help=True)
+
+FAILED = 1
+_OWN = ("resolution", "frames", "seen")
+"""Options of single benchmarks."""
+_RUN = "Running"
 
 
 @app.callback()
 def _group() -> None:
-    """Score a model on a data set."""
+    """Score a model by the protocol of a benchmark."""
+
+
+def _dataset_command(key: str, about: str, *extra: type) -> None:
+    """Add ``limpet eval KEY``."""
+
+    @with_options(TrackerOptions, MemoryOptions, *extra)
+    def command(
+        root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder of the data set.")],
+        split: Annotated[
+            str | None,
+            typer.Option(
+                metavar="NAME",
+                help="Split, as the data set names it; the name of one video, where its layout allows it.",
+                show_default="the one that papers report",
+            ),
+        ] = None,
+        predictions: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR",
+                help="Score the masks DIR/SEQUENCE/FRAME.png (SA-V, BURST: DIR/SEQUENCE/OBJECT/FRAME.png) instead of "
+                "running a model.",
+            ),
+        ] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR",
+                help="Folder for scores (CSV, JSON), masks, pictures of the worst videos and the submission. A second "
+                "run with the same settings does only what is missing.",
+            ),
+        ] = None,
+        masks: Annotated[
+            bool, typer.Option("--masks/--no-masks", help="Keep the model's masks in masks/ of --out.")
+        ] = True,
+        processes: Annotated[
+            int,
+            typer.Option(
+                metavar="N",
+                min=1,
+                help="Number of videos at a time, each in a process.",
+                rich_help_panel=_RUN,
+            ),
+        ] = 1,
+        apart: Annotated[
+            bool,
+            typer.Option(
+                "--apart",
+                help="Follow each object on its own, so that masks may overlap; takes as many times longer.",
+            ),
+        ] = False,
+        overwrite: Annotated[
+            bool, typer.Option("--overwrite", help="Start again in a folder that has files.")
+        ] = False,
+        **options: Any,
+    ) -> None:
+        own: dict[str, Any] = {name: options.pop(name) for name in _OWN if name in options}
+        evaluate(
+            make_job(key, root, split, own, predictions, options, apart),
+            options, out, keeps_masks=masks, processes=processes, overwrite=overwrite,
+        )  # fmt: skip
+
+    command.__doc__ = about
+    app.command(key)(command)
+
+
+_dataset_command(
+    "davis",
+    """Measure J and F by the protocol of DAVIS: DAVIS 2016 and 2017, or any labelled data set in another layout.
+
+    The mask of the first frame is given; the first and the last frame are not scored. Splits: 2017/val (the default),
+    2016/val (one object), any list in ImageSets, all; where labels are withheld (2017/test-dev), the submission is
+    written instead.
+    """,
+    DavisOptions,
+)
+_dataset_command(
+    "youtube-vos",
+    """Follow the protocol of YouTube-VOS 2018 or 2019, and write the submission, or G where the labels are there.
+
+    Objects begin where their first mask is, also in the middle of a video; masks of the listed frames are asked for.
+    Splits: valid (the default), test, train.
+    """,
+    YouTubeVosOptions,
+)
+_dataset_command(
+    "mose",
+    """Follow the protocol of MOSE, and write the submission, or measure J and F where the labels are there.
+
+    The first and the last frame are not scored; what happens around disappearances is told apart. Splits: valid (the
+    default), train, or the name of one video.
+    """,
+)
+_dataset_command(
+    "lvos",
+    """Follow the protocol of LVOS 1 or 2: J and F of long videos, and G over seen and unseen ones.
+
+    Splits: valid (the default), train; where the labels are withheld (test), the submission is written instead.
+    """,
+)
+_dataset_command(
+    "sa-v",
+    """Measure J and F by the protocol of SA-V: all 24 frames per second are seen, 6 are scored; masks may overlap.
+
+    Where given masks overlap, the smaller object has the pixels; --apart follows each object on its own. Splits:
+    sav_val (the default), sav_test, or the name of one video.
+    """,
+)
+_dataset_command(
+    "burst",
+    """Follow the exemplar-guided protocol of BURST: J and F in the annotated frames, and the file of results.
+
+    HOTA, the measure of BURST, is computed by its own code from results.json. Splits: val (the default), test.
+    """,
+)
 
 
 @app.command()
-@with_options(TrackerOptions)
-def davis(
-    root: Annotated[
+def check(
+    archive: Annotated[
         Path,
-        typer.Argument(
-            metavar="ROOT",
-            help="The folder of the data set: DAVIS (JPEGImages, Annotations, ImageSets), YouTube-VOS, or plain "
-            "folders (images, masks).",
-        ),
+        typer.Argument(metavar="ARCHIVE", help="The zip file for the server, or the folder that it holds."),
     ],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Whose rules: davis, youtube-vos, mose, lvos, sa-v.")
+    ],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder of the data set.")],
     split: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Split: of DAVIS a list in ImageSets (val, 2017/val), of YouTube-VOS a folder (train, valid), all, or "
-            "the name of one sequence.",
-        ),
-    ],
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Score the masks DIR/SEQUENCE/FRAME.png instead of running a model."
-        ),
+        str | None, typer.Option(metavar="NAME", help="Split.", show_default="as for: limpet eval DATASET")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for the scores (CSV, JSON) and a plot of J over time."),
-    ] = None,
-    resolution: Annotated[
-        str, typer.Option(metavar="NAME", help="Folder below JPEGImages: 480p, Full-Resolution.")
-    ] = "480p",
-    save_masks: Annotated[
-        bool, typer.Option("--save-masks", help="Keep the model's masks in masks/ of --out.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write into a folder that has files.")
-    ] = False,
-    **tracker_options: Any,
 ) -> None:
-    """Measure J and F on a labelled data set: DAVIS, YouTube-VOS, MOSE, LVOS or plain folders.
+    """Check a submission by the rules that the benchmark's server publishes: names, sizes, palette, ids, frames.
 
-    The semi-supervised protocol of DAVIS: the mask of the first frame is given; the first and the last frame are not
-    scored.
+    It may come from any program. Exit code 1 where the server would refuse it or score masks as wrong.
     """
-    import limpet
-    from limpet.data import evaluation_videos
-    from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
-    from limpet.evaluation.score_tables import Receipt, results_table
+    from limpet.cli.evaluation_report import tell_check
+    from limpet.evaluation.check_submission import check_submission
+    from limpet.evaluation.protocols.known_protocols import open_protocol
 
-    if save_masks and (out is None or predictions is not None):
-        raise OutputError(
-            "--save-masks keeps the masks of a run in OUT/masks; give --out and no --predictions"
-        )
-    dataset = evaluation_videos(root, split, resolution)
-    tracker = None
-    if predictions is None:
-        tracker = limpet.load(**load_arguments(tracker_options))
-    if out is not None:
-        _prepare(out, overwrite)
-    with _progress(dataset) as on_frame:
-        if tracker is not None:
-            masks = out / "masks" if out and save_masks else None
-            scores = evaluate_tracker(tracker, dataset, save_masks=masks, on_frame=on_frame)
-        elif predictions is not None:
-            scores = evaluate_predictions(predictions, dataset, on_frame=on_frame)
-    Console().print(results_table(scores, title=f"{split}: J&F {100 * scores.j_and_f:.1f}"))
-    _remarks(scores)
-    if out is not None:
-        command = command_line()
-        name = f"{root.resolve().name}, {split}, {resolution}"
-        receipt = Receipt(command, name)
-        if tracker is not None:
-            receipt = replace(
-                receipt,
-                model=tracker.name,
-                weights=tracker.weights_sha256,
-                device=str(tracker.device),
-                frames_per_second=scores.frames_per_second,
-            )
-        _write(scores, out, receipt, split)
-        say(f"written to {out}: scores.json, per_sequence.csv, per_object.csv, worst.png")
-
-
-def _prepare(out: Path, overwrite: bool) -> None:
-    """Make the folder before the work, so that an unusable path is known at once."""
-    try:
-        if out.is_dir() and any(out.iterdir()) and not overwrite:
-            raise OutputError(f"{out} has files already; choose another folder or add --overwrite")
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, out) from error
-
-
-@contextmanager
-def _progress(dataset: VideoSet) -> Iterator[OnFrame]:
-    """A bar over all sequences; yields what to call after each frame."""
-    lengths = [len(sequence) for sequence in dataset]
-    names = [sequence.name for sequence in dataset]
-    before = dict(zip(names, accumulate(lengths, initial=0), strict=False))
-    with FrameProgress() as progress:
-
-        def on_frame(sequence: VideoSequence, index: int) -> None:
-            progress(before[sequence.name] + index + 1, sum(lengths), sequence.name)
-
-        yield on_frame
-
-
-def _remarks(scores: Scores) -> None:
-    if scores.frames_per_second:
-        say(f"{scores.frames_per_second:.2f} frames/s in the tracker ({scores.steps} steps)")
-    notes(scores.notes, rest="see the notes in scores.json", most=20)
-
-
-def _write(scores: Scores, out: Path, receipt: Receipt, split: str) -> None:
-    from limpet.evaluation.score_curves import worst_curves, write_curves
-    from limpet.evaluation.score_tables import write_csv, write_json
-
-    write_csv(scores, out)
-    write_json(scores, out / "scores.json", receipt)
-    several = "the worst three sequences of " if len(scores.frames) > 3 else ""
-    write_curves(worst_curves(scores), out / "worst.png", f"J over time: {several}{split}")
+    protocol = open_protocol(dataset, root, split)
+    if not tell_check(check_submission(archive, protocol), archive):
+        raise typer.Exit(FAILED)

@@ -257,6 +257,7 @@ RENAMED_OPTIONS = {
     "--pictures-gb": "--image-cache-gb",
     "--reference-until": "--aux-loss-until",
     "--rider-share": "--attached-object-prob",
+    "--save-masks": "--masks",
     "--slots-all-from": "--id-shuffle-full",
     "--slots-fixed-until": "--id-shuffle-start",
     "--smallest-rate": "--min-learning-rate",

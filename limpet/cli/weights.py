@@ -16,7 +16,7 @@ from limpet.core.files import atomic_path, check_free
 from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
-    from limpet.data import VideoSequence
+    from limpet.evaluation.video_task import VideoTask
     from limpet.training.greedy_soup import TasteConfig
     from limpet.weights.weights_file import Weights
 
@@ -189,7 +189,7 @@ def _choose(
     done = 0
     with FrameProgress() as progress:
 
-        def on_frame(what: str, sequence: VideoSequence, index: int) -> None:
+        def on_frame(what: str, sequence: VideoTask, index: int) -> None:
             nonlocal done
             done += 1
             progress(done, frames * (2 * len(places) - 1), what)

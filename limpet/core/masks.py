@@ -91,23 +91,26 @@ def without_void(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mask
 
 
-def write_mask(path: str | Path, mask: NDArray[np.uint8]) -> None:
-    """Write ``mask`` uint8 (H, W) as an indexed PNG in the DAVIS palette; ids stay as they are. Atomic.
+def write_mask(path: str | Path, mask: NDArray[np.uint8], palette: list[int] | None = None) -> None:
+    """Write ``mask`` uint8 (H, W) as an indexed PNG; ids stay as they are. Atomic.
+
+    Args:
+        palette: colours, 3 values for each id from 0 on; None takes those of DAVIS.
 
     Raises:
         OutputError: it cannot be written.
     """
-    data = encode_mask(mask)
+    data = encode_mask(mask, palette)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
-def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """``mask`` uint8 (H, W) of ids as an indexed PNG in the DAVIS palette; equal masks give equal bytes."""
+def encode_mask(mask: NDArray[np.uint8], palette: list[int] | None = None) -> bytes:
+    """``mask`` uint8 (H, W) of ids as an indexed PNG, see ``write_mask``; equal masks give equal bytes."""
     if mask.dtype != np.uint8 or mask.ndim != 2:
         raise ValueError(f"a mask is uint8 (H, W); got {mask.dtype} {mask.shape}")
     image = Image.fromarray(mask)
-    image.putpalette(davis_palette().tobytes())
+    image.putpalette(davis_palette().tobytes() if palette is None else palette)
     buffer = io.BytesIO()
     # Level 3 is twice as fast as the default and a few per cent larger on masks.
     image.save(buffer, format="PNG", compress_level=3)

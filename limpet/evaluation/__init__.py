@@ -1,1 +1,1 @@
-"""J, F and the protocol of DAVIS; a tracker is an argument here."""
+"""J, F, and the protocols of the field's benchmarks; a tracker is an argument here."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from limpet.core.tracker_protocol import AnyTracker
 from limpet.data import evaluation_videos
-from limpet.evaluation.protocol import OnFrame, evaluate_predictions, evaluate_tracker
+from limpet.evaluation.evaluate_videos import OnFrame, evaluate_predictions, evaluate_tracker
 from limpet.evaluation.scores import Scores
 
 

@@ -67,9 +67,7 @@ def region_similarity(
     >>> region_similarity(truth, np.array([[0, 1, 1, 0]], bool), void=np.array([[0, 0, 1, 0]], bool))
     0.5
     """
-    a, b = _as_bytes(truth, prediction, void)
-    union = cv2.countNonZero(cv2.bitwise_or(a, b))
-    return cv2.countNonZero(cv2.bitwise_and(a, b)) / union if union else 1.0
+    return _region(*_as_bytes(truth, prediction, void))
 
 
 def boundary_accuracy(
@@ -101,8 +99,31 @@ def boundary_accuracy(
     0.0
     """
     a, b = _as_bytes(truth, prediction, void)
-    radius = boundary_radius(a.shape, tolerance)
+    return _boundary(*_crop_to_objects(a, b), boundary_radius(a.shape, tolerance))
+
+
+def region_and_boundary(
+    truth: AnyMask, prediction: AnyMask, void: AnyMask | None = None
+) -> tuple[float, float]:
+    """J and F of one object in one frame: ``region_similarity`` and ``boundary_accuracy`` of the same masks.
+
+    >>> truth = np.zeros((40, 40), bool)
+    >>> truth[10:20, 10:20] = True
+    >>> region_and_boundary(truth, truth)
+    (1.0, 1.0)
+    """
+    a, b = _as_bytes(truth, prediction, void)
+    radius = boundary_radius(a.shape)
     a, b = _crop_to_objects(a, b)
+    return _region(a, b), _boundary(a, b, radius)
+
+
+def _region(a: Bytes, b: Bytes) -> float:
+    union = cv2.countNonZero(cv2.bitwise_or(a, b))
+    return cv2.countNonZero(cv2.bitwise_and(a, b)) / union if union else 1.0
+
+
+def _boundary(a: Bytes, b: Bytes, radius: int) -> float:
     row = row_length(a.shape[1], radius)
     truth_line, found_line = to_bits(boundary_map(a), row), to_bits(boundary_map(b), row)
     if not truth_line or not found_line:

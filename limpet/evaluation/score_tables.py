@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
 from limpet.core.provenance import machine as this_machine
+from limpet.evaluation.disappearance import disappearance
 from limpet.evaluation.metrics import MeasureStats
 from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
 
@@ -46,6 +48,10 @@ class Receipt:
         model, weights, device: of the tracker, ``weights`` being the sha256 of the file; None when existing masks were
             scored.
         frames_per_second: of the tracker's steps alone.
+        protocol: whose rules were followed. rate: which frames the tracker saw.
+        network_size: height x width of the network's input, where videos differ all of them.
+        memory, memory_gap: memory policy of the tracker, and after how many frames it takes another one.
+        settings: everything else that the result depends on.
         version: of limpet. date: ISO 8601, UTC. machine: processor and system.
     """
 
@@ -55,13 +61,37 @@ class Receipt:
     weights: str | None = None
     device: str | None = None
     frames_per_second: float | None = None
+    protocol: str | None = None
+    rate: str | None = None
+    network_size: str | None = None
+    memory: str | None = None
+    memory_gap: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = field(default_factory=_version)
     date: str = field(default_factory=_now)
     machine: str = field(default_factory=this_machine)
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a score must not be read without: protocol, rate, sizes, memory and model."""
+        memory = self.memory and f"{self.memory}, {_gap(self.memory_gap)}"
+        known = {
+            "protocol": self.protocol, "frames seen": self.rate, "network size": self.network_size, "memory": memory,
+            "model": self.model, "weights": self.weights and self.weights[:8],
+        }  # fmt: skip
+        return {name: str(value) for name, value in known.items() if value}
+
+    @property
+    def header(self) -> str:
+        """The facts in a line."""
+        return " · ".join(f"{name} {value}" for name, value in self.facts.items())
+
 
 def results_table(scores: Scores, title: str | None = None) -> Table:
-    """A rich table for 80 columns: sequences, below each its objects when it has several, and the mean."""
+    """A rich table for 80 columns: sequences, below each its objects when it has several, and the mean.
+
+    Where categories are seen or unseen in training, the means of both kinds follow.
+    """
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -78,28 +108,41 @@ def results_table(scores: Scores, title: str | None = None) -> Table:
                 table.add_row("", str(scored.object_id), "", *_texts(scored), style="dim")
     table.add_section()
     total = sum(len(names) for names in scores.frames.values())
+    for kind, part in _kinds(scores):
+        table.add_row(kind, f"all {part.objects}", "", *_texts(part))
     table.add_row("mean", f"all {len(scores.objects)}", str(total), *_texts(scores.summary), style="bold")
     return table
 
 
-def write_csv(scores: Scores, folder: Path) -> tuple[Path, Path]:
+def write_csv(scores: Scores, folder: Path, receipt: Receipt | None = None) -> tuple[Path, Path]:
     """Write FOLDER/per_sequence.csv and FOLDER/per_object.csv, in per cent; the last row is the mean of all.
+
+    Every row ends with the facts of the receipt, so that rows of several runs can be put together.
 
     Raises:
         OutputError: when they cannot be written.
     """
     sequences, objects = folder / "per_sequence.csv", folder / "per_object.csv"
+    facts = receipt.facts if receipt else {}
     groups = scores.by_sequence()
-    head = ["sequence", "objects", "frames", *COLUMNS]
     rows: list[list[str | int]] = [
         [name, len(group), len(scores.frames[name]), *_cells(summarise(group))]
         for name, group in groups.items()
     ]
     total = sum(len(names) for names in scores.frames.values())
-    _write_rows(sequences, head, [*rows, ["mean", len(scores.objects), total, *_cells(scores.summary)]])
-    head = ["sequence", "object", "frames", *COLUMNS]
-    rows = [[o.sequence, o.object_id, len(o.region), *_cells(o)] for o in scores.objects]
-    _write_rows(objects, head, [*rows, ["mean", "", total, *_cells(scores.summary)]])
+    rows += [[kind, part.objects, "", *_cells(part)] for kind, part in _kinds(scores)]
+    rows.append(["mean", len(scores.objects), total, *_cells(scores.summary)])
+    _write_rows(sequences, ["sequence", "objects", "frames", *COLUMNS], rows, facts)
+    described = any(o.category or o.seen is not None for o in scores.objects)
+    rows = []
+    for o in scores.objects:
+        about = [o.category, {True: "seen", False: "unseen", None: ""}[o.seen]] if described else []
+        rows.append([o.sequence, o.object_id, len(o.region), *_cells(o), *about])
+    blank = [""] * 2 * described
+    rows += [[kind, "", "", *_cells(part), *blank] for kind, part in _kinds(scores)]
+    rows.append(["mean", "", total, *_cells(scores.summary), *blank])
+    head = ["sequence", "object", "frames", *COLUMNS, *(["category", "kind"] if described else [])]
+    _write_rows(objects, head, rows, facts)
     return sequences, objects
 
 
@@ -112,12 +155,18 @@ def write_json(scores: Scores, path: Path, receipt: Receipt) -> None:
     content = {
         "receipt": asdict(receipt),
         "mean": _as_json(scores.summary),
+        **_more_means(scores),
         "sequences": {
             name: {
                 "frames": scores.frames[name],
                 "mean": _as_json(summarise(group)),
                 "objects": {
-                    str(o.object_id): {**_as_json(o), "J_by_frame": o.region, "F_by_frame": o.boundary}
+                    str(o.object_id): {
+                        **_as_json(o),
+                        **_about(o),
+                        "J_by_frame": o.region,
+                        "F_by_frame": o.boundary,
+                    }
                     for o in group
                 },
             }
@@ -129,11 +178,40 @@ def write_json(scores: Scores, path: Path, receipt: Receipt) -> None:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_rows(path: Path, head: list[str], rows: Iterable[Sequence[str | int]]) -> None:
+def _write_rows(
+    path: Path, head: list[str], rows: Iterable[Sequence[str | int]], facts: Mapping[str, str]
+) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(head)
-        writer.writerows(rows)
+        writer.writerow([*head, *facts])
+        writer.writerows([*row, *facts.values()] for row in rows)
+
+
+def _kinds(scores: Scores) -> list[tuple[str, Summary]]:
+    parts = scores.seen_and_unseen
+    return [("seen", parts.seen), ("unseen", parts.unseen)] if parts else []
+
+
+def _gap(gap: int | None) -> str:
+    return "no gap" if gap is None else f"gap {gap}"
+
+
+def _more_means(scores: Scores) -> dict[str, Any]:
+    """G and its parts, and what happens around disappearances, where there are any."""
+    found: dict[str, Any] = {}
+    parts = scores.seen_and_unseen
+    if parts:
+        found |= {"G": parts.g, "seen": _as_json(parts.seen), "unseen": _as_json(parts.unseen)}
+    around = disappearance(scores.objects)
+    if around.absent_objects or around.returned_objects:
+        found["disappearance"] = asdict(around)
+    return found
+
+
+def _about(scored: ObjectScores) -> dict[str, Any]:
+    """What is known of an object besides its scores."""
+    known = {"category": scored.category or None, "seen": scored.seen, "frames": scored.frames or None}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _values(scored: ObjectScores | Summary) -> tuple[float, ...]:

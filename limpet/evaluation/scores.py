@@ -18,12 +18,25 @@ from limpet.evaluation.metrics import MeasureStats, measure_stats
 
 @dataclass(frozen=True)
 class ObjectScores:
-    """One object of one sequence: J and F in every scored frame."""
+    """One object of one sequence: J and F in every scored frame.
+
+    Args:
+        sequence, object_id: which object.
+        region, boundary: J and F by frame.
+        frames: names of these frames; () where they are those of the sequence.
+        visible: whether the truth shows the object in these frames; () where that was not noted.
+        seen: whether training shows its category (YouTube-VOS, LVOS); None where that is not known.
+        category: as the data set names it.
+    """
 
     sequence: str
     object_id: int
     region: tuple[float, ...]
     boundary: tuple[float, ...]
+    frames: tuple[str, ...] = ()
+    visible: tuple[bool, ...] = ()
+    seen: bool | None = None
+    category: str = ""
 
     @cached_property
     def j(self) -> MeasureStats:
@@ -56,6 +69,19 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class SeenAndUnseen:
+    """Means over the objects of categories that training shows, and of those that it does not."""
+
+    seen: Summary
+    unseen: Summary
+
+    @property
+    def g(self) -> float:
+        """G: the mean of J and F over both kinds (Xu et al., 2018, section 4), 0 to 1."""
+        return (self.seen.j_and_f + self.unseen.j_and_f) / 2
+
+
+@dataclass(frozen=True)
 class Scores:
     """The scores of a whole data set.
 
@@ -66,7 +92,7 @@ class Scores:
 
     Attributes:
         objects: of all sequences, in the order of the data set.
-        frames: names of the scored frames by sequence (first and last frame left out).
+        frames: names of the frames by sequence in which any of its objects is scored.
         seconds: time spent in the tracker's steps; 0 when existing masks were scored.
         steps: number of those steps.
         notes: one sentence for each sequence in whose masks ids were found that are not scored.
@@ -102,6 +128,18 @@ class Scores:
         """The headline number of DAVIS."""
         return self.summary.j_and_f
 
+    @cached_property
+    def seen_and_unseen(self) -> SeenAndUnseen | None:
+        """The scores of YouTube-VOS and LVOS; None unless there are objects of both kinds."""
+        seen, unseen = ([o for o in self.objects if o.seen is kind] for kind in (True, False))
+        return SeenAndUnseen(summarise(seen), summarise(unseen)) if seen and unseen else None
+
+    @property
+    def headline(self) -> tuple[str, float]:
+        """The number that papers compare and its name: G where there are unseen categories, else J&F."""
+        parts = self.seen_and_unseen
+        return ("G", parts.g) if parts else ("J&F", self.j_and_f)
+
     @property
     def frames_per_second(self) -> float | None:
         """Speed of the tracker's steps alone, reading and scoring left out."""
@@ -118,8 +156,12 @@ class Scores:
 
     def region_by_frame(self, sequence: str) -> tuple[float, ...]:
         """J in every scored frame of a sequence, the mean of its objects."""
-        series = np.mean([o.region for o in self.by_sequence()[sequence]], axis=0)
-        return tuple(float(value) for value in series)
+        names = self.frames[sequence]
+        found: dict[str, list[float]] = {name: [] for name in names}
+        for each in self.by_sequence()[sequence]:
+            for name, value in zip(each.frames or names, each.region, strict=False):
+                found.setdefault(name, []).append(value)
+        return tuple(float(np.mean(values)) for name, values in found.items() if name and values)
 
 
 def summarise(objects: Sequence[ObjectScores]) -> Summary:

@@ -21,7 +21,7 @@ from limpet.core.json_text import read_json
 from limpet.core.provenance import commit
 from limpet.distillation.config import DistillationRecord
 from limpet.distillation.distill_student import distill
-from limpet.evaluation.protocol import evaluate_tracker
+from limpet.evaluation.evaluate_videos import evaluate_tracker
 from limpet.evaluation.score_tables import Receipt
 from limpet.models import Model
 from limpet.studies.arms import Arm, Queue

@@ -16,7 +16,9 @@ import torch
 from limpet import models
 from limpet.core.errors import DataError, WeightsError
 from limpet.data import VideoSequence
-from limpet.evaluation.protocol import evaluate_tracker, scored_names
+from limpet.evaluation.evaluate_videos import evaluate_tracker
+from limpet.evaluation.protocols.davis import task_of_sequence
+from limpet.evaluation.video_task import VideoTask
 from limpet.registry import find
 from limpet.tracking.tracker import Tracker
 from limpet.training.checkpoint import CHECKPOINT, KEPT
@@ -145,18 +147,18 @@ def sequence_scorer(
     sequences: Sequence[VideoSequence],
     config: TasteConfig,
     device: torch.device,
-    on_frame: Callable[[str, VideoSequence, int], None] | None = None,
+    on_frame: Callable[[str, VideoTask, int], None] | None = None,
 ) -> ScoreWeights:
     """A score of weights: J&F (0..100) on ``sequences``, by the protocol of DAVIS.
 
     Args:
-        on_frame: called after each frame with what is scored, the sequence and the frame's index.
+        on_frame: called after each frame with what is scored, the video and the frame's index.
 
     Raises:
         DataError: a sequence has too few frames for this stride.
     """
     for sequence in sequences:  # before hours of scoring
-        scored_names(sequence.thinned(config.stride, config.max_frames))
+        task_of_sequence(sequence.thinned(config.stride, config.max_frames))
 
     def score(weights: Weights, what: str) -> float:
         model = models.build_model(find(weights.model).config())

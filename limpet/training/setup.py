@@ -78,7 +78,7 @@ def check_clip_size(config: TrainConfig) -> None:
 def davis_score(root: Path, split: str, max_sequences: int = 5, stride: int = 2) -> Score:
     """A function that scores a model by J&F (0..100) on every ``stride``-th frame of a few sequences."""
     from limpet.data import evaluation_videos
-    from limpet.evaluation.protocol import evaluate_tracker
+    from limpet.evaluation.evaluate_videos import evaluate_tracker
     from limpet.tracking.tracker import Tracker
 
     dataset = evaluation_videos(root, split)

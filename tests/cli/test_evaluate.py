@@ -28,12 +28,14 @@ def root(tmp_path: Path) -> Path:
 
 def test_scores_of_a_model(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) -> None:
     command = ("eval", "davis", root, "--split", "val", "--out", "scores")
-    outcome = limpet(*command, "--weights", weights, "--save-masks")
+    outcome = limpet(*command, "--weights", weights)
     outcome.succeeded()
     assert outcome.err == ""
     assert "val: J&F " in outcome.out and "frames/s in the tracker (7 steps)" in outcome.out
+    assert "protocol DAVIS, val, 480p (2 videos) · frames seen every frame · network size " in outcome.out
     assert {path.name for path in (tmp_path / "scores").iterdir()} == {
-        "masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"
+        ".lock", "evaluation.json", "masks", "per_object.csv", "per_sequence.csv", "scores.json", "videos", "worst",
+        "worst.png",
     }  # fmt: skip
     with (tmp_path / "scores/per_object.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -46,7 +48,16 @@ def test_scores_of_a_model(limpet: Limpet, root: Path, weights: Path, tmp_path: 
     assert (receipt["model"], receipt["device"]) == (MODEL, "cpu") or receipt["device"].startswith("cuda")
     given = np.array(Image.open(tmp_path / "scores/masks/pair/00000.png"))
     assert set(np.unique(given)) == {0, 7, 200} and len(list((tmp_path / "scores/masks/pair").iterdir())) == 5
-    limpet(*command, "--weights", weights).refused("scores has files already; choose another folder")
+    again = limpet(*command, "--weights", weights)
+    again.succeeded()
+    assert table(again.out) == table(outcome.out), "what is done is not run again"
+    limpet(*command, "--weights", weights, "--max-size", 32).refused(
+        "scores holds an evaluation with other settings (max_size: 480, now 32)"
+    )
+
+
+def table(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(("one", "pair", "mean", " "))]
 
 
 def test_scores_of_saved_masks(limpet: Limpet, root: Path) -> None:
@@ -68,7 +79,7 @@ def test_bad_input(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) ->
         "there is no weights file at gone.safetensors"
     )
     limpet(*command, "val", "--resolution", "4k").refused("there is no folder ", "resolutions there: 480p")
-    limpet(*command, "val", "--save-masks").refused("--save-masks keeps the masks", "give --out")
+    limpet(*command, "val", "--save-masks").refused("--save-masks is now called --masks")
     limpet(*command, "val", "--predictions", "gone").refused("there is no folder of predictions gone")
     (tmp_path / "file").write_text("mine")
     limpet(*command, "val", "--weights", weights, "--out", "file").refused(

@@ -83,7 +83,7 @@ def test_no_command_shows_the_help(limpet: Limpet) -> None:
         (("project", "add", "job"), "Missing argument 'FRAME'"),
         (("track", "clip.mp4", "--mask", "m.png", "--max-size", "8"), "Invalid value for '--max-size'"),
         (("track", "clip.mp4", "--mask", "m.png", "--max-size", "large"), "Invalid value for '--max-size'"),
-        (("eval", "davis", "root"), "Missing option '--split'"),
+        (("eval", "check", "a.zip"), "Missing argument 'DATASET'"),
         (("train",), "Missing option '--out'"),
         (("weights", "convert"), "Missing argument 'CHECKPOINT'"),
     ],

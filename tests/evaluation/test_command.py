@@ -46,6 +46,7 @@ def test_runs_a_model_and_prints_the_table(root: Path, loaded: list[tuple[str, d
     assert result.exit_code == 0, result.output
     assert "val: J&F" in result.output and "box" in result.output and "frames/s" in result.output
     plain = {"enlarge": ENLARGE, "objects_at_once": None, "flip": False, "scales": (1.0,), "flow": None}
+    plain |= {"memory": None, "memory_budget_mb": None, "precision": "auto"}
     assert loaded == [(None, {"weights": None, "device": "auto", "max_size": 480, **plain})]
 
 
@@ -56,15 +57,19 @@ def test_options_reach_the_model(
     out = tmp_path / "out"
     options = ["--model", "deaot-s", "--weights", weights, "--device", "cpu", "--max-size", 240, "--out", out]
     options += ["--enlarge", 1.2, "--objects-at-once", 3, "--flip", "--scales", "1.0,1.3"]
-    result = run(root, "--split", "val", *options, "--save-masks")
+    options += ["--memory", "ring", "--memory-budget", 40, "--precision", "fp32"]
+    result = run(root, "--split", "val", *options)
     assert result.exit_code == 0, result.output
     views = {"enlarge": 1.2, "objects_at_once": 3, "flip": True, "scales": (1.0, 1.3), "flow": None}
+    views |= {"memory": "ring", "memory_budget_mb": 40, "precision": "fp32"}
     assert loaded == [("deaot-s", {"weights": weights, "device": "cpu", "max_size": 240, **views})]
-    names = sorted(path.relative_to(out).as_posix() for path in out.iterdir())
-    assert names == ["masks", "per_object.csv", "per_sequence.csv", "scores.json", "worst.png"]
+    names = sorted(path.name for path in out.iterdir() if path.name != ".lock")
+    assert names == [
+        "evaluation.json", "masks", "per_object.csv", "per_sequence.csv", "scores.json", "videos", "worst", "worst.png"
+    ]  # fmt: skip
     receipt = json.loads((out / "scores.json").read_text())["receipt"]
     assert (receipt["model"], receipt["weights"], receipt["device"]) == ("repeat", "ab12", "cpu")
-    assert receipt["frames_per_second"] > 0 and receipt["dataset"] == "davis, val, 480p"
+    assert receipt["frames_per_second"] > 0 and receipt["dataset"] == "DAVIS, val, 480p"
     again = run(root, "--split", "val", "--predictions", out / "masks")
     assert again.exit_code == 0 and table(again) == table(result)
 
@@ -79,15 +84,10 @@ def test_existing_results_are_kept(
     (tmp_path / "kept.txt").write_text("mine")
     result = run(root, "--split", "val", "--out", tmp_path)
     assert isinstance(result.exception, OutputError)
-    assert "has files already; choose another folder or add --overwrite" in str(result.exception)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["kept.txt"]
+    assert "has files already; choose another folder or add overwrite=True" in str(result.exception)
+    assert {path.name for path in tmp_path.iterdir()} == {"kept.txt", "davis"}
     assert run(root, "--split", "val", "--out", tmp_path, "--overwrite").exit_code == 0
     assert (tmp_path / "kept.txt").read_text() == "mine"
-
-
-def test_masks_need_a_place(root: Path) -> None:
-    result = run(root, "--split", "val", "--save-masks")
-    assert isinstance(result.exception, OutputError) and "give --out" in str(result.exception)
 
 
 def test_mistakes_are_user_errors(

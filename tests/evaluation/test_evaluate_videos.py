@@ -8,8 +8,8 @@ from PIL import Image
 
 from limpet.core.errors import DataError
 from limpet.data import VideoSet, evaluation_videos
+from limpet.evaluation.evaluate_videos import evaluate_predictions, evaluate_tracker
 from limpet.evaluation.metrics import boundary_accuracy, region_similarity
-from limpet.evaluation.protocol import evaluate_predictions, evaluate_tracker
 
 from .tiny import SIZE, Ids, RepeatsFirstMask, box, make_sequence, make_split, moving_box, save_ids
 

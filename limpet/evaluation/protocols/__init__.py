@@ -1,0 +1,1 @@
+"""The protocols of the field's benchmarks, a file each."""

@@ -1,0 +1,170 @@
+"""The exemplar-guided protocol of BURST (Athar et al., WACV 2023): frames in folders, masks as RLE in one JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from limpet.core.errors import DataError
+from limpet.data.datasets import require_files
+from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
+from limpet.evaluation.video_task import ObjectPlanes, TaskObject, VideoTask
+from limpet.exchange.coco_rle import counts_to_mask, decompress
+
+_CODE = "https://github.com/Ali2500/BURST-benchmark README.md"
+FRAMES = ("frames", "images")
+TRUTH, GIVEN = "all_classes.json", "first_frame_annotations.json"
+
+
+@dataclass(frozen=True)
+class RleMasks:
+    """Masks of a video as COCO RLE.
+
+    Args:
+        rles: index of the frame -> number of the object -> compressed RLE.
+        size: (H, W) in pixels.
+    """
+
+    rles: Mapping[int, Mapping[int, str]]
+    size: tuple[int, int]
+
+    def read(self, index: int) -> ObjectPlanes:
+        pixels = self.size[0] * self.size[1]
+        return ObjectPlanes(
+            {
+                number: counts_to_mask(decompress(text, pixels), self.size)
+                for number, text in self.rles.get(index, {}).items()
+            },
+            self.size,
+        )
+
+
+class BurstProtocol(EvaluationProtocol):
+    """BURST, or any data set laid out like it: a split is a folder with JSON files."""
+
+    key = "burst"
+    title = "BURST"
+    layout = (
+        f"BURST: val/{TRUTH} or val/{GIVEN} (in ROOT or ROOT/annotations), and frames/val/SOURCE/VIDEO/*.jpg (or "
+        "images/val)"
+    )
+    default_split = "val"
+    rules = (
+        RuleSource("the first mask of each object is given", f"{_CODE}: first_frame_annotations.json"),
+        RuleSource(
+            "the tracker sees all frames; the annotated ones (1 per second) count", f"{_CODE}, Frame-rate"
+        ),
+        RuleSource(
+            "an empty mask is left out of the file of results",
+            f"{_CODE}, Evaluation: 'completely omit the entry'",
+        ),
+        RuleSource(
+            "an object is scored in the annotated frames after its first one; HOTA, BURST's own measure, is computed "
+            "by its code from the file of results",
+            f"{_CODE}, Evaluation",
+        ),
+    )
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.sequences)
+
+    def task(self, name: str) -> VideoTask:
+        sequence = self.sequences[name]
+        frames = tuple(self._frames / name / file for file in sequence["all_image_paths"])
+        index = {path.name: position for position, path in enumerate(frames)}
+        annotated = [index[file] for file in sequence["annotated_image_paths"]]
+        size = int(sequence["height"]), int(sequence["width"])
+        tracks = sorted({int(track) for shown in sequence["segmentations"] for track in shown})
+        numbers = {track: number for number, track in enumerate(tracks, start=1)}
+        rles = {
+            at: {numbers[int(track)]: shown[track]["rle"] for track in shown}
+            for at, shown in zip(annotated, sequence["segmentations"], strict=True)
+        }
+        begins = {
+            number: min(at for at, shown in rles.items() if number in shown) for number in numbers.values()
+        }
+        objects = tuple(
+            TaskObject(
+                track,
+                number,
+                begins[number],
+                tuple(at for at in annotated if at > begins[number]) if self._labelled else (),
+                category=str(sequence.get("track_category_ids", {}).get(str(track), "")),
+            )
+            for track, number in numbers.items()
+        )
+        return VideoTask(
+            name,
+            frames,
+            objects,
+            RleMasks(rles, size),
+            tuple(annotated),
+            self._labelled,
+            overlap=True,
+            folders={number: f"{track:03}" for track, number in numbers.items()},
+        )
+
+    @property
+    def rate(self) -> str:
+        return "all frames"
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """The JSON file of the split. Raises DataError."""
+        path = self._file
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            for sequence in content["sequences"]:
+                _check(sequence)
+            return content
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} is not a file of BURST ({error!r}); download it again") from error
+
+    @cached_property
+    def sequences(self) -> dict[str, dict[str, Any]]:
+        """``SOURCE/VIDEO`` -> its entry in the JSON file; those without an object are left out."""
+        found = {
+            f"{each['dataset']}/{each['seq_name']}": each
+            for each in self.content["sequences"]
+            if any(each["segmentations"])
+        }
+        for name, each in found.items():
+            paths = tuple(self._frames / name / file for file in each["all_image_paths"])
+            require_files(paths, f"video '{name}' lacks the frames")
+        return found
+
+    @cached_property
+    def _file(self) -> Path:
+        for folder in (self.root / "annotations" / self.split, self.root / self.split):
+            for name in (TRUTH, GIVEN):
+                if (folder / name).is_file():
+                    return folder / name
+        raise DataError(f"there is no {TRUTH} of split '{self.split}' in {self.root}; expected {self.layout}")
+
+    @property
+    def _labelled(self) -> bool:
+        return self._file.name != GIVEN
+
+    @cached_property
+    def _frames(self) -> Path:
+        for name in FRAMES:
+            if (self.root / name / self.split).is_dir():
+                return self.root / name / self.split
+        raise DataError(f"there are no frames of split '{self.split}' in {self.root}; expected {self.layout}")
+
+
+def _check(sequence: dict[str, Any]) -> None:
+    """Raises ValueError or KeyError for an entry that is not one of BURST."""
+    files = sequence["all_image_paths"]
+    annotated, shown = sequence["annotated_image_paths"], sequence["segmentations"]
+    if len(annotated) != len(shown) or not set(annotated) <= set(files):
+        raise ValueError(
+            f"'{sequence['seq_name']}': annotated frames and segmentations do not belong together"
+        )
+    for part in (sequence["dataset"], sequence["seq_name"], *files):
+        if not part or "/" in part or "\\" in part or part in (".", ".."):
+            raise ValueError(f"{part!r} is not the name of a file or folder")

@@ -1,0 +1,81 @@
+"""The protocol of MOSE (Ding et al., ICCV 2023), whose validation labels are on a server."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from limpet.core.errors import DataError
+from limpet.data.layouts import VideoFolders, subfolders
+from limpet.evaluation.protocols.begins import first_masks
+from limpet.evaluation.protocols.evaluation_protocol import (
+    ArchiveLayout,
+    EvaluationProtocol,
+    RuleSource,
+    files_of,
+    require_labels,
+)
+from limpet.evaluation.video_task import LabelMapFiles, TaskObject, VideoTask
+
+_API = "https://github.com/henghuiding/MOSE-api"
+
+
+class MoseProtocol(EvaluationProtocol):
+    """MOSE: a split is a folder of the root, or the root itself; the name of one video is a split, too."""
+
+    key = "mose"
+    title = "MOSE"
+    layout = (
+        "MOSE: valid/JPEGImages/VIDEO/*.jpg and valid/Annotations/VIDEO/*.png, or these two folders in ROOT"
+    )
+    default_split = "valid"
+    rules = (
+        RuleSource("the first mask of each object is given", f"{_API} README.md, File Structure"),
+        RuleSource(
+            "the first and the last frame of a video are not scored",
+            f"{_API} MOSEv2/sam2_rcms/tools/score.py: frames 1 to length - 2",
+        ),
+        RuleSource(
+            "every object is scored in all of these frames, absent or not; ids may have holes",
+            f"{_API} MOSEv2/sam2_rcms/tools/score.py: one mask is compared per id of meta.json",
+        ),
+    )
+    archive = ArchiveLayout(
+        "https://codalab.lisn.upsaclay.fr/competitions/10703",
+        "",
+        "https://github.com/hkchengrex/Cutie cutie/inference/utils/results_utils.py, make_zip: the folders of the "
+        "videos lie directly inside the zip",
+    )
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._videos)
+
+    def task(self, name: str) -> VideoTask:
+        files = files_of(self._videos[name])
+        if len(files.frames) < 3:
+            raise DataError(f"video '{name}' has {len(files.frames)} frames; at least 3 are needed")
+        begins = first_masks(files)
+        between = tuple(range(1, len(files.frames) - 1))
+        labelled = require_labels(files, list(begins.values()), between)
+        return VideoTask(
+            name,
+            files.frames,
+            tuple(TaskObject(i, i, at, between if labelled else ()) for i, at in begins.items()),
+            LabelMapFiles(files.masks, has_void=True),
+            files.listed,
+            labelled,
+        )
+
+    @cached_property
+    def _videos(self) -> dict[str, VideoFolders]:
+        folder = self.root / self.split if (self.root / self.split / "JPEGImages").is_dir() else self.root
+        frames, masks = folder / "JPEGImages", folder / "Annotations"
+        names = subfolders(frames)
+        if folder == self.root and self.split in names:
+            names = [self.split]
+        elif folder == self.root and (not names or self.split not in ("all", self.default_split)):
+            splits = [name for name in subfolders(self.root) if (self.root / name / "JPEGImages").is_dir()]
+            raise DataError(
+                f"there is no split '{self.split}' in {self.root}; the splits there are: "
+                f"{', '.join(splits) or 'none'}; expected {self.layout}"
+            )
+        return {name: VideoFolders(name, frames / name, masks / name) for name in names}

@@ -1,0 +1,68 @@
+"""Masks of a video on the disk, as benchmarks exchange them.
+
+``FOLDER/VIDEO/FRAME.png`` holds one id per pixel; where masks may overlap, ``FOLDER/VIDEO/OBJECT/FRAME.png`` holds one
+object.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from limpet.core.errors import DataError
+from limpet.core.masks import read_ids, write_mask
+from limpet.evaluation.video_task import FrameMasks, LabelMap, ObjectPlanes, VideoTask
+
+
+def answer_files(folder: Path, task: VideoTask, index: int) -> dict[int, Path]:
+    """Number of the object -> the file of its mask in a frame; without overlap one file under 0."""
+    name = f"{task.frames[index].stem}.png"
+    if not task.overlap:
+        return {0: folder / task.name / name}
+    return {number: folder / task.name / own / name for number, own in task.folders.items()}
+
+
+def save_answer(
+    folder: Path, task: VideoTask, index: int, masks: FrameMasks, palette: list[int] | None
+) -> None:
+    """Write the masks of one frame in the colours ``palette`` (None: those of DAVIS). Raises OutputError."""
+    for number, path in answer_files(folder, task, index).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number:
+            write_mask(path, masks.plane(number).astype(np.uint8))
+        else:
+            assert isinstance(masks, LabelMap)
+            write_mask(path, masks.labels, palette)
+
+
+def read_answer(folder: Path, task: VideoTask, index: int) -> FrameMasks:
+    """The saved masks of one frame.
+
+    Raises:
+        DataError: they have another size than the annotations. MaskError: a file cannot be read.
+    """
+    files = answer_files(folder, task, index)
+    found = {number: read_ids(path) for number, path in files.items()}
+    for number, mask in found.items():
+        if mask.shape != task.size:
+            here, expected = ("x".join(map(str, shape)) for shape in (mask.shape, task.size))
+            raise DataError(
+                f"the prediction {files[number]} is {here}, its annotation {expected}; save it at that size"
+            )
+    if not task.overlap:
+        return LabelMap(found[0], merged=task.any_id)
+    return ObjectPlanes({number: mask > 0 for number, mask in found.items()}, task.size)
+
+
+def find_predictions(folder: Path, videos: tuple[str, ...]) -> Path:
+    """Where in ``folder`` the folders of the videos lie: in itself, or in its only folder, such as Annotations.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder of predictions {folder}; expected SEQUENCE/FRAME.png in it")
+    inner = [path for path in folder.iterdir() if path.is_dir()]
+    here = any((folder / name).is_dir() for name in videos)
+    return inner[0] if not here and len(inner) == 1 else folder

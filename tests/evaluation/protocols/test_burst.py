@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from limpet.core.errors import DataError
+from limpet.evaluation.protocols.burst import BurstProtocol
+
+from ..tiny import box, make_burst
+
+
+def test_tracks_begin_in_their_first_annotated_frame(tmp_path: Path) -> None:
+    make_burst(tmp_path)
+    protocol = BurstProtocol(tmp_path)
+    assert protocol.names() == ("HACS/swim",)
+    task = protocol.task("HACS/swim")
+    assert len(task.frames) == 7 and task.answers == (0, 3, 6)
+    first, second = task.objects
+    assert (first.id, first.number, first.begins, first.scored, first.category) == (4, 1, 0, (3, 6), "41")
+    assert (second.id, second.number, second.begins, second.scored) == (9, 2, 3, (6,))
+    assert np.array_equal(task.masks.read(6).plane(2), box(14, 12) > 0)
+
+
+def test_first_masks_alone_are_withheld_labels(tmp_path: Path) -> None:
+    make_burst(tmp_path, labelled=False)
+    task = BurstProtocol(tmp_path).task("HACS/swim")
+    assert not task.labelled and not task.scored and [each.begins for each in task.objects] == [0, 3]
+
+
+def test_names_that_leave_the_folder_are_refused(tmp_path: Path) -> None:
+    make_burst(tmp_path)
+    path = tmp_path / "val/all_classes.json"
+    content = json.loads(path.read_text())
+    content["sequences"][0]["seq_name"] = ".."
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="is not the name of a file or folder"):
+        BurstProtocol(tmp_path).names()
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    make_burst(tmp_path)
+    (tmp_path / "frames/val/HACS/swim/frame0002.jpg").unlink()
+    with pytest.raises(DataError, match=r"lacks the frames 1 of 7 frames .*: frame0002\.jpg"):
+        BurstProtocol(tmp_path).names()
+    with pytest.raises(DataError, match=r"no all_classes\.json of split 'test'"):
+        BurstProtocol(tmp_path, "test").names()

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from limpet.core.errors import DataError
+from limpet.evaluation.protocols.mose import MoseProtocol
+
+from ..tiny import make_mose
+
+
+def test_every_object_is_scored_in_all_frames_but_the_first_and_last(tmp_path: Path) -> None:
+    make_mose(tmp_path, labelled=True)
+    protocol = MoseProtocol(tmp_path)
+    task = protocol.task("gone")
+    assert protocol.names() == ("gone",) and task.labelled
+    assert [(each.id, each.begins, each.scored) for each in task.objects] == [
+        (3, 0, (1, 2, 3, 4, 5)),
+        (7, 0, (1, 2, 3, 4, 5)),
+    ]
+
+
+def test_withheld_labels(tmp_path: Path) -> None:
+    make_mose(tmp_path)
+    task = MoseProtocol(tmp_path).task("gone")
+    assert not task.labelled and len(task.answers) == 7
+
+
+def test_the_root_may_be_the_split(tmp_path: Path) -> None:
+    make_mose(tmp_path)
+    assert MoseProtocol(tmp_path / "valid").names() == ("gone",)
+    assert MoseProtocol(tmp_path / "valid", "gone").names() == ("gone",)
+    with pytest.raises(DataError, match=r"no split 'test' in .*; the splits there are: valid"):
+        MoseProtocol(tmp_path, "test").names()
