@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from limpet import __version__
-from limpet.cli import evaluate, project_commands, weights
+from limpet.cli import evaluate, project_commands, vot, weights
 from limpet.cli.batch import batch_command
 from limpet.cli.bench import bench_command
 from limpet.cli.calibrate import calibrate_command
@@ -102,6 +102,7 @@ app.command("frame")(frame_command)
 app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(vot.app, name="vot")
 app.command("train")(train_command)
 app.command("distill")(distill_command)
 app.command("study")(study_command)

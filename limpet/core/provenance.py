@@ -34,7 +34,9 @@ def command_line() -> str:
     """The running command, as a shell takes it: ``limpet ...``, or ``python`` and the script that calls limpet."""
     program, *words = sys.argv
     name = Path(program).stem
-    return shlex.join(["limpet", *words] if name == "limpet" else ["python", Path(program).name, *words])
+    return shlex.join(
+        ["limpet", *words] if name in ("limpet", "__main__") else ["python", Path(program).name, *words]
+    )
 
 
 def machine() -> str:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 import pytest
 import typer
@@ -69,13 +70,15 @@ class Limpet:
         return Outcome(end.value.code, said.out, said.err)
 
 
-def start(*arguments: object, cwd: Path | None = None, before: str = "") -> subprocess.Popen[str]:
+def start(
+    *arguments: object, cwd: Path | None = None, before: str = "", stdin: IO[str] | None = None
+) -> subprocess.Popen[str]:
     """The command in a process of its own, its output in pipes; ``before`` is Python code that it begins with."""
     *python, code = PROGRAM
     command = [*python, f"{before}\n{code}", *map(str, arguments)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=settings, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=settings, stdin=stdin, stdout=pipe, stderr=pipe, text=True)
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 100) -> Outcome:
