@@ -28,11 +28,13 @@ from limpet.cli.frame import frame_command
 from limpet.cli.models import models_command
 from limpet.cli.options import RENAMED_OPTIONS
 from limpet.cli.project_import import import_command
+from limpet.cli.segment import segment_command
 from limpet.cli.serve import serve_command
 from limpet.cli.study import study_command
 from limpet.cli.terminal import error, note, stop_on_sigterm
 from limpet.cli.track import track_command
 from limpet.cli.train import train_command
+from limpet.cli.train_clicks import train_clicks_command
 from limpet.cli.visualise import visualise_command
 from limpet.core.errors import LimpetError
 from limpet.core.files import output_error
@@ -99,11 +101,13 @@ def _limpet(
 app.command("track")(track_command)
 app.command("batch")(batch_command)
 app.command("frame")(frame_command)
+app.command("segment")(segment_command)
 app.command("demo")(demo_command)
 app.command("visualise")(visualise_command)
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(vot.app, name="vot")
 app.command("train")(train_command)
+app.command("train-clicks")(train_clicks_command)
 app.command("distill")(distill_command)
 app.command("study")(study_command)
 app.command("calibrate")(calibrate_command)

@@ -129,6 +129,16 @@ PrecisionName = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
+SegmenterName = Annotated[
+    str | None,
+    typer.Option(
+        "--segmenter",
+        metavar="FILES",
+        help="Model that makes masks of clicks: its weights (FILE.safetensors), or your own SAM as "
+        "ENCODER.onnx,DECODER.onnx; none: no clicks.",
+        show_default="limpet's click model",
+    ),
+]
 MemoryBudget = Annotated[
     float | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.options import MODEL, DeviceName, ModelName, WeightsFile
+from limpet.cli.options import MODEL, DeviceName, ModelName, SegmenterName, WeightsFile
 from limpet.cli.terminal import note, say
 from limpet.core.errors import MissingExtraError
 
@@ -50,6 +50,7 @@ def serve_command(
             show_default="the current folder, and that of VIDEO or PROJECT",
         ),
     ] = None,
+    segmenter: SegmenterName = None,
     model: ModelName = None,
     weights: WeightsFile = None,
     device: DeviceName = "auto",
@@ -66,7 +67,10 @@ def serve_command(
         raise MissingExtraError("limpet serve", "web", error.name or "starlette") from error
 
     roots = tuple(root or [Path.cwd(), *([path.absolute().parent] if path else [])])
-    bench = Workbench(ServeConfig(roots, _model(model, weights), weights, device))
+    from limpet.segment import load_segmenter
+
+    clicks = load_segmenter(segmenter, device)
+    bench = Workbench(ServeConfig(roots, _model(model, weights), weights, device), segmenter=clicks)
     if path is not None:
         bench.open(path, project)
         bench.background.prepare(bench.config.model)

@@ -27,6 +27,7 @@ GROUPS = (
     (6, 160, 1, (1, 2, 2)),
     (6, 320, 1, (2,)),
 )
+HALVED_ON_IMAGENET = 160  # channels of the group whose stride of 2 was taken away
 # The indices into ``features`` at which a stage ends: the stem, then strides 4, 8, 16 and the dilated 16.
 STAGE_ENDS = (1, 4, 7, 14, 19)
 
@@ -48,7 +49,7 @@ class MobileNetV2(nn.Module):
         self.channels = (24, 32, 96, LAST_CHANNELS if dilated else 96)
         self._ends = STAGE_ENDS if dilated else STAGE_ENDS[:4]
         stem, last = conv_norm(inputs, STEM_CHANNELS, size=3, stride=2), conv_norm(320, LAST_CHANNELS, size=1)
-        self.features = nn.Sequential(*[stem, *_groups(), last][: self._ends[-1]])
+        self.features = nn.Sequential(*[stem, *inverted_residuals(), last][: self._ends[-1]])
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -116,11 +117,23 @@ def conv_norm(
     return ConvNormReLU6(conv, FrozenBatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
 
-def _groups() -> list[nn.Module]:
+def inverted_residuals(output_stride: int = 16) -> list[nn.Module]:
+    """The 17 blocks between the stem and the last convolution, ``features.1`` to ``features.17``.
+
+    Args:
+        output_stride: of the deepest map, 320 channels wide. 32: as on ImageNet; 16: the last halving is
+            dilated instead.
+    """
     blocks: list[nn.Module] = []
-    inputs = STEM_CHANNELS
+    inputs, reached = STEM_CHANNELS, 2
     for expansion, outputs, stride, dilations in GROUPS:
+        halves = outputs == HALVED_ON_IMAGENET and output_stride == 32
+        first_stride = 2 if halves else stride
+        reached *= first_stride
         for index, dilation in enumerate(dilations):
-            blocks.append(InvertedResidual(inputs, outputs, expansion, stride if index == 0 else 1, dilation))
+            dilation = 1 if reached == 32 else dilation
+            blocks.append(
+                InvertedResidual(inputs, outputs, expansion, first_stride if index == 0 else 1, dilation)
+            )
             inputs = outputs
     return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .page_driver import Driver
@@ -51,7 +52,80 @@ def test_a_livewire_follows_the_edge(driver: Driver) -> None:
     assert overlap(driver, 1) > 0.8
 
 
-def test_clicks_say_why_they_are_not_there(driver: Driver) -> None:
+def disks(*clicks: tuple[int, int, int]) -> np.ndarray:
+    """What the server's model for tests makes of clicks (x, y, 1 or 0)."""
+    mask = np.zeros(SIZE, np.uint8)
+    for x, y, positive in clicks:
+        cv2.circle(mask, (x, y), 10, positive, thickness=-1)
+    return mask
+
+
+def proposed(driver: Driver) -> int:
+    """Pixels of the mask that is suggested."""
+    script = "import('/core/store.js').then(store => store.get().proposal?.plane.filter(Boolean).length ?? 0)"
+    return int(driver.page.evaluate(script))
+
+
+def wait_for_pixels(driver: Driver, count: int) -> None:
+    for _ in range(400):
+        if proposed(driver) == count:
+            return
+        driver.page.wait_for_timeout(50)
+    assert proposed(driver) == count
+
+
+def test_clicks_are_one_edit_that_begins_with_the_mask_that_there_was(driver: Driver) -> None:
+    driver.press("k")
+    first, second, third = (40, 40, 1), (80, 50, 1), (44, 40, 0)
+    driver.click(40.5, 40.5)
+    wait_for_pixels(driver, int(disks(first).sum()))
+    driver.click(80.5, 50.5)
+    wait_for_pixels(driver, int(disks(first, second).sum()))
+    driver.page.mouse.click(*driver.at(44.5, 40.5), button="right")
+    wait_for_pixels(driver, int(disks(first, second, third).sum()))
+    driver.press("Backspace")
+    wait_for_pixels(driver, int(disks(first, second).sum()))
+    assert driver.project.mask(0) is None, "nothing is changed yet"
+    driver.press("Enter")
+    driver.saved()
+    assert np.array_equal(driver.project.mask(0), disks(first, second))
+    earlier = driver.masks()
+    driver.page.mouse.click(*driver.at(44.5, 40.5), button="right")
+    wait_for_pixels(driver, int(disks(first, second, third).sum()))
+    driver.press("Backspace")
+    wait_for_pixels(driver, 0)
+    driver.page.mouse.click(*driver.at(44.5, 40.5), button="right")
+    wait_for_pixels(driver, int(disks(first, second, third).sum()))
+    driver.press("Enter")
+    driver.saved()
+    assert len(driver.project.edits) == 2
+    driver.press("Control+z")
+    driver.note("undone")
+    assert driver.masks() == earlier
+
+
+def test_two_quick_clicks_both_count(driver: Driver) -> None:
+    driver.press("k")
+    driver.click(40.5, 40.5)
+    driver.click(80.5, 50.5)
+    wait_for_pixels(driver, int(disks((40, 40, 1), (80, 50, 1)).sum()))
+    driver.press("Escape")
+    assert proposed(driver) == 0 and driver.project.mask(0) is None
+
+
+def test_the_page_says_which_model_makes_masks_of_clicks(driver: Driver) -> None:
+    driver.press("k")
+    driver.page.get_by_text("A model for tests makes disks.").wait_for()
+
+
+def test_without_a_model_clicks_say_why_they_are_not_there(driver: Driver) -> None:
+    change = (
+        "clicks => import('/core/store.js').then(({get, set}) => set({server: {...get().server, "
+        "segmenter: {...get().server.segmenter, clicks, note: 'no model'}}}))"
+    )
     button = driver.page.get_by_role("button", name="Click", exact=True)
+    driver.page.evaluate(change, False)
     assert button.is_disabled()
-    assert "no " in button.get_attribute("title")
+    assert "no model" in button.get_attribute("title")
+    driver.page.evaluate(change, True)
+    assert button.is_enabled()

@@ -25,17 +25,19 @@ async function ask(path, body, words) {
   }
 }
 
-/** Clicks belong to one object in one frame. Each asks again with all of them and the mask so far. */
+/** Clicks belong to one object in one frame. Each asks again with all of them. */
 export const click = {
   points: [],
   frame: -1,
   active: null,
   asked: 0,
+  answered: 0,
 
   async down(point, event) {
     if (!isInside(point) || !mayDraw()) return;
     const { frame, active, proposal } = get();
-    if (this.frame !== frame || this.active !== active || !proposal) this.points = [];
+    const goesOn = proposal || this.asked > this.answered;
+    if (this.frame !== frame || this.active !== active || !goesOn) this.points = [];
     Object.assign(this, { frame, active });
     const outside = event.button === 2 || event.altKey;
     this.points.push([Math.floor(point[0]), Math.floor(point[1]), outside ? 0 : 1]);
@@ -47,13 +49,13 @@ export const click = {
     const number = ++this.asked;
     const { frame, active } = this;
     const object = active === "new" ? freeId() : active;
-    const { proposal } = get();
-    const present =
-      proposal?.frame === frame ? proposal.plane : planeOf(shownIds(frame) ?? new Uint8Array(1), object);
+    const present = planeOf(shownIds(frame) ?? new Uint8Array(1), object); // as it was before the first click
     const mask = present.includes(1) ? toBase64(await encodePng(present, ...videoSize())) : null;
     const body = { frame, object, points: this.points, mask };
     const plane = await ask("/api/segment/click", body, "Finding the object ...");
-    if (plane && number === this.asked && get().active === active) propose(frame, active, plane, true);
+    if (number !== this.asked) return; // there are further clicks, or the person gave up
+    this.answered = number;
+    if (plane && get().active === active) propose(frame, active, plane, true);
     if (!plane) this.points.pop();
     requestDraw();
   },
@@ -69,7 +71,7 @@ export const click = {
   cancel() {
     const busy = this.points.length > 0;
     this.points = [];
-    this.asked++;
+    this.answered = ++this.asked;
     requestDraw();
     return discardProposal() || busy;
   },

@@ -1,0 +1,1 @@
+"""The click model: its network, its training, and what a person shows it."""

@@ -1,0 +1,52 @@
+"""Which model a name stands for, and what is said of names that stand for none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from limpet.core.errors import WeightsError
+from limpet.segment import Click, load_segmenter
+from limpet.segment.clicks.click_config import NAME
+
+from .conftest import photo
+
+
+def test_none_means_no_clicks() -> None:
+    assert load_segmenter("none") is None
+
+
+def test_weights_of_ones_own(untrained: Path) -> None:
+    model = load_segmenter(str(untrained), device="cpu")
+    assert model is not None and model.name == NAME and "brush and the livewire finish" in model.note
+    mask = model.segment(photo(0)[0], [Click(64, 48)])
+    assert mask.shape == (96, 128) and mask.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.safetensors", "cannot be read as a weights file"),
+        ("sam.onnx", "SAM has an encoder and a decoder"),
+        ("a.onnx,b.onnx,c.onnx", "SAM has an encoder and a decoder"),
+        ("a.pth", "expected weights of the click model"),
+        ("a.safetensors,b.safetensors", "expected weights of the click model"),
+        ("", "expected weights of the click model"),
+        ("a.onnx,b.onnx", "there is no file at a.onnx"),
+    ],
+)
+def test_other_names_are_refused(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match=words):
+        load_segmenter(name)
+
+
+def test_what_goes_wrong_while_it_loads_is_told_to_whoever_waits(untrained: Path) -> None:
+    model = load_segmenter(str(untrained), device="cuda:99")
+    assert model is not None
+    with pytest.raises(Exception, match="device"):
+        model.segment(photo(0)[0], [Click(64, 48)])
