@@ -82,16 +82,15 @@ def evaluate(
     tracker = job.make_tracker() if job.make_tracker else None
     keeps_masks = keeps_masks and out is not None and tracker is not None
     with _place(out) as place:
-        folder = EvaluationFolder(
-            place, _settings(job, protocol, options, tracker), keeps_masks=keeps_masks, overwrite=overwrite
-        )
+        settings = _settings(job, protocol, options, tracker)
+        folder = EvaluationFolder(place, settings, keeps_masks=keeps_masks, overwrite=overwrite)
         job = replace(job, masks=folder.masks if keeps_masks else None)
         _refuse_pointless(protocol, out, keeps_masks, job)
         with _progress(len(names), processes) as (on_frame, on_video):
             results = run_evaluation(
                 job, folder, tracker=tracker, processes=processes, on_frame=on_frame, on_video=on_video
             )
-        report(protocol, results, tracker, job, out)
+        report(protocol, results, tracker, job, out, settings)
         folder.release()
 
 

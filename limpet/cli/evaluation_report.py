@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,13 @@ def report(
     tracker: Any,
     job: EvaluationJob,
     out: Path | None,
+    settings: Mapping[str, Any],
 ) -> None:
     """Print the scores and write them; write and check the submission where labels are withheld."""
     from limpet.evaluation.score_tables import results_table
     from limpet.evaluation.video_result import scores_of
 
-    receipt = receipt_of(protocol, results, tracker)
+    receipt = replace(receipt_of(protocol, results, tracker), settings=settings)
     say(receipt.header)
     withheld = [result.name for result in results if not result.labelled]
     written: list[str] = []
@@ -49,18 +51,21 @@ def report(
         notes(
             [line for result in results for line in result.notes], rest="see videos/ in the folder", most=20
         )
-    if withheld and job.masks is not None and out is not None:
-        say(f"the labels of {len(withheld)} of {len(results)} videos are withheld")
-        written.append(_submit(protocol, job.masks, out))
+    if job.masks is not None and out is not None:
+        written += protocol.write_results(job.masks, out)
+        if withheld:
+            say(f"the labels of {len(withheld)} of {len(results)} videos are withheld")
+            written += _submit(protocol, job.masks, out)
     if out is not None:
-        say(f"written to {out}: {', '.join(written)}")
+        kept = ["masks/"] if job.masks else []
+        say(f"written to {out}: {', '.join([*written, *kept])}")
 
 
 def receipt_of(protocol: EvaluationProtocol, results: list[VideoResult], tracker: Any) -> Receipt:
     """How the results were made."""
     from limpet.evaluation.score_tables import Receipt
 
-    rules = f"{protocol.label} ({len(results)} videos)"
+    rules = f"{protocol.label} ({len(results)} video{'s' * (len(results) != 1)})"
     receipt = Receipt(command_line(), protocol.label, protocol=rules, rate=protocol.rate)
     if tracker is None:
         return receipt
@@ -77,6 +82,7 @@ def receipt_of(protocol: EvaluationProtocol, results: list[VideoResult], tracker
         network_size=", ".join(several) if len(sizes) > 1 else next(iter(sizes), None),
         memory=memory and memory.name,
         memory_gap=memory and memory.gap,
+        memory_frames=memory and memory.max_frames,
     )
 
 
@@ -130,13 +136,14 @@ def _write(
     return written
 
 
-def _submit(protocol: EvaluationProtocol, masks: Path, out: Path) -> str:
+def _submit(protocol: EvaluationProtocol, masks: Path, out: Path) -> list[str]:
+    """Write and check the archive, where there is a server; names of the files."""
     from limpet.evaluation.check_submission import check_submission
     from limpet.evaluation.submission import write_submission
 
     if protocol.archive is None:
-        return "masks/"
+        return []
     write_submission(protocol, masks, out / SUBMISSION)
     tell_check(check_submission(out / SUBMISSION, protocol), out / SUBMISSION)
     say(f"its server: {protocol.archive.server}")
-    return SUBMISSION
+    return [SUBMISSION]

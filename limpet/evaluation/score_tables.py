@@ -50,7 +50,8 @@ class Receipt:
         frames_per_second: of the tracker's steps alone.
         protocol: whose rules were followed. rate: which frames the tracker saw.
         network_size: height x width of the network's input, where videos differ all of them.
-        memory, memory_gap: memory policy of the tracker, and after how many frames it takes another one.
+        memory, memory_gap, memory_frames: memory policy of the tracker, after how many frames it takes another one, and
+            how many it keeps; None sets no limit.
         settings: everything else that the result depends on.
         version: of limpet. date: ISO 8601, UTC. machine: processor and system.
     """
@@ -66,6 +67,7 @@ class Receipt:
     network_size: str | None = None
     memory: str | None = None
     memory_gap: int | None = None
+    memory_frames: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = field(default_factory=_version)
     date: str = field(default_factory=_now)
@@ -74,7 +76,8 @@ class Receipt:
     @property
     def facts(self) -> dict[str, str]:
         """What a score must not be read without: protocol, rate, sizes, memory and model."""
-        memory = self.memory and f"{self.memory}, {_gap(self.memory_gap)}"
+        most = "" if self.memory_frames is None else f", at most {self.memory_frames} frames"
+        memory = self.memory and f"{self.memory}, {_gap(self.memory_gap)}{most}"
         known = {
             "protocol": self.protocol, "frames seen": self.rate, "network size": self.network_size, "memory": memory,
             "model": self.model, "weights": self.weights and self.weights[:8],

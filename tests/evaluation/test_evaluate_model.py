@@ -9,7 +9,15 @@ import pytest
 import limpet
 from limpet.core.errors import DataError
 
-from .tiny import RepeatsFirstMask, make_sequence, make_split, moving_box
+from .tiny import (
+    CopiesMasks,
+    RepeatsFirstMask,
+    make_mose,
+    make_sequence,
+    make_split,
+    make_youtube_vos,
+    moving_box,
+)
 
 
 @pytest.fixture
@@ -39,3 +47,19 @@ def test_what_is_missing_is_told(root: Path, tmp_path: Path) -> None:
         limpet.evaluate(RepeatsFirstMask(), tmp_path / "gone", "val")
     with pytest.raises(DataError, match="there is no folder of predictions"):
         limpet.evaluate(tmp_path / "nothing", root, "val")
+
+
+def test_other_protocols(tmp_path: Path) -> None:
+    make_youtube_vos(tmp_path / "data", labelled=True)
+    scores = limpet.evaluate(
+        CopiesMasks(), tmp_path / "data", protocol="youtube-vos", save_masks=tmp_path / "out"
+    )
+    assert scores.headline[0] == "G" and len(scores.objects) == 3
+    again = limpet.evaluate(tmp_path / "out", tmp_path / "data", "valid", protocol="youtube-vos")
+    assert again.objects == scores.objects
+
+
+def test_withheld_labels_are_told(tmp_path: Path) -> None:
+    make_mose(tmp_path)
+    with pytest.raises(DataError, match="withheld, so that there are no scores; limpet eval mose writes"):
+        limpet.evaluate(CopiesMasks(), tmp_path, protocol="mose")

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import DataError
+from limpet.core.files import atomic_path
 from limpet.data.datasets import require_files
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
+from limpet.evaluation.saved_masks import read_answer
 from limpet.evaluation.video_task import ObjectPlanes, TaskObject, VideoTask
-from limpet.exchange.coco_rle import counts_to_mask, decompress
+from limpet.exchange.coco_rle import compress, counts_to_mask, decompress, mask_counts
 
 _CODE = "https://github.com/Ali2500/BURST-benchmark README.md"
 FRAMES = ("frames", "images")
-TRUTH, GIVEN = "all_classes.json", "first_frame_annotations.json"
+TRUTH, GIVEN, RESULTS = "all_classes.json", "first_frame_annotations.json", "results.json"
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,35 @@ class BurstProtocol(EvaluationProtocol):
             overlap=True,
             folders={number: f"{track:03}" for track, number in numbers.items()},
         )
+
+    def write_results(self, masks: Path, out: Path) -> list[str]:
+        """Write ``results.json`` in the format of the annotations, for BURST's own code."""
+        sequences = [
+            {
+                **{key: value for key, value in sequence.items() if key != "segmentations"},
+                "segmentations": shown,
+            }
+            for name, sequence in self.sequences.items()
+            for shown in [self._segmentations(self.task(name), masks)]
+        ]
+        with atomic_path(out / RESULTS) as temporary:
+            temporary.write_text(json.dumps({**self.content, "sequences": sequences}), encoding="utf-8")
+        return [RESULTS]
+
+    def _segmentations(self, task: VideoTask, masks: Path) -> list[dict[str, dict[str, str]]]:
+        """The tracks in each annotated frame; an empty mask has no entry."""
+        found = []
+        for index in task.answers:
+            saved = read_answer(masks, task, index)
+            shown = {each.id: saved.plane(each.number) for each in task.objects if each.begins <= index}
+            found.append(
+                {
+                    str(track): {"rle": compress(mask_counts(mask))}
+                    for track, mask in shown.items()
+                    if mask.any()
+                }
+            )
+        return found
 
     @property
     def rate(self) -> str:

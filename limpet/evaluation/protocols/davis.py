@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from limpet.core.errors import DataError
@@ -66,14 +67,13 @@ class DavisProtocol(EvaluationProtocol):
     def label(self) -> str:
         return f"{self.title}, {self.split}, {self.options.resolution}"
 
-    @property
+    @cached_property
     def _videos(self) -> Mapping[str, VideoFolders]:
-        if not hasattr(self, "_found"):
-            dataset = open_dataset(self.root, self.options.resolution)
-            self._found = {video.name: video for video in dataset.videos(self.split)}
-            for video in self._found.values():
-                _check_files(files_of(video))
-        return self._found
+        dataset = open_dataset(self.root, self.options.resolution)
+        found = {video.name: video for video in dataset.videos(self.split)}
+        for video in found.values():
+            _check_files(files_of(video))
+        return found
 
 
 def davis_task(files: VideoFiles, one_object: bool = False) -> VideoTask:

@@ -104,6 +104,20 @@ class EvaluationProtocol(ABC):
     def task(self, name: str) -> VideoTask:
         """What is asked of one video. Its given masks are read. Raises DataError, MaskError."""
 
+    def write_results(self, masks: Path, out: Path) -> list[str]:
+        """Write a file that the benchmark's own code reads, where that is not the masks themselves.
+
+        Args:
+            masks: folder of the saved masks. out: folder for the file.
+
+        Returns:
+            Names of the files.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        return []
+
     @property
     def rate(self) -> str:
         """Which frames the tracker sees, in words."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from limpet.core.errors import DataError
 from limpet.core.masks import read_ids
 from limpet.data.layouts import names_in, subfolders
-from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
+from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, ProtocolOptions, RuleSource
 from limpet.evaluation.video_task import ObjectMaskFiles, TaskObject, VideoTask
 from limpet.video.image_reader import folder_images
 
@@ -45,8 +45,10 @@ class SaVProtocol(EvaluationProtocol):
         ),
     )
 
-    def __init__(self, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+    def __init__(
+        self, root: Path | str, split: str | None = None, options: ProtocolOptions | None = None
+    ) -> None:
+        super().__init__(root, split, options)
         inside = self.root / self.split
         self.folder = inside if (inside / FRAMES).is_dir() else self.root
         if not (self.folder / FRAMES).is_dir() or not (self.folder / MASKS).is_dir():

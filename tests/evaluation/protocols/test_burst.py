@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import DataError
+from limpet.evaluation.evaluate_videos import run_video
 from limpet.evaluation.protocols.burst import BurstProtocol
 
-from ..tiny import box, make_burst
+from ..tiny import CopiesMasks, box, make_burst, save_ids
 
 
 def test_tracks_begin_in_their_first_annotated_frame(tmp_path: Path) -> None:
@@ -47,3 +48,21 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         BurstProtocol(tmp_path).names()
     with pytest.raises(DataError, match=r"no all_classes\.json of split 'test'"):
         BurstProtocol(tmp_path, "test").names()
+
+
+def test_results_are_read_like_annotations(tmp_path: Path) -> None:
+    make_burst(tmp_path)
+    protocol = BurstProtocol(tmp_path)
+    task = protocol.task("HACS/swim")
+    run_video(CopiesMasks(), task, save_masks=tmp_path / "masks")
+    for file in (tmp_path / "masks/HACS/swim/004").glob("*6.png"):
+        save_ids(file, np.zeros_like(box(0, 0)))
+    (tmp_path / "out/val").mkdir(parents=True)
+    (tmp_path / "out/frames").symlink_to(tmp_path / "frames")
+    assert protocol.write_results(tmp_path / "masks", tmp_path / "out/val") == ["results.json"]
+    content = json.loads((tmp_path / "out/val/results.json").read_text())
+    shown = content["sequences"][0]["segmentations"]
+    assert [sorted(each) for each in shown] == [["4"], ["4", "9"], ["9"]], "an empty mask has no entry"
+    (tmp_path / "out/val/results.json").rename(tmp_path / "out/val/all_classes.json")
+    again = BurstProtocol(tmp_path / "out").task("HACS/swim")
+    assert np.array_equal(again.masks.read(3).plane(1), box(2, 2) > 0)
