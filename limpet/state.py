@@ -108,6 +108,7 @@ class TrackerState:
     mirrored: whether this is the state of a view of mirrored frames.
     seen: uint8, what the source of optical flow keeps of the last frame (``limpet.core.flow``); or None.
     flow_zeroed: in how many frames flow could not be right, so that none was used. flow_problem: the first of them.
+    model, weights_sha256: of the tracker that made it, where they are known; no other one can step it.
 
     >>> import tempfile
     >>> import numpy as np
@@ -135,6 +136,8 @@ class TrackerState:
     seen: Tensor | None = None
     flow_zeroed: int = 0
     flow_problem: str = ""
+    model: str = ""
+    weights_sha256: str = ""
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -263,6 +266,8 @@ class TrackerState:
             "mirrored": self.mirrored,
             "flow_zeroed": self.flow_zeroed,
             "flow_problem": self.flow_problem,
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
         }
 
     @staticmethod
@@ -298,6 +303,8 @@ class TrackerState:
             tensors.get("seen"),
             facts.get("flow_zeroed", 0),
             facts.get("flow_problem", ""),
+            facts.get("model", ""),
+            facts.get("weights_sha256", ""),
         )
 
 

@@ -16,6 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from limpet.core.errors import LimpetError
+from limpet.core.limits import limits, variable_of
+
 CHECK_SUM = "crc32"
 """The name of the check sum among the facts of the header."""
 _FACTS = "__metadata__"
@@ -48,7 +51,13 @@ def read_tensors(path: Path | str) -> tuple[dict[str, str], dict[str, Tensor]]:
 
     Raises:
         SafetensorError, OSError: not a whole safetensors file, or not to be read; callers say what it should have been.
+        LimpetError: it is larger than ``ReadLimits.tensor_bytes``; nothing of it was read.
     """
+    nbytes, most = Path(path).stat().st_size, limits().tensor_bytes
+    if nbytes > most:
+        raise LimpetError(
+            f"{path} has {nbytes} bytes; at most {most} are read ({variable_of('tensor_bytes')} raises this limit)"
+        )
     with safe_open(path, "pt") as file:
         facts: Mapping[str, str] = file.metadata() or {}
         found = dict(facts), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict

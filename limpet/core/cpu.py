@@ -1,13 +1,17 @@
-"""Process settings that make torch faster on a CPU without changing results."""
+"""The process on a CPU: settings that make torch faster without changing results, and what a fork breaks."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+
+from limpet.core.errors import ModelError
 
 # mallopt's parameters, from glibc's malloc.h
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _ONE_GIB = 1 << 30
+_fork = {"watched": False, "happened": False}
 
 
 def keep_freed_memory(pad: int = 64 << 20) -> bool:
@@ -27,3 +31,28 @@ def keep_freed_memory(pad: int = 64 << 20) -> bool:
         return False
     settings = ((_MMAP_THRESHOLD, _ONE_GIB), (_TRIM_THRESHOLD, _ONE_GIB), (_TOP_PAD, pad))
     return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+
+
+def watch_for_forks(threads: int) -> None:
+    """From now on ``check_not_forked`` knows whether this process is a fork of the one that called this; so it may be.
+
+    Raises:
+        ModelError: as ``check_not_forked``.
+    """
+    check_not_forked(threads)
+    if not _fork["watched"] and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: _fork.update(happened=True))
+    _fork["watched"] = True
+
+
+def check_not_forked(threads: int) -> None:
+    """Raises ModelError in a forked child, where the threads of the parent are missing and a step would never end.
+
+    Args:
+        threads: with which torch computes; a single one survives a fork.
+    """
+    if _fork["happened"] and threads > 1:
+        raise ModelError(
+            "this process was forked from one that had loaded a tracker, and torch's threads do not survive that, so "
+            "that a step would never end; start it with multiprocessing's 'spawn', or call torch.set_num_threads(1)"
+        )

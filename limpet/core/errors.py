@@ -92,3 +92,12 @@ class MissingExtraError(LimpetError):
             f"{feature} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'limpet[{extra}]'"
         )
+
+
+def number_text(value: object) -> str:
+    """A number as short as it can be, anything else as Python writes it.
+
+    >>> number_text(1.0), number_text("1.0")
+    ('1', "'1.0'")
+    """
+    return f"{value:g}" if isinstance(value, int | float) else repr(value)

@@ -49,8 +49,8 @@ def extend_groups(
 
 def objects_per_pass(slots: int, wanted: int | None) -> int:
     """How many objects share a pass of a network with ``slots`` id slots; at most ``wanted``. Raises ModelError."""
-    if wanted is not None and wanted < 1:
-        raise ModelError(f"objects_at_once is {wanted}; expected 1 to {slots}")
+    if wanted is not None and (not isinstance(wanted, int) or wanted < 1):
+        raise ModelError(f"objects_at_once is {wanted!r}; expected 1 to {slots}")
     return slots if wanted is None else min(slots, wanted)
 
 

@@ -28,7 +28,7 @@ class SizeRule:
     enlarge: frames whose shorter side is below ``max_short`` are enlarged up to it, but at most by this factor.
 
     Raises:
-        ModelError: ``enlarge`` is not within 1 and MAX_ENLARGE.
+        ModelError: a limit is not a number of pixels, or ``enlarge`` is not within 1 and MAX_ENLARGE.
     """
 
     max_short: int | None = 480
@@ -38,7 +38,12 @@ class SizeRule:
     enlarge: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.enlarge <= MAX_ENLARGE:
+        for name, side in (("max_size", self.max_short), ("max_long", self.max_long)):
+            if side is not None and (not isinstance(side, int | float) or side % 1 != 0 or side < STRIDE):
+                raise ModelError(
+                    f"{name} is {side!r}; expected a whole number of at least {STRIDE} pixels, or None for no limit"
+                )
+        if not isinstance(self.enlarge, int | float) or not 1.0 <= self.enlarge <= MAX_ENLARGE:
             raise ModelError(f"enlarge is {self.enlarge}; expected 1 (no enlargement) to {MAX_ENLARGE:g}")
 
     def network_size(self, height: int, width: int) -> tuple[int, int]:

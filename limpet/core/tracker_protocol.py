@@ -39,6 +39,48 @@ def checked_confidence(object_id: int, value: float) -> float:
     return min(max(float(value), 0.0), 1.0)
 
 
+def check_state(state: Any, kind: type, model: str = "", weights_sha256: str = "") -> None:
+    """Raises ModelError unless ``state`` is one of ``kind`` that was made by this model with these weights.
+
+    Args:
+        model, weights_sha256: of the tracker that is to step it; "" where they are not known.
+    """
+    if isinstance(state, tuple):
+        raise ModelError(
+            "the state is a tuple: step returns the mask and the state; write: mask, state = tracker.step(frame, state)"
+        )
+    if not isinstance(state, kind):
+        raise ModelError(
+            f"the state is a {type(state).__name__}; expected the {kind.__name__} that start, step or add of this "
+            "tracker returned"
+        )
+    for name, now in (("model", model), ("weights_sha256", weights_sha256)):
+        was, what = getattr(state, name, ""), name.removesuffix("_sha256")
+        if was and now and was != now:
+            raise ModelError(
+                f"the state is of the {what} {_short(was)}, but the tracker has {_short(now)}; step it with the model "
+                "and the weights that made it, or start again"
+            )
+
+
+def _short(name: str) -> str:
+    """A name as it is, a hash by its first digits."""
+    return name[:12] if len(name) == 64 else name
+
+
+def check_tracker(tracker: object) -> None:
+    """Raises ModelError unless ``tracker`` can be asked what a tracker is asked."""
+    missing = [
+        name for name in ("start", "step", "add", "check_video", "facts") if not hasattr(tracker, name)
+    ]
+    if missing:
+        name = repr(tracker) if isinstance(tracker, str) else type(tracker).__name__
+        raise ModelError(
+            f"the tracker is {name}; expected one from limpet.load or limpet.load_exported, such as "
+            f"limpet.load({tracker if isinstance(tracker, str) else 'deaot-nano'!r})"
+        )
+
+
 @dataclass(frozen=True)
 class TrackerFacts:
     """Everything besides the video and the masks that the results of a tracker depend on; reports record it.

@@ -21,7 +21,7 @@ from limpet.core.calibration import Calibration
 from limpet.core.errors import MaskError, ModelError, VideoError
 from limpet.core.groups import check_mask, into_slots, object_ids
 from limpet.core.sizes import STRIDE, SizeRule, check_frame, resize_frame
-from limpet.core.tracker_protocol import Image, Mask, TrackerFacts
+from limpet.core.tracker_protocol import Image, Mask, TrackerFacts, check_state, checked_confidence
 from limpet.runtime.engine import Engine, EngineOptions, open_engine
 from limpet.runtime.exported_state import ExportedState, MemoryLayout, with_reference
 from limpet.runtime.manifest import Manifest
@@ -194,11 +194,12 @@ class ExportedTracker:
         return {name: self.engine.as_array(value) for name, value in values.items()}
 
     def _confidences(self, ids: Sequence[int], soft_iou: NDArray[np.float32]) -> dict[int, float]:
-        found = {i: float(soft_iou[slot]) for slot, i in enumerate(ids, start=1)}
+        found = {i: checked_confidence(i, float(soft_iou[slot])) for slot, i in enumerate(ids, start=1)}
         return found if self.calibration is None else {i: self.calibration(x) for i, x in found.items()}
 
     def _check(self, frame: Image, state: ExportedState) -> None:
         check_frame(frame)
+        check_state(state, ExportedState)
         if state.manifest != self.manifest:
             raise ModelError(
                 f"the state is of another bundle ({state.manifest.model}, {state.manifest.backend} "

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limpet.core.errors import ModelError
+from limpet.core.errors import ModelError, number_text
 from limpet.core.groups import check_mask
 from limpet.core.sizes import STRIDE, check_frame
-from limpet.core.tracker_protocol import TrackerFacts
+from limpet.core.tracker_protocol import TrackerFacts, check_state
 from limpet.models.base import Model
 from limpet.state import TrackerState
 from limpet.tracking.memory_update import PendingMemory, apply_policy_to_states
@@ -57,9 +57,9 @@ class Augmentation:
         if not self.scales:
             raise ModelError("scales is empty; expected at least one, for instance 1.0")
         for scale in self.scales:
-            if not 0 < scale <= LARGEST_SCALE:
+            if not isinstance(scale, int | float) or not 0 < scale <= LARGEST_SCALE:
                 raise ModelError(
-                    f"scale is {scale:g}; expected a number above 0 and at most {LARGEST_SCALE:g}"
+                    f"scale is {number_text(scale)}; expected a number above 0 and at most {LARGEST_SCALE:g}"
                 )
             if self.scales.count(scale) > 1:
                 raise ModelError(f"scale {scale:g} is given twice; give each scale once")
@@ -174,6 +174,7 @@ class AugmentedTracker(Tracker):
 
     def _check(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
         expected = [view.mirrored for view in self.augmentation.views]
+        check_state(state, TrackerState)
         if [view.mirrored for view in state.views] != expected:
             raise ModelError(
                 f"the state has {len(state.views)} views, {sum(v.mirrored for v in state.views)} of them mirrored, "

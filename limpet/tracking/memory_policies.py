@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from limpet.core.errors import ModelError
+from limpet.core.errors import ModelError, number_text
 from limpet.state import SAME_VIEW, StoredFrame
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def budget_bytes(budget_mb: float | None) -> int | None:
     """MB (10^6 bytes) -> bytes; None sets no limit. Raises ModelError unless it is more than 0."""
     if budget_mb is None:
         return None
-    if not 0 < budget_mb < float("inf"):
-        raise ModelError(f"the memory budget is {budget_mb:g} MB; expected a number of MB above 0")
+    if not isinstance(budget_mb, int | float) or not 0 < budget_mb < float("inf"):
+        raise ModelError(f"the memory budget is {number_text(budget_mb)} MB; expected a number of MB above 0")
     return max(1, round(budget_mb * MB))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limpet.core.sizes import IMAGENET_MEAN, IMAGENET_STD, resize_frame
+from limpet.core.tracker_protocol import checked_confidence
 from limpet.models import fixed_size as fixed
 from limpet.models.base import PROBABILITY_MARGIN as MARGIN
 
@@ -201,10 +202,13 @@ def soft_ious(logits: Sequence[Tensor], ids: Sequence[Sequence[int]]) -> dict[in
 
     Returns:
         id -> 0..1. There is one transfer from the device, whatever the number of objects.
+
+    Raises:
+        ModelError: the logits hold values that are not numbers.
     """
     ratios = fixed.soft_ious(_probabilities(logits)).tolist()
     names = [object_id for group in ids for object_id in group]
-    return dict(zip(names, ratios[1:], strict=True))
+    return {i: checked_confidence(i, ratio) for i, ratio in zip(names, ratios[1:], strict=True)}
 
 
 def _probabilities(logits: Sequence[Tensor]) -> Tensor:

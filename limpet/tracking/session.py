@@ -206,11 +206,11 @@ class Limit:
 
     def __post_init__(self) -> None:
         if (self.max_frames is not None and self.max_frames < 1) or (
-            self.max_seconds is not None and not self.max_seconds >= 0
+            self.max_seconds is not None and not 0 <= self.max_seconds < float("inf")
         ):
             raise VideoError(
                 f"max_frames is {self.max_frames} and max_seconds is {self.max_seconds}; expected at least 1 frame and "
-                "0 seconds, or None"
+                "0 seconds, both finite, or None"
             )
 
     def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from limpet.core.errors import MaskError, Option, OutputError
 from limpet.core.groups import check_mask, object_ids
 from limpet.core.masks import fit_mask, read_mask
-from limpet.core.tracker_protocol import AnyTracker, Mask
+from limpet.core.tracker_protocol import AnyTracker, Mask, check_tracker
 from limpet.exchange.formats import is_exchange_file, read_masks
 from limpet.exchange.mask_sequence import mask_at
 from limpet.results.result_folder import ResultFolder
@@ -67,7 +67,7 @@ def default_tracker() -> AnyTracker[Any]:
 
 
 def track(
-    video: str | Path | Source,
+    video: str | Path | Source | Iterable[Any],
     mask: str | Path | Mask,
     out: str | Path,
     *,
@@ -87,7 +87,8 @@ def track(
 
     Args:
         video: a file, a folder of images or a numbered pattern; or a stream (docs/streams.md): ``camera:0``, an
-            address such as ``rtsp://…``, ``-`` for standard input, a named pipe.
+            address such as ``rtsp://…``, ``-`` for standard input, a named pipe; or a list, an array, a tensor or a
+            generator of frames, uint8 (H, W, 3) RGB.
         mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept. Or a file of another program
             (docs/formats.md), whose masks of frame 0 are taken.
         out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
@@ -140,6 +141,7 @@ def track(
             overlay=overlay,
         )
         ready = tracker() if callable(tracker) else tracker
+        check_tracker(ready)
         ready.check_video(
             reader.size, {i for each in (first_mask, *later.values()) for i in object_ids(each)}
         )

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limpet.core.calibration import Calibration
-from limpet.core.cpu import keep_freed_memory
+from limpet.core.cpu import check_not_forked, keep_freed_memory, watch_for_forks
 from limpet.core.errors import ModelError
 from limpet.core.flow import FlowFunction
 from limpet.core.groups import check_mask, extend_groups, object_ids, objects_per_pass, split_into_groups
 from limpet.core.sizes import SizeRule, check_frame
-from limpet.core.tracker_protocol import FlowName, TrackerFacts
+from limpet.core.tracker_protocol import FlowName, TrackerFacts, check_state
 from limpet.memory import Memory
 from limpet.models.base import Features, Model
 from limpet.models.inference import Precision, for_inference
@@ -72,17 +72,14 @@ class Tracker:
         device: where to compute.
         max_size: network input size: limit on the shorter side in pixels; masks always have the size of the frame.
         enlarge: smaller frames are enlarged for the network by at most this factor, never beyond ``max_size``.
-        objects_at_once: how many objects share one pass of the network; None takes as many as the model holds. With
-            fewer, similar objects are told apart better, at the cost of time.
+        objects_at_once: how many objects share one pass of the network; None takes as many as the model holds.
         precision: "auto", "fp32" or "bf16", see ``for_inference``.
         memory: memory policy, which past frames are attended to: a policy, or the name of one ("first", "official",
             "ring", "bounded"); None takes ``default_policy``. A state may be continued with another policy.
         calibration: Platt scaling that makes confidences of soft IoUs; None leaves them as they are.
-        flow: source of optical flow, for models that read it: "dis", "match", "none", or a function (docs/devos.md);
-            None takes that of the model.
+        flow: source of optical flow: "dis", "match", "none", or a function (docs/devos.md); None takes the model's.
         short_term_skip: how many frames before the next one its short-term memory is; see ``propagated_group``.
-        groups_at_once: objects that do not fit into one pass make several groups; whether these pass the network as
-            one batch. None does so on a GPU.
+        groups_at_once: whether groups of objects pass the network as one batch; None does so on a GPU.
         name, weights_sha256: the model in reports.
 
     Raises:
@@ -111,6 +108,7 @@ class Tracker:
         self.device = torch.device(device)
         if self.device.type == "cpu":
             keep_freed_memory()
+            watch_for_forks(torch.get_num_threads())
         self.model = for_inference(model, self.device, precision)
         self.flow = FrameFlow(model.config, flow)
         self.config = self.model.config = self.flow.config
@@ -209,6 +207,7 @@ class Tracker:
         ]
         confidence = {i: 1.0 for ids in groups for i in ids}
         begun = TrackerState(tuple(states), 0, labels, size, confidence)
+        begun = replace(begun, model=self.name, weights_sha256=self.weights_sha256)
         return PendingMemory(self.flow.begin(begun, frame), offers)
 
     def _follow(self, frame: NDArray[np.uint8], state: TrackerState) -> tuple[PendingMemory, list[Tensor]]:
@@ -273,6 +272,7 @@ class Tracker:
         return torch.from_numpy(np.array(mask)).to(self.device)
 
     def _encode(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> Features:
+        check_not_forked(torch.get_num_threads())
         image = prepare_image(frame, size, self.device)
         return self.model.encode(image.to(self.model.dtype))
 
@@ -310,6 +310,7 @@ class Tracker:
 
     def _check(self, frame: NDArray[np.uint8], state: TrackerState) -> None:
         check_frame(frame)
+        check_state(state, TrackerState, self.name, self.weights_sha256)
         state.check_frame_size(frame.shape[0], frame.shape[1])
         if state.views:
             raise ModelError(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limpet.core.errors import VideoError
+from limpet.video.frame_sequence import FrameSequence
 from limpet.video.image_reader import IMAGE_SUFFIXES, ImageReader, folder_images, pattern_images
 from limpet.video.sources import Source, find_source
 from limpet.video.video_reader import Frame, VideoReader
@@ -61,18 +63,25 @@ def open_video(source: str | Path) -> VideoReader:
 
 
 def open_source(
-    named: str | Path | Source, mode: str | None = None, on_wait: OnWait | None = None
+    named: str | Path | Source | Iterable[Any], mode: str | None = None, on_wait: OnWait | None = None
 ) -> VideoReader:
     """Open whatever ``open_video`` opens, or a stream.
 
     Args:
-        named: also ``camera:0``, an address such as ``rtsp://…``, ``-`` for standard input, or a named pipe.
+        named: also ``camera:0``, an address such as ``rtsp://…``, ``-`` for standard input, or a named pipe; or frames
+            in memory, see ``FrameSequence``.
         mode: of a stream, "drop" or "block"; see ``StreamReader``.
         on_wait: called regularly while no frame of a stream arrives; an exception that it raises ends the waiting.
 
     Raises:
         VideoError: it cannot be read; or a mode is given for something that is not a stream.
     """
+    if not isinstance(named, str | Path | Source):
+        if mode is not None or not isinstance(named, Iterable):
+            raise VideoError(
+                f"the video is a {type(named).__name__}; expected a name, a stream, or frames uint8 (height, width, 3)"
+            )
+        return FrameSequence(named)
     source = named if isinstance(named, Source) else find_source(named)
     if source is None:
         if mode is not None:

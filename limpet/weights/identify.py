@@ -14,7 +14,7 @@ from limpet.core.errors import WeightsError
 from limpet.models import ModelConfig, build_model
 from limpet.registry import entries, find
 from limpet.weights.official import read_official
-from limpet.weights.weights_file import FORMAT, read_stored, read_weights, sha256
+from limpet.weights.weights_file import FORMAT, is_torch_file, read_stored, read_weights, sha256
 
 # Index tables that follow from the sizes; files need not have them.
 BUILT = "relative_position_index"
@@ -106,7 +106,7 @@ def describe_weights(path: Path) -> Rows:
     """
     if not path.is_file():
         raise WeightsError(f"there is no weights file at {path}")
-    rows = _official(path) if _is_torch(path) else _safetensors(path)
+    rows = _official(path) if is_torch_file(path) else _safetensors(path)
     return [*rows, ("bytes", f"{path.stat().st_size:,}"), ("sha256", sha256(path))]
 
 
@@ -149,9 +149,3 @@ def _sizes(tensors: dict[str, Tensor]) -> Rows:
     kinds = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()})
     numbers = sum(tensor.numel() for tensor in tensors.values())
     return [("tensors", f"{len(tensors)}, {numbers / 1e6:.1f} million numbers, {' and '.join(kinds)}")]
-
-
-def _is_torch(path: Path) -> bool:
-    """Whether torch.save made it: a zip, or a pickle in old files."""
-    with path.open("rb") as file:
-        return file.read(2) in (b"PK", b"\x80\x02")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +44,10 @@ def write_weights(path: Path, weights: Weights, dtype: torch.dtype = torch.float
         name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous().clone()
         for name, tensor in weights.tensors.items()
     }
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    broken = not_finite(tensors)
     if broken:
         raise WeightsError(
-            f"{path} is not written: values of {', '.join(broken[:3])}{', …' if len(broken) > 3 else ''} are NaN, "
-            f"infinite or too large for {str(dtype).removeprefix('torch.')}"
+            f"{path} is not written: {broken}, or too large for {str(dtype).removeprefix('torch.')}"
         )
     header = {"format": FORMAT, "model": weights.model, "facts": json.dumps(weights.facts)}
     with atomic_path(path) as temporary:
@@ -113,11 +112,19 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], what: str) -> Non
     """Load every tensor into ``model``, or none.
 
     Raises:
-        WeightsError: names or shapes do not fit; the message lists them.
+        WeightsError: names, shapes or kinds of numbers do not fit; the message lists them.
     """
-    fit = compare(model.state_dict(), tensors)
+    expected = model.state_dict()
+    fit = compare(expected, tensors)
     if not fit:
         raise WeightsError(f"{what} does not fit the model: {fit.summary()}; is it made for another model?")
+    whole = [n for n, t in tensors.items() if t.is_floating_point() != expected[n].is_floating_point()]
+    if whole:
+        kind = str(tensors[whole[0]].dtype).removeprefix("torch.")
+        raise WeightsError(
+            f"{what} cannot be used: {_few(whole)} are {kind}, where "
+            f"{str(expected[whole[0]].dtype).removeprefix('torch.')} is expected; write the weights as floating point"
+        )
     model.load_state_dict(dict(tensors))
 
 
@@ -129,7 +136,29 @@ def sha256(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     header, tensors = read_stored(path)
+    if broken := not_finite(tensors):
+        raise WeightsError(f"{path} cannot be used: {broken}; copy or download it again, or train anew")
     return header, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str:
+    """Which tensors hold values that are NaN or infinite, as a part of a sentence; empty if none does."""
+    broken = [
+        name
+        for name, tensor in tensors.items()
+        if not (tensor.float() if tensor.is_floating_point() else tensor).isfinite().all()
+    ]
+    return f"values of {_few(broken)} are NaN or infinite" if broken else ""
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether torch.save made it: a zip, or a pickle in old files."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02")
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:FEW])}{', …' if len(names) > FEW else ''}"
 
 
 def read_stored(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -143,6 +172,11 @@ def read_stored(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         return read_tensors(path)
     except (SafetensorError, OSError) as error:
+        if is_torch_file(path):
+            raise WeightsError(
+                f"{path} is a checkpoint of PyTorch, not a safetensors file; convert official checkpoints with: "
+                "limpet weights convert FILE.pth --model NAME"
+            ) from error
         raise WeightsError(
             f"{path} is not a whole safetensors file ({error}); it may be truncated: copy or download it again"
         ) from error

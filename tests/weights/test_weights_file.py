@@ -14,12 +14,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import limpet
-from limpet.core.errors import WeightsError
+from limpet.core.errors import LimpetError, WeightsError
 from limpet.distillation.distill_model import STUDENT, TEACHER
 from limpet.models import DeAOT
 from limpet.tracking.load import DEFAULT_MODEL
 from limpet.weights import zoo as store
+from limpet.weights.identify import describe_weights
 from limpet.weights.weights_file import (
+    FORMAT,
     Weights,
     compare,
     load_into,
@@ -99,7 +101,7 @@ def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
 def test_values_that_half_precision_cannot_hold_are_not_written(tmp_path: Path, value: float) -> None:
     tensors = {"good": torch.ones(2), "bad": torch.tensor([1.0, value])}
     with pytest.raises(
-        WeightsError, match="w is not written: values of bad are NaN, infinite or too large for float16"
+        WeightsError, match="w is not written: values of bad are NaN or infinite, or too large for float16"
     ):
         write_weights(tmp_path / "w", Weights("m", tensors))
     assert list(tmp_path.iterdir()) == []
@@ -118,7 +120,7 @@ def test_foreign_files_are_told_apart_from_damaged_ones(tmp_path: Path) -> None:
     ):
         read_weights(path)
     path.write_bytes(b"PK\x03\x04 a zip, as torch writes it")
-    with pytest.raises(WeightsError, match="is not a whole safetensors file"):
+    with pytest.raises(WeightsError, match=r"is a checkpoint of PyTorch, .*limpet weights convert FILE\.pth"):
         read_weights(path)
 
 
@@ -275,3 +277,46 @@ def test_a_part_is_as_large_as_can_be() -> None:
     ]  # fmt: skip
     assert parts(names, []) == ["layers.* (4 tensors)", "head"]
     assert parts([], ["a"]) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    """Whatever wrote them: the objects would be lost in silence."""
+    path = tmp_path / "w.safetensors"
+    write_weights(path, Weights("deaot-t", {"a.b": torch.ones(3), "c": torch.ones(2)}))
+    tensors = {"a.b": torch.tensor([1.0, value, 2.0]), "c": torch.ones(2)}
+    save_file(tensors, path, {"format": FORMAT, "model": "deaot-t", "facts": "{}"})
+    for read in (read_weights, read_encoder, describe_weights):
+        with pytest.raises(WeightsError, match=r"cannot be used: values of a\.b are NaN or infinite"):
+            read(path)
+
+
+def test_weights_that_are_whole_numbers_are_refused() -> None:
+    model = torch.nn.Linear(2, 2)
+    with pytest.raises(WeightsError, match="weight, bias are int32, where float32 is expected"):
+        load_into(model, {name: t.int() for name, t in model.state_dict().items()}, "w.safetensors")
+    load_into(model, {name: t.double() for name, t in model.state_dict().items()}, "w.safetensors")
+
+
+def test_a_checkpoint_of_pytorch_is_pointed_to_the_converter(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "w.pth")
+    with pytest.raises(
+        WeightsError, match=r"w\.pth is a checkpoint of PyTorch.*limpet weights convert FILE\.pth"
+    ):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_a_file_of_tensors_is_measured_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(
+        LimpetError, match=r"has 1099511627776 bytes; at most 17179869184 .*LIMPET_MAX_TENSOR_BYTES"
+    ):
+        read_weights(path)
+    write_weights(path, Weights("deaot-t", {"a": torch.ones(300)}))
+    monkeypatch.setenv("LIMPET_MAX_TENSOR_BYTES", "600")
+    with pytest.raises(LimpetError, match="at most 600 are read"):
+        read_weights(path)
