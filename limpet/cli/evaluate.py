@@ -9,13 +9,13 @@ import typer
 
 from limpet.cli.config_options import with_options
 from limpet.cli.evaluation_job import evaluate, make_job
-from limpet.cli.evaluation_options import DavisOptions, MemoryOptions, YouTubeVosOptions
+from limpet.cli.evaluation_options import DavisOptions, MemoryOptions, MoseOptions, YouTubeVosOptions
 from limpet.cli.options import TrackerOptions
 
 app = typer.Typer(no_args_is_help=True)
 
 FAILED = 1
-_OWN = ("resolution", "frames", "seen")
+_OWN = ("resolution", "frames", "seen", "version")
 """Options of single benchmarks."""
 _RUN = "Running"
 
@@ -115,6 +115,7 @@ _dataset_command(
     The first and the last frame are not scored; what happens around disappearances is told apart. Splits: valid (the
     default), train, or the name of one video.
     """,
+    MoseOptions,
 )
 _dataset_command(
     "lvos",

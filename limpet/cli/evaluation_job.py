@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from limpet.cli.options import load_arguments
 from limpet.cli.terminal import FrameProgress, note, say
-from limpet.core.errors import DataError, ModelError, OutputError
+from limpet.core.errors import ModelError, OutputError
 
 if TYPE_CHECKING:
     from limpet.core.tracker_protocol import AnyTracker
@@ -50,8 +50,6 @@ def make_job(
     from limpet.evaluation.protocols.evaluation_protocol import ProtocolOptions
     from limpet.evaluation.run_evaluation import EvaluationJob
 
-    if own.get("frames") not in (None, "all", "listed"):
-        raise DataError(f"--frames is {own['frames']!r}; expected all or listed")
     tracker_names = {"memory", "memory_gap", "memory_budget", "precision"}
     arguments = load_arguments({name: value for name, value in options.items() if name not in tracker_names})
     arguments |= {
@@ -103,7 +101,8 @@ def _settings(
     """What the results depend on; a folder with other settings is not continued."""
     found: dict[str, Any] = {
         "dataset": job.protocol, "root": str(job.root.resolve()), "split": protocol.split, "frames": protocol.rate,
-        "resolution": job.options.resolution, "seen": job.options.seen and str(job.options.seen),
+        "resolution": job.options.resolution, "version": job.options.version,
+        "seen": job.options.seen and str(job.options.seen),
         "predictions": job.predictions and str(job.predictions.resolve()), "apart": job.apart,
     }  # fmt: skip
     if tracker is not None:

@@ -57,3 +57,18 @@ class YouTubeVosOptions:
             show_default="ROOT/train/meta.json",
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class MoseOptions:
+    """What only MOSE has."""
+
+    version: Annotated[
+        int,
+        typer.Option(
+            metavar="1|2",
+            min=1,
+            max=2,
+            help="Measures: 1 has J and F of DAVIS; 2 those of MOSEv2, whose F is stricter for small objects.",
+        ),
+    ] = 1

@@ -43,6 +43,7 @@ def report(
     if len(withheld) < len(results):
         scores = scores_of([result for result in results if result.labelled])
         name, value = scores.headline
+        name = name.replace("F", protocol.boundary_name)
         Console().print(results_table(scores, title=f"{protocol.split}: {name} {100 * value:.1f}"))
         _remarks(scores)
         if out is not None:

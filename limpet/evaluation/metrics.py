@@ -67,7 +67,7 @@ def region_similarity(
     >>> region_similarity(truth, np.array([[0, 1, 1, 0]], bool), void=np.array([[0, 0, 1, 0]], bool))
     0.5
     """
-    return _region(*_as_bytes(truth, prediction, void))
+    return _region(*mask_bytes(truth, prediction, void))
 
 
 def boundary_accuracy(
@@ -98,8 +98,8 @@ def boundary_accuracy(
     >>> boundary_accuracy(truth, np.zeros_like(truth))
     0.0
     """
-    a, b = _as_bytes(truth, prediction, void)
-    return _boundary(*_crop_to_objects(a, b), boundary_radius(a.shape, tolerance))
+    a, b = mask_bytes(truth, prediction, void)
+    return outlines_agree(*crop_to_objects(a, b), boundary_radius(a.shape, tolerance))
 
 
 def region_and_boundary(
@@ -112,10 +112,10 @@ def region_and_boundary(
     >>> region_and_boundary(truth, truth)
     (1.0, 1.0)
     """
-    a, b = _as_bytes(truth, prediction, void)
+    a, b = mask_bytes(truth, prediction, void)
     radius = boundary_radius(a.shape)
-    a, b = _crop_to_objects(a, b)
-    return _region(a, b), _boundary(a, b, radius)
+    a, b = crop_to_objects(a, b)
+    return _region(a, b), outlines_agree(a, b, radius)
 
 
 def _region(a: Bytes, b: Bytes) -> float:
@@ -123,7 +123,8 @@ def _region(a: Bytes, b: Bytes) -> float:
     return cv2.countNonZero(cv2.bitwise_and(a, b)) / union if union else 1.0
 
 
-def _boundary(a: Bytes, b: Bytes, radius: int) -> float:
+def outlines_agree(a: Bytes, b: Bytes, radius: int) -> float:
+    """F of two masks, uint8 (H, W) of 0 and 1, with a tolerance of ``radius`` whole pixels."""
     row = row_length(a.shape[1], radius)
     truth_line, found_line = to_bits(boundary_map(a), row), to_bits(boundary_map(b), row)
     if not truth_line or not found_line:
@@ -197,7 +198,7 @@ def measure_stats(values: Sequence[float] | NDArray[np.float64]) -> MeasureStats
     return MeasureStats(float(series.mean()), float((series > 0.5).mean()), float(first.mean() - last.mean()))
 
 
-def _crop_to_objects(a: Bytes, b: Bytes) -> tuple[Bytes, Bytes]:
+def crop_to_objects(a: Bytes, b: Bytes) -> tuple[Bytes, Bytes]:
     """Both masks inside their common bounding box and a margin of one, where every outline pixel lies."""
     left, top, width, height = cv2.boundingRect(cv2.bitwise_or(a, b))
     rows = slice(max(top - 1, 0), top + height + 1)
@@ -205,7 +206,7 @@ def _crop_to_objects(a: Bytes, b: Bytes) -> tuple[Bytes, Bytes]:
     return a[rows, columns], b[rows, columns]
 
 
-def _as_bytes(
+def mask_bytes(
     truth: NDArray[Any], prediction: NDArray[Any], void: NDArray[Any] | None
 ) -> tuple[Bytes, Bytes]:
     """Two (H, W) uint8 0/1 maps without the void pixels."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from limpet.core.masks import VOID
-from limpet.evaluation.metrics import region_and_boundary
 from limpet.evaluation.scores import ObjectScores
 from limpet.evaluation.video_task import FrameMasks, Ids, LabelMap, TaskObject, VideoTask
 
@@ -57,7 +56,7 @@ class SequenceScorer:
         void = truth.void()
         for each in objects:
             a, b = truth.plane(each.number), found.plane(each.number)
-            region, boundary = region_and_boundary(a, b, void)
+            region, boundary = self.task.measure(a, b, void)
             series = self._series[each.number]
             series.frames.append(index)
             series.region.append(region)

@@ -8,7 +8,7 @@ Shapes: T frames, N objects, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,12 @@ from PIL import Image
 
 from limpet.core.errors import DataError
 from limpet.core.masks import MAX_ID, VOID, read_ids
+from limpet.evaluation.metrics import region_and_boundary
 
 Ids = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
+FrameMeasure = Callable[[Flags, Flags, Flags | None], tuple[float, float]]
+"""J and F of an object from truth, prediction and void pixels, bool (H, W) each."""
 
 
 class FrameMasks(Protocol):
@@ -184,7 +187,8 @@ class VideoTask:
         any_id: the only object may be drawn with any id in saved masks, as DAVIS-2016's are.
         from_first_sight: an object is scored from the first of its frames on that shows it in truth or prediction.
         overlap: masks may overlap, and every object has files of its own.
-        unscored: ids in annotations that are no objects of the task, for the notes.
+        folders: number of the object -> name of the folder of its files, where masks may overlap.
+        measure: J and F of one object in one frame.
     """
 
     name: str
@@ -197,6 +201,7 @@ class VideoTask:
     from_first_sight: bool = False
     overlap: bool = False
     folders: Mapping[int, str] = field(default_factory=dict)
+    measure: FrameMeasure = region_and_boundary
 
     def __post_init__(self) -> None:
         numbers = [each.number for each in self.objects]

@@ -25,12 +25,21 @@ class ProtocolOptions:
         resolution: of DAVIS: the folder below JPEGImages.
         frames: of YouTube-VOS: "all" lets the tracker see every frame (30 fps), "listed" only those whose masks are
             asked for (6 fps); None takes all where they are there.
+        version: of MOSE: 1 has J and F of DAVIS, 2 its own measures.
         seen: of YouTube-VOS: file that says which categories training shows: a meta.json, or a name per line.
     """
 
     resolution: str = "480p"
     frames: Frames | None = None
     seen: Path | None = None
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises DataError for values that there are not."""
+        if self.frames not in (None, "all", "listed"):
+            raise DataError(f"frames is {self.frames!r}; expected all or listed")
+        if self.version not in (1, 2):
+            raise DataError(f"version is {self.version}; expected 1 or 2")
 
 
 DEFAULTS = ProtocolOptions()
@@ -74,6 +83,7 @@ class EvaluationProtocol(ABC):
         default_split: the split that papers report.
         rules: the rules that differ between benchmarks, with their sources.
         archive: layout of a submission; None where no server computes scores.
+        boundary_name: what papers call the boundary accuracy.
     """
 
     key: ClassVar[str]
@@ -82,6 +92,7 @@ class EvaluationProtocol(ABC):
     default_split: ClassVar[str]
     rules: ClassVar[tuple[RuleSource, ...]]
     archive: ClassVar[ArchiveLayout | None] = None
+    boundary_name: str = "F"
 
     def __init__(
         self, root: Path | str, split: str | None = None, options: ProtocolOptions | None = None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 from limpet.core.errors import DataError
 from limpet.data.layouts import VideoFolders, subfolders
+from limpet.evaluation.metrics import region_and_boundary
+from limpet.evaluation.mose_measures import smoothed_region_and_adaptive_boundary
 from limpet.evaluation.protocols.begins import first_masks
 from limpet.evaluation.protocols.evaluation_protocol import (
     ArchiveLayout,
     EvaluationProtocol,
+    ProtocolOptions,
     RuleSource,
     files_of,
     require_labels,
@@ -38,13 +42,24 @@ class MoseProtocol(EvaluationProtocol):
             "every object is scored in all of these frames, absent or not; ids may have holes",
             f"{_API} MOSEv2/sam2_rcms/tools/score.py: one mask is compared per id of meta.json",
         ),
+        RuleSource(
+            "version 2: J with one pixel more, and F (with a dot) whose tolerance grows with the object",
+            f"{_API} MOSEv2/sam2_rcms/tools/metricsv2.py",
+        ),
     )
     archive = ArchiveLayout(
-        "https://codalab.lisn.upsaclay.fr/competitions/10703",
+        "https://codalab.lisn.upsaclay.fr/competitions/10703 (version 2: https://www.codabench.org/competitions/10062)",
         "",
         "https://github.com/hkchengrex/Cutie cutie/inference/utils/results_utils.py, make_zip: the folders of the "
         "videos lie directly inside the zip",
     )
+
+    def __init__(
+        self, root: Path | str, split: str | None = None, options: ProtocolOptions | None = None
+    ) -> None:
+        super().__init__(root, split, options)
+        if self.options.version == 2:
+            self.boundary_name = "F\u0307"
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._videos)
@@ -63,7 +78,14 @@ class MoseProtocol(EvaluationProtocol):
             LabelMapFiles(files.masks, has_void=True),
             files.listed,
             labelled,
+            measure=region_and_boundary
+            if self.options.version == 1
+            else smoothed_region_and_adaptive_boundary,
         )
+
+    @property
+    def label(self) -> str:
+        return f"{self.title}{' 2' * (self.options.version == 2)}, {self.split}"
 
     @cached_property
     def _videos(self) -> dict[str, VideoFolders]:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from limpet.core.errors import DataError
+from limpet.evaluation.evaluate_videos import run_video
+from limpet.evaluation.protocols.evaluation_protocol import ProtocolOptions
 from limpet.evaluation.protocols.mose import MoseProtocol
 
-from ..tiny import make_mose
+from ..tiny import CopiesMasks, make_mose
 
 
 def test_every_object_is_scored_in_all_frames_but_the_first_and_last(tmp_path: Path) -> None:
@@ -33,3 +35,13 @@ def test_the_root_may_be_the_split(tmp_path: Path) -> None:
     assert MoseProtocol(tmp_path / "valid", "gone").names() == ("gone",)
     with pytest.raises(DataError, match=r"no split 'test' in .*; the splits there are: valid"):
         MoseProtocol(tmp_path, "test").names()
+
+
+def test_version_2_has_measures_of_its_own(tmp_path: Path) -> None:
+    make_mose(tmp_path, labelled=True)
+    both = [MoseProtocol(tmp_path, options=ProtocolOptions(version=version)) for version in (1, 2)]
+    assert [each.label for each in both] == ["MOSE, valid", "MOSE 2, valid"]
+    first, second = (run_video(CopiesMasks(), each.task("gone")).objects[0] for each in both)
+    assert first.region[1:3] == (0.0, 0.0) and second.region[1:3] == (1 / 81, 1 / 81)
+    with pytest.raises(DataError, match="version is 3; expected 1 or 2"):
+        ProtocolOptions(version=3)
