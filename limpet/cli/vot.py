@@ -195,9 +195,10 @@ def _make_workspace(
 ) -> None:
     from limpet.core.errors import DataError
     from limpet.evaluation.vot.stacks import find_stack
-    from limpet.evaluation.vot.workspace import write_config, write_sequences
+    from limpet.evaluation.vot.workspace import check_interval, write_config, write_sequences
 
     stack = find_stack(stack_name)
+    check_interval((eao[0], eao[1]))
     if data is None and not stack.official:
         raise DataError(f"--stack {stack_name} is for data of your own; name it with --data ROOT")
     if data is not None and stack.official:

@@ -133,11 +133,11 @@ class BatchedTracker:
             frame_size, videos, compiled: see the class.
 
         Raises:
-            ModelError: the tracker uses test-time augmentation, or numbers that no tracker can have.
+            ModelError: the tracker has test-time augmentation or a short_term_skip, or impossible numbers.
         """
-        if isinstance(tracker, AugmentedTracker):
+        if isinstance(tracker, AugmentedTracker) or tracker.short_term_skip > 1:
             raise ModelError(
-                "videos in a batch are seen in one view; load the tracker without flip and scales"
+                "videos in a batch are seen in one view; load the tracker without flip, scales and short_term_skip"
             )
         return cls(
             tracker.model,

@@ -80,21 +80,22 @@ def propagated_group(
     return replace(after, last_stored=index), stored_frame(index, (), values, memory)
 
 
-def checked_skip(skip: int, flow: str | None) -> int:
+def checked_skip(skip: int, flow: str | None, reads_previous: bool) -> int:
     """``skip``, unless no tracker can have it.
 
     Args:
         flow: source of the model's optical flow, which leads to the previous frame; None for models without.
+        reads_previous: whether the model reads a short-term memory.
 
     Raises:
-        ModelError: it is below 1, or above 1 with optical flow.
+        ModelError: it is below 1, or above 1 for a model with optical flow or without a short-term memory.
     """
     if skip < 1:
         raise ModelError(f"short_term_skip is {skip}; expected at least 1, which is the previous frame")
-    if skip > 1 and flow is not None:
+    if skip > 1 and (flow is not None or not reads_previous):
+        reason = "follows optical flow from the previous frame" if flow else "reads no short-term memory"
         raise ModelError(
-            f"short_term_skip is {skip}, but this model follows optical flow from the previous frame; leave out ",
-            Option("short_term_skip", skip),
+            f"short_term_skip is {skip}, but this model {reason}; leave out ", Option("short_term_skip", skip)
         )
     return skip
 

@@ -116,7 +116,7 @@ class Tracker:
         self.sizes = SizeRule(max_size, enlarge=enlarge, align_corners=model.config.align_corners)
         self.slots = objects_per_pass(model.config.max_objects, objects_at_once)
         self.calibration = calibration
-        self.short_term_skip = checked_skip(short_term_skip, self.flow.name)
+        self.short_term_skip = checked_skip(short_term_skip, self.flow.name, model.config.reads_previous)
         self._groups_at_once = self.device.type == "cuda" if groups_at_once is None else groups_at_once
         self.name, self.weights_sha256 = name, weights_sha256
 

@@ -123,6 +123,10 @@ def test_an_official_workspace_leaves_the_data_to_the_toolkit(limpet: Limpet, tm
         ("--stack vot2013", "there is no VOT stack 'vot2013' here"),
         ("--preset vot2013", "there is no preset 'vot2013'; the choices are: vot2020, vots2023"),
         ("--model deaot-huge", "deaot-huge"),
+        (
+            "--data . --eao 30 5",
+            "the interval of the expected average overlap is 30 to 5; expected 0 < LOW < HIGH",
+        ),
         ("--memory first --memory-gap 3", "do not go with the memory policy first"),
     ],
 )

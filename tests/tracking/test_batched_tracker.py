@@ -131,5 +131,5 @@ def test_a_state_goes_with_its_ids(model: Model) -> None:
 
 def test_several_views_cannot_be_batched(model: Model) -> None:
     tracker = AugmentedTracker(model, augmentation=Augmentation(flip=True))
-    with pytest.raises(ModelError, match="load the tracker without flip and scales"):
+    with pytest.raises(ModelError, match="load the tracker without flip, scales and short_term_skip"):
         BatchedTracker.from_tracker(tracker, SIZE, 2)

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from networks import NARROW_DEVOS, frames, lively_devos, lively_model, mask_of, small_config
+from networks import (
+    NARROW_DEVOS,
+    NARROW_STCN,
+    frames,
+    lively_devos,
+    lively_model,
+    lively_stcn,
+    mask_of,
+    small_config,
+)
 
 from limpet.core.errors import ModelError
 from limpet.memory import Memory
 from limpet.state import TrackerState
+from limpet.tracking.batched_tracker import BatchedTracker
 from limpet.tracking.memory_policies import Ring
 from limpet.tracking.tracker import Tracker
 
@@ -100,3 +110,7 @@ def test_what_cannot_be_is_refused() -> None:
         ModelError, match="follows optical flow from the previous frame; leave out short_term_skip=2"
     ):
         Tracker(lively_devos(NARROW_DEVOS), precision="fp32", short_term_skip=2)
+    with pytest.raises(ModelError, match="reads no short-term memory; leave out short_term_skip=2"):
+        Tracker(lively_stcn(NARROW_STCN), precision="fp32", short_term_skip=2)
+    with pytest.raises(ModelError, match="load the tracker without flip, scales and short_term_skip"):
+        BatchedTracker.from_tracker(tracker(2), (65, 97), 1)

@@ -57,16 +57,21 @@ class TrackerEntry:
             raise DataError(f"the name of a tracker is {self.name!r}; expected letters, digits, - and _ only")
 
 
-def write_config(folder: Path, stack: VotStack, interval: tuple[int, int] = EAO_INTERVAL) -> None:
-    """Write config.yaml. Raises OutputError where there is one already."""
-    path = folder / CONFIG
-    if path.exists():
-        raise OutputError(f"{folder} is a workspace already; choose another folder")
+def check_interval(interval: tuple[int, int]) -> None:
+    """Raises DataError for an interval of lengths of runs that there cannot be."""
     low, high = interval
     if not 0 < low < high:
         raise DataError(
             f"the interval of the expected average overlap is {low} to {high}; expected 0 < LOW < HIGH"
         )
+
+
+def write_config(folder: Path, stack: VotStack, interval: tuple[int, int] = EAO_INTERVAL) -> None:
+    """Write config.yaml. Raises OutputError where there is one already."""
+    path = folder / CONFIG
+    if path.exists():
+        raise OutputError(f"{folder} is a workspace already; choose another folder")
+    check_interval(interval)
     named: object = stack.official or stack.as_config(interval)
     _write(path, json.dumps({"stack": named, "registry": [f"./{TRACKERS}"]}, indent=2) + "\n")
 
