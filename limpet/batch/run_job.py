@@ -13,8 +13,9 @@ from typing import Any
 from limpet.batch.job import LOAD, BatchJob, JobSettings, JobTask, OnFrames
 from limpet.batch.ledger import JobOutcome
 from limpet.core.errors import LimpetError, OutputError
-from limpet.core.json_text import read_json
+from limpet.core.json_text import read_json, whole_number
 from limpet.core.limits import limits
+from limpet.core.saved_records import record_from
 from limpet.core.tracker_protocol import AnyTracker
 from limpet.results.moments import Moment
 from limpet.results.run_folder import RunFolder, is_blank
@@ -96,17 +97,25 @@ def _track(task: JobTask, on_frames: OnFrames, shelf: TrackerShelf) -> JobOutcom
 
 
 def outcome_in(folder: Path, job: BatchJob) -> JobOutcome:
-    """The outcome of a job that reached its end, from its report; it is the same however often it was resumed."""
-    report = read_json(folder / "report.json", limits().json_bytes)
-    problems = report["problems"]
-    return JobOutcome(
-        "partly" if problems else "done",
-        "; ".join(problems),
-        report["frames"],
-        tuple(item["id"] for item in report["objects"]),
-        tuple(item["id"] for item in report["objects"] if item["lost"]),
-        tuple(str(Moment(**each)) for each in report["look_first"][:_SHOWN]),
-    )
+    """The outcome of a job that reached its end, from its report; it is the same however often it was resumed.
+
+    Raises:
+        OutputError: the report is damaged.
+    """
+    path = folder / "report.json"
+    try:
+        report = read_json(path, limits().json_bytes)
+        problems = [str(problem) for problem in report["problems"]]
+        return JobOutcome(
+            "partly" if problems else "done",
+            "; ".join(problems),
+            whole_number(report["frames"], "frames", 0, limits().frames),
+            tuple(int(item["id"]) for item in report["objects"]),
+            tuple(int(item["id"]) for item in report["objects"] if item["lost"]),
+            tuple(str(record_from(Moment, each)) for each in report["look_first"][:_SHOWN]),
+        )
+    except (ArithmeticError, KeyError, OSError, TypeError, ValueError) as error:
+        raise OutputError(f"{path} is not as limpet writes it ({error!r}); track the video again") from error
 
 
 def _wait_for_earlier_worker(folder: Path) -> None:

@@ -26,6 +26,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from limpet.core.plain_text import one_line, without_controls
+
 
 def say(text: str) -> None:
     """Print a result on stdout."""
@@ -34,7 +36,7 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Print something else worth knowing on stderr; the command continues."""
-    _print(Console(stderr=True), f"note: {text}", "yellow")
+    _print(Console(stderr=True), f"note: {one_line(text)}", "yellow")
 
 
 def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
@@ -47,14 +49,16 @@ def notes(lines: Sequence[str], rest: str, most: int = 5) -> None:
 
 def error(text: str) -> None:
     """Print why the command failed, and what to do."""
-    _print(Console(stderr=True), f"error: {text}", "red")
+    _print(Console(stderr=True), f"error: {one_line(text)}", "red")
 
 
 def _print(console: Console, text: str, style: str = "") -> None:
     # A terminal gets lines that end between words; elsewhere a path that is cut in two could not be copied.
     soft = not console.is_terminal
     # Messages hold brackets, colons and numbers that mean nothing.
-    console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=soft)
+    console.print(
+        without_controls(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=soft
+    )
 
 
 class SpeedColumn(ProgressColumn):
@@ -135,6 +139,7 @@ class FrameProgress(LateBar):
 
 def _short(name: str, length: int = 20) -> str:
     """Shorten a name to fit beside the bar in 80 columns. Its end is kept, where file names differ."""
+    name = one_line(name)
     return name if len(name) <= length else f"…{name[1 - length :]}"
 
 

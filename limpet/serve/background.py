@@ -39,6 +39,9 @@ class WorkerProcess:
     Args:
         command: starts it.
         on_answer: called in a thread with each answer, and with None when the process has ended.
+
+    Attributes:
+        ended: set before that last call.
     """
 
     def __init__(self, command: Sequence[str], on_answer: Callable[[Answer | None], None]) -> None:
@@ -50,6 +53,7 @@ class WorkerProcess:
             start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         )  # fmt: skip
         self._on_answer = on_answer
+        self.ended = threading.Event()
         threading.Thread(target=self._read, name="answers", daemon=True).start()
 
     @property
@@ -78,8 +82,14 @@ class WorkerProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._on_answer(json.loads(line))
+            try:
+                answer = json.loads(line)
+            except ValueError:  # a library of the worker printed something
+                continue
+            if isinstance(answer, dict):
+                self._on_answer(answer)
         self._process.wait()
+        self.ended.set()
         self._on_answer(None)
 
 
@@ -142,6 +152,8 @@ class Background:
             self._running = BackgroundJob.new(name, what, revision)
             worker.send({"do": "propagate", "id": name, "save_seconds": SAVE_SECONDS, **command})
             self._hub.publish("progress", self._running.described())
+        if worker.ended.is_set():  # perhaps before there was a job to end
+            self._on_propagation(None)
         return name
 
     def stop(self) -> str | None:

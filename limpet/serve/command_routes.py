@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from limpet.core.errors import ProjectError
+from limpet.core.json_text import parse_json
 from limpet.project import Project
 from limpet.serve.palette import set_color
 from limpet.serve.reading_routes import workbench_of
@@ -154,7 +155,7 @@ def command(path: str, run: Command) -> Route:
 
     async def endpoint(request: Request) -> Response:
         try:
-            content = await request.json()
+            content = parse_json(await request.body())
         except ValueError as error:
             raise RequestError(f"the request is not JSON ({error})") from error
         return JSONResponse(await run_in_threadpool(run, workbench_of(request), Fields(content)))

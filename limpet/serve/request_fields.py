@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from limpet.core.errors import LimpetError
+from limpet.core.plain_text import is_plain
 from limpet.core.tracker_protocol import Mask
 
 _UNREADABLE = (OSError, Image.DecompressionBombError, SyntaxError, ValueError)
@@ -67,6 +68,8 @@ class Fields:
         value = self._content.get(name)
         if value is not None and (not isinstance(value, str) or len(value) > longest):
             raise self._wrong(name, f"a text of at most {longest} characters")
+        if value is not None and not is_plain(value):
+            raise self._wrong(name, "a text without control characters")
         return value
 
     def color(self, name: str = "color") -> str | None:

@@ -30,6 +30,19 @@ def test_nothing_is_wrapped_or_interpreted(capsys: pytest.CaptureFixture[str]) -
     assert said.err == f"note: {LONG}\nerror: {LONG}\n"
 
 
+def test_control_characters_of_names_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "dog\x1b]0;owned\x07\x1b[2J\rerror\nnote: all is well.mp4"
+    note(f"{name} is cut off")
+    error(f"{name} does not exist")
+    say(f"{name}\n")
+    said = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\r"} & set(said.out + said.err)
+    assert said.err.splitlines() == [
+        r"note: dog\x1b]0;owned\x07\x1b[2J\rerror\nnote: all is well.mp4 is cut off",
+        r"error: dog\x1b]0;owned\x07\x1b[2J\rerror\nnote: all is well.mp4 does not exist",
+    ]
+
+
 def test_a_terminal_gets_lines_that_end_between_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,5 +52,5 @@ def with_check_sum(data: bytes) -> bytes:
     try:
         content = json.loads(data)
         return json.dumps(content | {CHECK_SUM: check_sum(content)}).encode()
-    except (ValueError, TypeError, RecursionError):
+    except (AttributeError, ValueError, TypeError, RecursionError):
         return data

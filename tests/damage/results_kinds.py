@@ -22,7 +22,7 @@ from limpet.batch.job_list import JobFile
 from limpet.batch.ledger import JobOutcome, Ledger
 from limpet.batch.run_job import outcome_in
 from limpet.project import Project
-from limpet.results.run_folder import RunFolder, is_unfinished
+from limpet.results.run_folder import RunFolder, complete_run, is_unfinished
 from limpet.state import TrackerState
 from limpet.tensor_files import read_tensors
 from limpet.tracking.resume import find_point
@@ -183,6 +183,8 @@ RESULTS = {
         True,
         also_right=_or_earlier,
     ),
+    "report": Kind(_make_report, "report.json", complete_run),
+    "report of a job": Kind(_make_report, "report.json", _outcome),
     "journal of a batch": Kind(
         _make_ledger, ".limpet-batch/journal.txt", _read_ledger, True, also_right=_fewer
     ),

@@ -17,7 +17,7 @@ from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs
 from limpet.runtime.backends import find_backend
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
-from limpet.runtime.manifest import NAME, GraphSpec, Manifest
+from limpet.runtime.manifest import NAME, GraphSpec, Manifest, file_sha256
 from limpet.tracking.tracker import Tracker
 
 FRAMES = 7
@@ -89,7 +89,7 @@ class ExporterTester:
         folder = shutil.copytree(bundle, tmp_path / "bundle")
         manifest = Manifest.read(folder)
         (folder / manifest.step.file).write_bytes(b"no graph")
-        replace(manifest, files={}).write(folder)
+        replace(manifest, files={name: file_sha256(folder / name) for name in manifest.files}).write(folder)
         with pytest.raises(WeightsError, match=r"cannot read .*; export it again"):
             load_exported(folder)
         with pytest.raises(ModelError, match="no precision 'half'"):

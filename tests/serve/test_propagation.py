@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from dataclasses import replace
 
@@ -181,3 +182,14 @@ def test_a_failure_is_told(begun: Page, monkeypatch: pytest.MonkeyPatch) -> None
     begun.post("propagate")
     begun.wait()
     assert told[-1][1]["message"] == "the model is broken"
+
+
+@pytest.mark.parametrize("program", ["", "print('a library speaks'); print(7)"])
+def test_a_process_that_ends_at_once_leaves_no_propagation_behind(page: Page, program: str) -> None:
+    quick = background.Background([sys.executable, "-c", program], page.bench.hub, lambda: None)
+    for _ in range(5):
+        quick.propagate("all", 0, {})
+        job = quick._running
+        assert job is None or job.ended.wait(20)
+        assert quick.running is None
+    quick.close()
