@@ -18,6 +18,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from limpet.core.cpu import let_waiting_threads_sleep
 from limpet.core.errors import LimpetError
 from limpet.core.provenance import VERSION
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from limpet.training.train_model import TrainResult, train
 
 __version__ = VERSION
+let_waiting_threads_sleep()
 
 __all__ = [
     "BatchConfig",

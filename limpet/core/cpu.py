@@ -11,6 +11,9 @@ from limpet.core.errors import ModelError
 # mallopt's parameters, from glibc's malloc.h
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _ONE_GIB = 1 << 30
+SPIN_COUNT = "1000"
+"""How often a thread of GNU OpenMP looks whether there is work before it sleeps (docs/performance.md)."""
+_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 _fork = {"watched": False, "happened": False}
 
 
@@ -31,6 +34,21 @@ def keep_freed_memory(pad: int = 64 << 20) -> bool:
         return False
     settings = ((_MMAP_THRESHOLD, _ONE_GIB), (_TRIM_THRESHOLD, _ONE_GIB), (_TOP_PAD, pad))
     return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+
+
+def let_waiting_threads_sleep() -> bool:
+    """Let torch's threads wait for each other in a busy loop for a moment only; to be called before torch is imported.
+
+    Otherwise, when another program takes a core, the thread that works and the one that waits share what is left of the
+    processor, and a step takes ten times as long and more.
+
+    Returns:
+        True where it takes effect: the user has set nothing of the kind, and torch is not there yet.
+    """
+    if "torch" in sys.modules or any(name in os.environ for name in _WAITING):
+        return False
+    os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
+    return True
 
 
 def watch_for_forks(threads: int) -> None:

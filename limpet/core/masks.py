@@ -12,7 +12,7 @@ from PIL import Image
 
 from limpet.core.errors import MaskError, Option
 from limpet.core.files import atomic_path
-from limpet.core.limits import frame_sizes, is_frame_size
+from limpet.core.picture_files import open_image
 
 MAX_ID = 255
 VOID = 255
@@ -127,9 +127,9 @@ def decode_mask(data: bytes, size: tuple[int, int] | None = None) -> NDArray[np.
         MaskError: it is not an 8-bit picture of that size. Nothing larger is decoded.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(io.BytesIO(data)) as image:
             found = image.height, image.width
-            if image.mode not in ("P", "L", "1") or not is_frame_size(*found) or found != (size or found):
+            if image.mode not in ("P", "L", "1") or found != (size or found):
                 expected = f"{size[0]}x{size[1]}" if size else "a usual size"
                 raise MaskError(
                     f"it is {found[0]}x{found[1]} in mode {image.mode}; expected {expected} in mode P"
@@ -155,9 +155,7 @@ def davis_palette() -> NDArray[np.uint8]:
 
 def _values(path: Path, *, equal_channels: bool) -> NDArray[np.uint8]:
     try:
-        with Image.open(path) as image:
-            if not is_frame_size(image.height, image.width):
-                raise MaskError(f"mask {path} is {image.height}x{image.width}; expected {frame_sizes()}")
+        with open_image(path) as image:
             if image.format in _LOSSY:
                 raise MaskError(
                     f"mask {path} is a {image.format} file, whose compression changes ids along edges; "

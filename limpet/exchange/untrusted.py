@@ -18,6 +18,7 @@ from PIL import Image
 from limpet.core import json_text
 from limpet.core.errors import MaskError
 from limpet.core.limits import frame_sizes, is_frame_size, limits, variable_of
+from limpet.core.picture_files import open_image
 
 _MAX_NAME = 60
 _UNEXPECTED = (
@@ -193,8 +194,7 @@ def open_picture(file: Any, where: str, modes: Iterable[str] = ()) -> NDArray[An
         MaskError: it cannot be read, is too large, or has another mode.
     """
     try:
-        with Image.open(file) as image:
-            check_frame_size(image.height, image.width, where)
+        with open_image(file) as image:
             if modes and image.mode not in modes:
                 raise MaskError(f"{where} is a picture of mode {image.mode}; expected {' or '.join(modes)}")
             return np.array(image)

@@ -267,6 +267,7 @@ def export(
             overwrite=overwrite,
             size=reader.size,
             frame_rate=reader.frame_rate,
+            pixel_aspect=reader.pixel_aspect,
             object_ids=tuple(project.objects),
             info={"source": reader.name},
             overlay=overlay,
@@ -286,6 +287,7 @@ def export(
                 results.add(frame, mask, {} if unknown else project.confidence(frame.index))
                 if on_frame is not None:
                     on_frame(results.frames_written, reader.frame_count)
+            results.notices.extend(reader.notices)
             if bare:
                 results.notices.append(
                     f"{len(bare)} frames have no mask and are all background: {spans(bare)}"

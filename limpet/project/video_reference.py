@@ -108,9 +108,11 @@ def fingerprint(path: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     if not path.is_file():
         digest.update("\n".join(file.name for file in files).encode())
-    with files[0].open("rb") as file:
-        digest.update(file.read(_HEAD_BYTES))
-    return sum(file.stat().st_size for file in files), digest.hexdigest()
+    there = [file for file in files if file.exists()]  # a link may lead nowhere
+    if there:
+        with there[0].open("rb") as file:
+            digest.update(file.read(_HEAD_BYTES))
+    return sum(file.stat().st_size for file in there), digest.hexdigest()
 
 
 def _path_from(folder: Path, video: Path) -> str:

@@ -22,6 +22,7 @@ class OverlayVideo:
         fragments: the temporary file.
         size: (H, W) of the frames.
         after: continue temporary fragments that hold this much.
+        pixel_aspect: width of a pixel by its height.
 
     Raises:
         EncoderMissingError: there is no H.264 encoder. OutputError: it cannot be written.
@@ -34,10 +35,11 @@ class OverlayVideo:
         size: tuple[int, int],
         frame_rate: Fraction | None,
         after: EncodedExtent | None = None,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         self._target, self._fragments = target, fragments
         try:
-            self._writer = H264Writer(fragments, size, frame_rate, after)
+            self._writer = H264Writer(fragments, size, frame_rate, after, pixel_aspect)
         except OSError as error:
             if after is None:
                 self.discard()

@@ -45,6 +45,7 @@ class ResultFolder:
         resume: the folder may hold an unfinished run, which is left as it is.
         size: (H, W) of the frames in pixels; taken from the first mask when None.
         frame_rate: the input's; frames keep their own time stamps.
+        pixel_aspect: the input's width of a pixel by its height, which the overlay keeps.
         object_ids: objects known at the start; others may appear in any later mask.
         info: for the report: "source", "model", "weights_sha256" and more.
         overlay: also write overlay.mp4; without an H.264 encoder it is left out, and a notice says so.
@@ -64,6 +65,7 @@ class ResultFolder:
         resume: bool = False,
         size: tuple[int, int] | None = None,
         frame_rate: Fraction | None = None,
+        pixel_aspect: Fraction = Fraction(1),
         object_ids: Sequence[int] = (),
         info: Mapping[str, Any] | None = None,
         overlay: bool = True,
@@ -71,7 +73,7 @@ class ResultFolder:
         self.path = Path(out_dir)
         self.frames_written = 0
         self.report = ReportBuilder(size=size, frame_rate=frame_rate, object_ids=object_ids, info=info)
-        self._frame_rate = frame_rate
+        self._frame_rate, self._pixel_aspect = frame_rate, pixel_aspect
         self._with_overlay = overlay
         self._overlay: OverlayVideo | None = None
         self._last_image: NDArray[np.uint8] | None = None
@@ -251,7 +253,7 @@ class ResultFolder:
     def _open_overlay(self, size: tuple[int, int], after: EncodedExtent | None = None) -> None:
         target = self.path / "overlay.mp4"
         fragments = temporary_name(target) if self._run is None else self._run.overlay
-        self._overlay = OverlayVideo(target, fragments, size, self._frame_rate, after)
+        self._overlay = OverlayVideo(target, fragments, size, self._frame_rate, after, self._pixel_aspect)
 
     def _draw(self, frame: Frame, mask: NDArray[np.uint8]) -> bytes | None:
         """Write the overlay and the filmstrip; returns the JPEG if the filmstrip keeps this frame."""

@@ -140,7 +140,8 @@ def _fingerprint(reader: VideoReader) -> str:
     if isinstance(reader, ImageReader):
         images = folder_images(reader.path) if reader.path.is_dir() else pattern_images(reader.path)
         for path in images:
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+            nbytes = path.stat().st_size if path.exists() else -1  # a link may lead nowhere
+            digest.update(f"{path.name} {nbytes}\n".encode())
     else:
         size = reader.path.stat().st_size
         with reader.path.open("rb") as file:

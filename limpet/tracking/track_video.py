@@ -137,6 +137,7 @@ def track(
             resume=resume,
             size=reader.size,
             frame_rate=reader.frame_rate,
+            pixel_aspect=reader.pixel_aspect,
             object_ids=object_ids(first_mask),
             overlay=overlay,
         )
@@ -165,6 +166,7 @@ def track(
             if resume:
                 session.resume()
             ids = session.work(first_mask, later, limit, on_frame)
+            results.notices.extend(note for note in reader.notices if note not in results.notices)
             unused = _unused(later, results)
             results.notices.extend(unused)
             results.report.problems.extend(unused)

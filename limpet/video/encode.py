@@ -68,6 +68,7 @@ class H264Writer:
         size: (H, W) of the frames in pixels.
         frame_rate: what the time stamps are counted in; frames may lie at any time (variable rates are kept).
         after: continue a file that holds this much; what follows is truncated.
+        pixel_aspect: width of a pixel by its height, as players should show it.
 
     Attributes:
         written: how much is in closed segments.
@@ -83,8 +84,10 @@ class H264Writer:
         size: tuple[int, int],
         frame_rate: Fraction | None = None,
         after: EncodedExtent | None = None,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         self._codec = find_encoder()
+        self._pixel_aspect = pixel_aspect
         self._rate = frame_rate or ASSUMED_RATE
         self._shape = _reduced(size)
         # Whole ticks per frame at a constant rate, and at least 10,000 a second for any other time stamp.
@@ -100,7 +103,7 @@ class H264Writer:
     def write(self, image: NDArray[np.uint8], time: float) -> None:
         """Append ``image`` uint8 (H, W, 3) RGB, shown at ``time`` seconds (moved later where time does not grow)."""
         if self._segment is None:
-            self._segment = _Segment(self._codec, self._shape, self._rate, self._tick)
+            self._segment = _Segment(self._codec, self._shape, self._rate, self._tick, self._pixel_aspect)
         self._last_pts = max(round(time / self._tick), self._last_pts + 1)
         self._segment.write(self._prepared(image), self._last_pts)
         if self._segment.frames == SEGMENT_FRAMES:
@@ -147,7 +150,9 @@ class H264Writer:
 class _Segment:
     """Some frames in an mp4 in memory."""
 
-    def __init__(self, codec: str, shape: tuple[int, int], rate: Fraction, tick: Fraction) -> None:
+    def __init__(
+        self, codec: str, shape: tuple[int, int], rate: Fraction, tick: Fraction, pixel_aspect: Fraction
+    ) -> None:
         import av
 
         self.frames = 0
@@ -159,6 +164,8 @@ class _Segment:
         stream.pix_fmt = "yuv420p"
         stream.options = _ENCODERS[codec] | {"g": str(SEGMENT_FRAMES)}
         context = stream.codec_context
+        if pixel_aspect != 1:
+            context.sample_aspect_ratio = pixel_aspect
         context.time_base = stream.time_base = tick
         context.thread_count = 4  # each thread holds a frame; more do not help at these sizes
         context.max_b_frames = 0  # without reordering, segments can be concatenated at any frame rate

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from limpet.core.errors import VideoError
+from limpet.core.picture_files import open_image
 from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader
 
 IMAGE_SUFFIXES = frozenset(
@@ -21,6 +22,8 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 _ORIENTATION_TAG = 0x0112
+_SIXTEEN_BITS = {".png", ".tif", ".tiff", ".pgm"}
+_NEARLY_BLACK = 1 << 12
 _SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap height and width
 _UNREADABLE = (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
 
@@ -37,6 +40,7 @@ class ImageReader(VideoReader):
     def __init__(self, path: Path, images: list[Path]) -> None:
         super().__init__(path)
         self._images = images
+        self._noted_dark = False
         self.frame_count = len(images)
         self.size = _common_size(path, images)
 
@@ -57,9 +61,26 @@ class ImageReader(VideoReader):
             detail = f"could not be read: {_reason(error)}"
             self.failures.append(ReadFailure(FailureKind.UNREADABLE, index, detail, f"({path.name})"))
             return None
+        self._note_dark(path)
         if image.shape[:2] != self.size:
             raise _size_error(path, image.shape[:2], self.size, self._images[0])
         return image
+
+    def _note_dark(self, path: Path) -> None:
+        """Notes the first picture of 16 bits whose values end below a sixteenth of the range."""
+        if self._noted_dark or path.suffix.lower() not in _SIXTEEN_BITS:
+            return
+        with open_image(path) as image:
+            if not image.mode.startswith("I"):
+                self._noted_dark = True  # one look is enough where the first one has 8 bits
+                return
+            highest = int(np.asarray(image).max(initial=0))
+        if 255 < highest < _NEARLY_BLACK:
+            self._noted_dark = True
+            self.notices.append(
+                f"{path.name} has 16 bits, but its values end at {highest}, so that it is nearly black; scale them to "
+                "0 to 65535 (values of 12 bits by 16)"
+            )
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -70,7 +91,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         OSError, ValueError: it cannot be decoded.
     """
-    with Image.open(path) as image:
+    with open_image(path) as image:
         shown = ImageOps.exif_transpose(image)
         if shown.mode.startswith("I"):  # Pillow would clip 16 bits at 255 instead of scaling them
             grey = np.clip(np.asarray(shown) >> 8, 0, 255).astype(np.uint8)
@@ -87,7 +108,10 @@ def folder_images(folder: Path) -> list[Path]:
     images = [
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        # A link that leads nowhere is a frame that cannot be read: without it all later ones would be one off.
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and (path.is_file() or _leads_nowhere(path))
     ]
     if not images:
         raise VideoError(
@@ -107,12 +131,16 @@ def pattern_images(pattern: Path) -> list[Path]:
         images = _numbered(pattern)
     else:
         matches = glob.glob(str(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        images = natural_sort(path for path in map(Path, matches) if path.is_file())
+        images = natural_sort(p for p in map(Path, matches) if p.is_file() or _leads_nowhere(p))
     if not images:
         raise VideoError(
             f"no file matches {pattern}; check the folder, the digits (%05d is 00000) and the suffix"
         )
     return images
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def natural_sort(paths: Iterable[Path]) -> list[Path]:
@@ -166,13 +194,15 @@ def _common_size(path: Path, images: list[Path]) -> tuple[int, int]:
         elif size != first[1]:
             raise _size_error(image, size, first[1], first[0])
     if first is None:
-        raise VideoError(f"none of the {len(images)} images of {path} can be read; are they images?")
+        raise VideoError(
+            f"none of the {len(images)} images of {path} can be read: {_why_unreadable(images[0])}"
+        )
     return first[1]
 
 
 def _shown_size(path: Path) -> tuple[int, int] | None:
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             width, height = image.size
             # getexif decodes a whole PNG to find EXIF data at its end; ask only where the header has some
             turned = image.format in ("JPEG", "MPO", "TIFF") or "exif" in image.info
@@ -180,6 +210,14 @@ def _shown_size(path: Path) -> tuple[int, int] | None:
     except _UNREADABLE:
         return None
     return (width, height) if sideways else (height, width)
+
+
+def _why_unreadable(path: Path) -> str:
+    try:
+        with open_image(path):
+            return f"{path.name} changed meanwhile"
+    except _UNREADABLE as error:
+        return f"{path.name}: {_reason(error)}"
 
 
 def _size_error(path: Path, size: tuple[int, ...], expected: tuple[int, int], first: Path) -> VideoError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,13 @@ class Orientation:
         if self.flip_y:
             image = image[::-1]
         return np.ascontiguousarray(image)
+
+
+def pixel_aspect(stated: Fraction | None, orientation: Orientation) -> Fraction:
+    """Width by height of a displayed pixel; 1 where the file states none, or one that no camera has."""
+    if stated is None or not Fraction(1, 10) <= stated <= 10:
+        return Fraction(1)
+    return 1 / stated if orientation.transposed else Fraction(stated)
 
 
 def from_display_matrix(matrix: bytes) -> Orientation:

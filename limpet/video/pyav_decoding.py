@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterator, MutableSequence
 from fractions import Fraction
 from typing import Any
@@ -17,10 +16,16 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from limpet.core.errors import VideoError
-from limpet.video.orientation import Orientation, from_display_matrix
+from limpet.core.limits import frame_sizes, is_frame_size
+from limpet.video.frame_clock import FrameClock
+from limpet.video.hdr import HDR_NOTICE, is_hdr, tone_mapped
+from limpet.video.orientation import Orientation, from_display_matrix, pixel_aspect
+from limpet.video.pending_timestamps import PendingTimestamps
 from limpet.video.video_reader import ASSUMED_RATE, FailureKind, Frame, ReadFailure, VideoReader
 
 _BT709 = 1
+_TS_DISCONT = 0x0200
+"""FFmpeg's AVFMT_TS_DISCONT: a format whose time stamps may jump."""
 _CUT_OFF_FRAMES = 2
 _CUT_OFF_SECONDS = 0.5
 """A file counts as cut off when more than this is missing at its end, since counts and durations are rounded up."""
@@ -33,21 +38,33 @@ class FFmpegReader(VideoReader):
         packet_count: how many pictures the headers state, visible or not; None where they do not.
         seconds: the duration in the headers, or None.
         orientation: how pictures are rotated for display; known from the first one on.
+        missing_bytes: that the container states beyond the end of the file; None where it does not say.
+        clock_may_jump: whether the format allows time stamps to jump.
     """
 
     packet_count: int | None = None
     seconds: float | None = None
     orientation: Orientation | None = None
+    missing_bytes: int | None = None
+    clock_may_jump: bool = False
 
     def note_key_frame(self, pts: int, index: int) -> None:
         """Called when a key frame was decoded; for readers that record them."""
+
+    def is_normal_end(self, error: FFmpegError, container: InputContainer) -> bool:
+        """Whether an error while reading is the way in which such a source ends."""
+        return False
 
     def why_stopped(self, error: FFmpegError) -> str:
         """The reason, for a message, why an error ended the reading."""
         return error.strerror or type(error).__name__
 
     def _read_headers(self, container: InputContainer, stream: VideoStream) -> None:
-        """Take frame rate, duration and counts from the headers."""
+        """Take frame rate, duration and counts from the headers. Raises VideoError if the pictures are too large."""
+        height, width = stream.codec_context.height, stream.codec_context.width
+        if height and width and not is_frame_size(height, width):
+            raise VideoError(f"{self.name} has pictures of {height}x{width}; expected {frame_sizes()}")
+        self.clock_may_jump = bool(container.format.flags & _TS_DISCONT)
         self.frame_rate = stream.average_rate or stream.guessed_rate or None
         self.seconds = _duration(container, stream)
         self.packet_count = stream.frames or None
@@ -79,11 +96,11 @@ class Decoding:
         # Frame threads report an error with a later packet and lose the frames queued behind it.
         stream.thread_type = "SLICE"
         self._step = float(1 / (reader.frame_rate or ASSUMED_RATE))
+        self._clock = FrameClock(self._step, may_jump=reader.clock_may_jump)
         self._pending = PendingTimestamps()
         self._cut_packet: int | None = None
         self._stopped_by: FFmpegError | None = None
-        self._origin: float | None = None
-        self._next, self._last_time = 0, -self._step
+        self._next = 0
         self._packets_end = 0.0
         self.packets_seen = 0
         self.first_pts: int | None = None
@@ -116,12 +133,13 @@ class Decoding:
         try:
             yield from container.demux(self._stream)
         except FFmpegError as error:
-            self._stopped_by = error
+            if not self._reader.is_normal_end(error, container):
+                self._stopped_by = error
             yield None
 
     def _failed(self, packet: av.Packet[Any], error: FFmpegError) -> Iterator[Frame]:
         if packet.pts is None:
-            yield from self._lost(self._last_time + self._step)
+            yield from self._lost(self._after_last())
             return
         self._pending.fail(packet.pts)
         if packet.is_corrupt:
@@ -135,7 +153,7 @@ class Decoding:
                 self._reader.note_key_frame(raw.pts, self._next)
         if self.first_pts is None:
             self.first_pts = raw.pts
-        time = self._seconds(raw.pts) if raw.pts is not None else self._last_time + self._step
+        time = self._seconds(raw.pts) if raw.pts is not None else self._after_last()
         if raw.is_corrupt:
             self._fail(FailureKind.DAMAGED, "is damaged; shown as far as it could be decoded")
         yield from self._frame(raw, time)
@@ -153,8 +171,11 @@ class Decoding:
         if self._stopped_by is not None:
             self._fail(FailureKind.STOPPED, self._reader.why_stopped(self._stopped_by))
         if self._is_cut_off():
-            expected = self._reader.frame_count
-            self._fail(FailureKind.CUT_OFF, f"of about {expected} frames: the file is cut off or damaged")
+            expected, missing = self._reader.frame_count, self._reader.missing_bytes
+            lacks = f", its last {missing} bytes are missing" if missing else ""
+            self._fail(
+                FailureKind.CUT_OFF, f"of about {expected} frames: the file is cut off or damaged{lacks}"
+            )
 
     def _fail(self, kind: FailureKind, detail: str) -> None:
         self._failures.append(ReadFailure(kind, self._next, detail))
@@ -162,26 +183,39 @@ class Decoding:
     def _is_cut_off(self) -> bool:
         """Whether packets are missing at the end.
 
+        Where the container says how long the file is, that decides: packets that an edit list hides are not missing.
         Where the headers state a count, packets are counted. Otherwise only the duration is known: with a variable
         frame rate it does not determine the number of frames.
         """
+        if self._reader.missing_bytes is not None and self._reader.packet_count is not None:
+            lost = self._cut_packet is not None or self.packets_seen < self._reader.packet_count
+            return self._reader.missing_bytes > 0 and lost
         if self._reader.packet_count is not None:
             return self._reader.packet_count - self.packets_seen > _CUT_OFF_FRAMES
         slack = max(_CUT_OFF_SECONDS, _CUT_OFF_FRAMES * self._step)
+        if self._reader.missing_bytes:  # what is missing may be an index
+            slack = self._step / 2
         return self._reader.seconds is not None and self._reader.seconds - self._packets_end > slack
 
     def _frame(self, raw: VideoFrame | None, time: float) -> Iterator[Frame]:
         """The next frame, unless it is before the first one to yield."""
-        if self._origin is None:
-            self._origin = time
-        index, shown = self._next, max(time - self._origin, self._last_time)
+        index = self._next
+        shown, jump = self._clock.shown_at(time)
+        if jump is not None:
+            self._fail(
+                FailureKind.CLOCK, f"follows a jump of the clock by {jump:.2f} s; one frame step is used"
+            )
         if index >= self._first:
             image = self._image(raw) if raw is not None else None
-            self._next, self._last_time = index + 1, shown
+            self._next = index + 1
             yield Frame(index, image, shown)
         else:
-            self._next, self._last_time = index + 1, shown
+            self._next = index + 1
             self._failures.clear()
+
+    def _after_last(self) -> float:
+        """The time stamp of a frame that has none."""
+        return (self._clock.origin or 0.0) + self._clock.last + self._step
 
     def _seconds(self, pts: int) -> float:
         return float(pts * (self._stream.time_base or Fraction(1, 1)))
@@ -190,6 +224,7 @@ class Decoding:
         reader = self._reader
         if reader.orientation is None:
             reader.orientation = _orientation(raw)
+            reader.pixel_aspect = pixel_aspect(self._stream.sample_aspect_ratio, reader.orientation)
         expected = reader.size
         if reader.orientation.transposed:
             expected = (expected[1], expected[0])
@@ -197,6 +232,14 @@ class Decoding:
             found = f"{raw.height}x{raw.width} in a video of {expected[0]}x{expected[1]}"
             self._fail(FailureKind.RESIZED, f"is {found}; resized")
             raw = raw.reformat(width=expected[1], height=expected[0])
+        if not is_frame_size(raw.height, raw.width):
+            raise VideoError(
+                f"{reader.name} has a picture of {raw.height}x{raw.width}; expected {frame_sizes()}"
+            )
+        if is_hdr(raw):
+            if HDR_NOTICE not in reader.notices:
+                reader.notices.append(HDR_NOTICE)
+            return reader.orientation.apply(tone_mapped(raw))
         return reader.orientation.apply(_rgb(raw))
 
 
@@ -233,50 +276,3 @@ def _orientation(raw: VideoFrame) -> Orientation:
     side_data: Any = raw.reformat(width=16, height=16, format="gray").side_data
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     return from_display_matrix(bytes(matrix)) if matrix is not None else Orientation()
-
-
-class PendingTimestamps:
-    """The presentation times that the decoder has not returned yet: finds the frames that it drops.
-
-    Every frame of the input must give a frame of the output. A packet usually gives one frame, but some give none by
-    design (hidden reference frames of VP8 and AV1). Therefore a time that is skipped counts as lost only after a
-    decoding error and until the next key frame: the decoder silently drops frames that depend on a broken one.
-    """
-
-    def __init__(self) -> None:
-        self._owed: list[int] = []  # presentation times, sorted
-        self._failed: list[int] = []  # those whose packet raised an error, sorted
-        self._damaged = False
-
-    def expect(self, pts: int) -> None:
-        """A packet for the frame at ``pts`` was sent to the decoder."""
-        insort(self._owed, pts)
-
-    def fail(self, pts: int) -> None:
-        """Decoding the packet of ``pts`` raised an error."""
-        insort(self._failed, pts)
-        self._damaged = True
-
-    def deliver(self, pts: int, key_frame: bool) -> list[int]:
-        """The decoder returned the frame at ``pts``: the times before it that were lost, in order."""
-        lost = self._take_before(pts)
-        place = bisect_left(self._owed, pts)
-        if place < len(self._owed) and self._owed[place] == pts:
-            del self._owed[place]
-        if key_frame and not self._failed:
-            self._damaged = False
-        return lost
-
-    def missing_at_end(self) -> list[int]:
-        """At the end of the stream: the times lost after the last frame."""
-        return self._take_before(self._owed[-1] + 1) if self._owed else []
-
-    def _take_before(self, pts: int) -> list[int]:
-        passed, self._owed = _split(self._owed, pts)
-        _, self._failed = _split(self._failed, pts)
-        return passed if self._damaged else []
-
-
-def _split(times: list[int], pts: int) -> tuple[list[int], list[int]]:
-    place = bisect_left(times, pts)
-    return times[:place], times[place:]

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from limpet.core.errors import VideoError
+from limpet.video.container_size import missing_bytes
 from limpet.video.packet_index import EntryPoint, PacketIndex, index_packets
 from limpet.video.pyav_decoding import Decoding, FFmpegReader, video_track
 from limpet.video.video_reader import Frame, not_a_video
@@ -38,6 +39,7 @@ class PyAVReader(FFmpegReader):
         super().__init__(path)
         self._packets: PacketIndex | None = None
         self._looked_for_packets = False
+        self.missing_bytes = missing_bytes(path)
         self._key_frames: dict[int, int] = {}
         with _open(path) as container:
             stream = video_track(container, path)
@@ -142,9 +144,9 @@ class SeekedDecoding(Decoding):
     ) -> None:
         super().__init__(reader, stream, first)
         self._index, self._entry = index, entry
-        self._next, self._origin = entry.frame, self._seconds(index.shown[0])
-        if entry.frame:
-            self._last_time = self._seconds(index.shown[entry.frame - 1]) - self._origin
+        self._next, origin = entry.frame, self._seconds(index.shown[0])
+        before = self._seconds(index.shown[entry.frame - 1]) - origin if entry.frame else None
+        self._clock.begin(origin, before)
         self.packets_seen, self._packets_end = entry.position, self._seconds(index.end)
 
     def _packets(self, container: InputContainer) -> Iterator[av.Packet[Any] | None]:
@@ -217,5 +219,6 @@ class QuickDecoding(SeekedDecoding):
         if raw.pts is None or place < self._next or raw.is_corrupt:
             raise SeekUncertainError
         if place <= self._first and self._next < place:  # those between were not decoded
-            self._next, self._last_time = place, self._seconds(shown[place - 1]) - (self._origin or 0.0)
+            self._next, origin = place, self._clock.origin or 0.0
+            self._clock.begin(origin, self._seconds(shown[place - 1]) - origin)
         return super()._delivered(raw)

@@ -40,10 +40,12 @@ class Source(ABC):
     Attributes:
         name: for messages and file names; without a password.
         live: whether it sends at its own pace and has no end.
+        ends_when_closed: whether a connection that is closed, where no length was stated, is its normal end.
     """
 
     name: str
     live: bool = False
+    ends_when_closed: bool = False
 
     @abstractmethod
     def open(self) -> InputContainer:
@@ -89,6 +91,7 @@ class Address(Source):
         parts = urlsplit(address)
         self.name = f"{scheme}://{(parts.netloc.rpartition('@')[2] + parts.path).rstrip('/')}"
         self.live = scheme in _PACED
+        self.ends_when_closed = scheme in ("http", "https")
         self._address = address
 
     def open(self) -> InputContainer:

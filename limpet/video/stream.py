@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+from av.container import InputContainer
 from av.error import ExitError, FFmpegError
 
 from limpet.core.errors import VideoError
@@ -66,6 +68,10 @@ class StreamReader(FFmpegReader):
         """FFmpeg exits by itself after waiting for ``TIMEOUT``."""
         waited = f"no data came for {TIMEOUT:.0f} s"
         return waited if isinstance(error, ExitError) else super().why_stopped(error)
+
+    def is_normal_end(self, error: FFmpegError, container: InputContainer) -> bool:
+        """An answer of HTTP whose length was not stated ends when the server closes the connection."""
+        return self._source.ends_when_closed and error.errno == errno.EIO and container.size < 0
 
     def close(self) -> None:
         """Release the source. A thread that waits for the network ends after ``TIMEOUT`` at the latest."""

@@ -54,6 +54,8 @@ class FailureKind(StrEnum):
     """The video ends earlier than it should."""
     STOPPED = "stopped"
     """The source gave an error, and nothing after it could be read."""
+    CLOCK = "clock"
+    """The clock of the source jumps before a frame, and one frame step is used instead."""
     MORE = "more"
     """Further failures, which are only counted."""
 
@@ -115,8 +117,10 @@ class VideoReader(ABC):
     Attributes:
         name: the file's or folder's own name.
         size: (H, W) in pixels, as displayed (rotation applied). Pixels are not stretched to be square.
+        pixel_aspect: width of a pixel divided by its height, as displayed; 1 for square pixels.
         frame_rate: average frames per second, or None when the source does not say.
         frame_count: how many frames to expect: an estimate for a progress bar, or None.
+        notices: what else to know of the pictures, one sentence each, such as a brightness that was mapped.
         failures: what could not be decoded, or was damaged, among the frames of the latest iteration; the same list
             throughout, growing while frames are read.
         nearest_seek: set it for quick looks at single frames; see ``PacketIndex.entry_before``.
@@ -132,6 +136,8 @@ class VideoReader(ABC):
         self.path = path
         self.name = path.name
         self.size: tuple[int, int] = (0, 0)
+        self.pixel_aspect = Fraction(1)
+        self.notices: list[str] = []
         self.frame_rate: Fraction | None = None
         self.frame_count: int | None = None
         self.failures: list[ReadFailure] = []

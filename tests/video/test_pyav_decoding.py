@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limpet.video.pyav_decoding import PendingTimestamps
+from limpet.video.pending_timestamps import PendingTimestamps
 
 
 def expecting(*times: int) -> PendingTimestamps:
