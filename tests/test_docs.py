@@ -17,7 +17,7 @@ LONGEST = 120
 """Characters of a line. The row of a table, which Markdown cannot break, may be longer."""
 SECTIONS = {
     "tools/demo.py": ["track"],
-    "tools/eval.py": ["eval davis", "track", "weights convert"],
+    "tools/eval.py": ["eval davis", "vot init", "track", "weights convert"],
     "tools/train.py": ["train"],
 }
 

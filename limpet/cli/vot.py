@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 
 from limpet.cli.config_options import given, with_options
+from limpet.cli.evaluation_options import MemoryOptions
+from limpet.cli.options import TrackerOptions
 from limpet.cli.terminal import note, notes, say
-from limpet.cli.vot_options import ServeOptions, load_tracker
+from limpet.cli.vot_options import VotOptions, load_tracker
 from limpet.core.errors import OutputError
 from limpet.core.files import atomic_path
 
@@ -26,7 +28,7 @@ def _group() -> None:
 
 
 @app.command()
-@with_options(ServeOptions)
+@with_options(TrackerOptions, MemoryOptions, VotOptions)
 def serve(**options: Any) -> None:
     """Answer the toolkit of VOT, which starts this command.
 
@@ -47,7 +49,7 @@ def serve(**options: Any) -> None:
 
 
 @app.command()
-@with_options(ServeOptions)
+@with_options(TrackerOptions, MemoryOptions, VotOptions)
 def init(
     context: typer.Context,
     folder: Annotated[

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limpet.cli.options import (
-    MemoryBudget,
-    MemoryPolicyName,
-    PrecisionName,
-    TrackerOptions,
-    load_arguments,
-)
+from limpet.cli.options import TrackerOptions, load_arguments
 from limpet.core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -30,17 +24,6 @@ ShortTermSkip = Annotated[
         help="The short-term memory is the frame N before the next one; 1 is the previous frame.",
         show_default="that of --preset, or 1",
         rich_help_panel=VOT_PANEL,
-    ),
-]
-MemoryGap = Annotated[
-    int | None,
-    typer.Option(
-        "--memory-gap",
-        metavar="N",
-        min=1,
-        help="Every N-th frame may enter the long-term memory.",
-        show_default="that of --preset, or of the model",
-        rich_help_panel="Memory",
     ),
 ]
 MemoryFrames = Annotated[
@@ -94,13 +77,9 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class ServeOptions(TrackerOptions):
-    """The options of the tracker that the toolkit starts."""
+class VotOptions:
+    """What the commands of VOT have besides the options of a model and of its memory."""
 
-    precision: PrecisionName = "auto"
-    memory: MemoryPolicyName = None
-    memory_budget: MemoryBudget = None
-    memory_gap: MemoryGap = None
     memory_frames: MemoryFrames = None
     short_term_skip: ShortTermSkip = None
     preset: PresetName = None
@@ -123,7 +102,7 @@ def memories_of(options: dict[str, Any]) -> Memories:
 
 
 def load_tracker(options: dict[str, Any]) -> Tracker:
-    """The tracker of the options of ``ServeOptions``."""
+    """The tracker of the options of ``TrackerOptions``, ``MemoryOptions`` and ``VotOptions``."""
     import limpet
 
     memories = memories_of(options)

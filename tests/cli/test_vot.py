@@ -17,7 +17,9 @@ from evaluation.vot.box_workspace import write_workspace
 from PIL import Image
 
 import limpet as library
-from limpet.cli.vot_options import PRESETS, ServeOptions, load_tracker
+from limpet.cli.evaluation_options import MemoryOptions
+from limpet.cli.options import TrackerOptions
+from limpet.cli.vot_options import PRESETS, VotOptions, load_tracker
 from limpet.evaluation.vot.regions import decode_region, encode_region
 from limpet.evaluation.vot.trax_connection import parse_message
 
@@ -28,7 +30,8 @@ SMALL = ("--model", "deaot-nano", "--device", "cpu")
 
 
 def options(**changes: Any) -> dict[str, Any]:
-    return {**ServeOptions().__dict__, "model": "deaot-nano", "device": "cpu", **changes}
+    defaults = [vars(kind()) for kind in (TrackerOptions, MemoryOptions, VotOptions)]
+    return {**defaults[0], **defaults[1], **defaults[2], "model": "deaot-nano", "device": "cpu", **changes}
 
 
 def session(folder: Path) -> str:
