@@ -55,7 +55,7 @@ def report(
     if job.masks is not None and out is not None:
         written += protocol.write_results(job.masks, out)
         if withheld:
-            say(f"the labels of {len(withheld)} of {len(results)} videos are withheld")
+            say(f"labels are withheld: {len(withheld)} of {_count(len(results), 'video')}")
             written += _submit(protocol, job.masks, out)
     if out is not None:
         kept = ["masks/"] if job.masks else []
@@ -66,7 +66,7 @@ def receipt_of(protocol: EvaluationProtocol, results: list[VideoResult], tracker
     """How the results were made."""
     from limpet.evaluation.score_tables import Receipt
 
-    rules = f"{protocol.label} ({len(results)} video{'s' * (len(results) != 1)})"
+    rules = f"{protocol.label} ({_count(len(results), 'video')})"
     receipt = Receipt(command_line(), protocol.label, protocol=rules, rate=protocol.rate)
     if tracker is None:
         return receipt
@@ -98,8 +98,12 @@ def tell_check(found: CheckedSubmission, archive: Path) -> bool:
             f"{archive}: {len(found.problems)} kinds of problems in {found.masks} masks of {found.videos} videos"
         )
         return False
-    say(f"{archive}: in order, {found.masks} masks of {found.videos} videos")
+    say(f"{archive}: in order, {found.masks} masks of {_count(found.videos, 'video')}")
     return True
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _remarks(scores: Scores) -> None:

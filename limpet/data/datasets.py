@@ -56,11 +56,7 @@ class VideoSequence:
         Raises:
             DataError: the image cannot be read; names the file.
         """
-        try:
-            with Image.open(self.frames[index]) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"cannot read the frame {self.frames[index]}: {error}") from error
+        return read_frame(self.frames[index])
 
     def mask(self, index: int) -> NDArray[np.uint8]:
         """Mask ``index``: uint8 (H, W) object ids as stored, 255 included.
@@ -80,6 +76,15 @@ class VideoSequence:
             raise DataError(f"stride is {stride} (at least 1), max_frames is {max_frames} (at least 3)")
         part = slice(0, None if max_frames is None else stride * max_frames, stride)
         return VideoSequence(self.name, self.frames[part], self.masks[part], self.one_object)
+
+
+def read_frame(path: Path) -> NDArray[np.uint8]:
+    """A frame of a data set: uint8 (H, W, 3) RGB. Raises DataError where it cannot be read; names the file."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"cannot read the frame {path}: {error}") from error
 
 
 @dataclass(frozen=True)

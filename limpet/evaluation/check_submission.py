@@ -9,8 +9,10 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from limpet.core.errors import DataError
@@ -18,7 +20,7 @@ from limpet.core.masks import davis_palette
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol
 from limpet.evaluation.saved_masks import answer_files
 from limpet.evaluation.submission_files import SubmissionFiles
-from limpet.evaluation.video_task import VideoTask
+from limpet.evaluation.video_task import VideoTask, values_in
 
 _SHOWN = 3
 
@@ -164,7 +166,7 @@ def _check_mask(
         with Image.open(io.BytesIO(files.read(name))) as image:
             kind, mode, palette = image.format, image.mode, image.getpalette("RGB")
             size = image.size[1], image.size[0]
-            values = set(np.unique(np.asarray(image)).tolist()) if size == task.size else set()
+            values = _values(np.asarray(image)) if size == task.size else set()
     except (OSError, SyntaxError, ValueError, DataError) as error:
         found.add("unreadable mask", shown, str(error))
         return
@@ -203,6 +205,12 @@ def _check_mask(
             "servers read ids, not colours, so that this is harmless",
             _Findings.remarks,
         )
+
+
+def _values(pixels: NDArray[Any]) -> set[int]:
+    if pixels.dtype == np.uint8 and pixels.ndim == 2:
+        return values_in(np.ascontiguousarray(pixels))
+    return set(np.unique(pixels).tolist())
 
 
 def _asked_frames(task: VideoTask) -> str:

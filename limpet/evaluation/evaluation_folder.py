@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
-from limpet.core.errors import DataError, Option, OutputError
+from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, lock_file, output_error
 from limpet.evaluation.video_result import VideoResult
+from limpet.evaluation.video_task import check_name
 
 MADE_BY = "limpet eval"
 _SETTINGS, _LOCK = "evaluation.json", ".lock"
@@ -98,13 +99,6 @@ class EvaluationFolder:
             return dict(content["settings"]) if content["made_by"] == MADE_BY else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def check_name(name: str) -> None:
-    """Raises DataError for a video whose name would leave the folder of results."""
-    parts = PurePosixPath(name).parts
-    if not parts or "\\" in name or any(part in ("..", "/", ".") for part in parts):
-        raise DataError(f"the data set names a video '{name}', which is not the name of a folder")
 
 
 def stamp_of(folder: Path) -> str:

@@ -24,6 +24,8 @@ from limpet.evaluation.disappearance import disappearance
 from limpet.evaluation.metrics import MeasureStats
 from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
 
+MOST = 60
+"""Sequences in a table on the screen."""
 COLUMNS = ("J&F", "J mean", "J recall", "J decay", "F mean", "F recall", "F decay")
 
 
@@ -90,10 +92,11 @@ class Receipt:
         return " · ".join(f"{name} {value}" for name, value in self.facts.items())
 
 
-def results_table(scores: Scores, title: str | None = None) -> Table:
+def results_table(scores: Scores, title: str | None = None, most: int = MOST) -> Table:
     """A rich table for 80 columns: sequences, below each its objects when it has several, and the mean.
 
-    Where categories are seen or unseen in training, the means of both kinds follow.
+    Where categories are seen or unseen in training, the means of both kinds follow. Of more than ``most`` sequences,
+    only so many with the lowest J are shown, the worst first.
     """
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
@@ -102,13 +105,17 @@ def results_table(scores: Scores, title: str | None = None) -> Table:
     for column in ("object", "frames", *COLUMNS):
         bold = "bold" if column == "J&F" else None
         table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True, style=bold)
-    for name, objects in scores.by_sequence().items():
+    groups = scores.by_sequence()
+    for name in groups if len(groups) <= most else scores.worst(most):
+        objects = groups[name]
         count = str(len(scores.frames[name]))
         single = str(objects[0].object_id) if len(objects) == 1 else f"all {len(objects)}"
         table.add_row(name, single, count, *_texts(summarise(objects)))
         if len(objects) > 1:
             for scored in objects:
                 table.add_row("", str(scored.object_id), "", *_texts(scored), style="dim")
+    if len(groups) > most:
+        table.add_row(f"and {len(groups) - most} better ones", style="dim")
     table.add_section()
     total = sum(len(names) for names in scores.frames.values())
     for kind, part in _kinds(scores):

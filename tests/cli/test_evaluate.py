@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.tiny import box, make_sequence, make_split, moving_box
+from evaluation.tiny import box, make_sequence, make_split, make_youtube_vos, moving_box
 from PIL import Image
 
 from limpet.cli.options import MODEL
@@ -65,6 +65,37 @@ def test_scores_of_saved_masks(limpet: Limpet, root: Path) -> None:
     outcome = limpet("eval", "davis", root, "--split", "val", "--predictions", root / "Annotations/480p")
     outcome.succeeded()
     assert "val: J&F 100.0" in outcome.out and outcome.err == ""
+
+
+def test_withheld_labels_give_a_submission(limpet: Limpet, weights: Path, tmp_path: Path) -> None:
+    make_youtube_vos(tmp_path / "data")
+    command = ("eval", "youtube-vos", "data", "--weights", weights)
+    limpet(*command).refused("the labels of YouTube-VOS, valid are withheld", "give --out DIR")
+    outcome = limpet(*command, "--out", "out", "--memory", "ring", "--memory-gap", 3)
+    outcome.succeeded()
+    assert (
+        "frames seen all frames (30 fps)" in outcome.out
+        and "memory ring, gap 3, at most 8 frames" in outcome.out
+    )
+    assert "submission.zip: in order, 10 masks of 2 videos" in outcome.out and outcome.err == ""
+    limpet("eval", "check", "out/submission.zip", "youtube-vos", "data").succeeded()
+    (tmp_path / "out/masks/late/00004.png").unlink()
+    (tmp_path / "out/masks").rename(tmp_path / "Annotations")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "Annotations").rename(tmp_path / "sub/Annotations")
+    checked = limpet("eval", "check", "sub", "youtube-vos", "data")
+    assert checked.code == 1 and "1 kind of problem in 9 masks" in checked.out
+    assert checked.err.startswith("note: missing frame: late/00004.png; expected one PNG")
+
+
+def test_what_is_chosen_about_the_memory(limpet: Limpet, root: Path, weights: Path) -> None:
+    command = ("eval", "davis", root, "--split", "val", "--weights", weights, "--memory", "first")
+    limpet(*command, "--memory-gap", 3).refused(
+        "--memory-gap is 3, but the memory policy 'first' keeps no tracked"
+    )
+    limpet("eval", "youtube-vos", root, "--frames", "some").refused(
+        "frames is 'some'; expected all or listed"
+    )
 
 
 def test_bad_input(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) -> None:

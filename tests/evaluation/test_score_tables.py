@@ -26,6 +26,15 @@ def test_the_screen_shows_sequences_objects_and_the_mean(scores: Scores) -> None
     assert ["mean", "all", "5", "16", "54.0", "57.0", "40.0", "4.0", "51.0", "35.0", "4.0"] in lines
 
 
+def test_of_many_sequences_the_screen_shows_the_worst(scores: Scores) -> None:
+    console = Console(width=80, file=StringIO())
+    with console.capture() as printed:
+        console.print(results_table(scores, most=2))
+    first = [line.split()[0] for line in printed.get().splitlines() if line.strip()]
+    assert [word for word in first if word.isalpha()][-4:] == ["cows", "elk", "and", "mean"]
+    assert "and 2 better ones" in printed.get()
+
+
 def test_csv(scores: Scores, tmp_path: Path) -> None:
     sequences, objects = write_csv(scores, tmp_path)
     rows = list(csv.DictReader(sequences.open()))

@@ -62,3 +62,10 @@ def test_numbers_are_different_and_fit_into_a_label_map() -> None:
         objects = tuple(TaskObject(number, number) for number in numbers)
         with pytest.raises(DataError, match="expected at most 255 different ones"):
             VideoTask("a", (), objects, LabelMapFiles({}), ())
+
+
+def test_names_stay_in_the_folder() -> None:
+    VideoTask("HACS/swim", (), (), LabelMapFiles({}), ())
+    for name in ("../up", "/etc", "a/../../b", "a\\b", ""):
+        with pytest.raises(DataError, match="is not the name of a folder"):
+            VideoTask(name, (), (), LabelMapFiles({}), ())
