@@ -94,9 +94,8 @@ def tell_check(found: CheckedSubmission, archive: Path) -> bool:
     for remark in found.remarks:
         note(str(remark))
     if found.problems:
-        say(
-            f"{archive}: {len(found.problems)} kinds of problems in {found.masks} masks of {found.videos} videos"
-        )
+        kinds = _count(len(found.problems), "kind of problem", "kinds of problems")
+        say(f"{archive}: {kinds} in {found.masks} masks of {_count(found.videos, 'video')}")
         return False
     say(f"{archive}: in order, {found.masks} masks of {_count(found.videos, 'video')}")
     return True
