@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import inspect
 import io
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +51,7 @@ STOPPED = 130
 """What shells call a command that Ctrl-C ended: 128 and the signal's number."""
 NOT_OUR_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of the disk that no part of limpet has described in its own words."""
+PATHS = ("--out", "--mask", "--weights", "--bundle", "--list", "--videos", "--stills", "--encoder", "--from")
 OUT_OF_MEMORY = (
     "there is not enough memory; reduce --max-size (in training: --size and --batch), close other programs, or "
     "choose another --device"
@@ -60,11 +63,19 @@ class Commands(TyperGroup):
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with _exit_codes():
+            _refuse_empty(args[1] if len(args) > 1 else extra.get("args", ()))
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         with _exit_codes():
             return super().invoke(ctx)
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Raises LimpetError for an option of a path that is empty, as where a variable of a script is not set."""
+    for option, value in pairwise(words):
+        if not value and option in PATHS:
+            raise LimpetError(f"{option} is empty; expected a path (is a variable of your script not set?)")
 
 
 @contextmanager
@@ -141,6 +152,8 @@ def main() -> None:
         sys.stdout, io.TextIOWrapper
     ):  # a file name that this terminal cannot show must not stop a run
         sys.stdout.reconfigure(errors="backslashreplace")
+    if not os.environ.get("COLUMNS", "80").isdecimal() or int(os.environ.get("COLUMNS", "80")) < 1:
+        del os.environ["COLUMNS"]  # nothing would be printed in so little room
     stop_on_sigterm()
     app()
 
@@ -156,7 +169,7 @@ def _sentence(problem: Exception) -> str | None:
     if _is_out_of_memory(problem):
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:
-        return str(output_error(problem, Path(problem.filename or "a file")))
+        return str(output_error(problem, Path(problem.filename or "standard output")))
     return None
 
 

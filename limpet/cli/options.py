@@ -9,10 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from limpet.cli.terminal import note
 from limpet.core.errors import ModelError
 
 MODEL = "deaot-t-deformable"
 ENLARGE = 1.67
+SLOTS = 10
+"""Objects that a pass of every model holds."""
 MODEL_PANEL, ACCURACY_PANEL, RUN_PANEL = "Model", "Accuracy and speed", "Running"
 
 ModelName = Annotated[
@@ -176,6 +179,10 @@ def load_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of ``limpet.load`` from the values of ``TrackerOptions``. Raises ModelError for bad scales."""
     arguments = {**values, "name": values["model"], "scales": parse_scales(values["scales"])}
     del arguments["model"]
+    if (values["objects_at_once"] or 0) > SLOTS:
+        note(
+            f"--objects-at-once {values['objects_at_once']}: a pass holds {SLOTS} objects, so that {SLOTS} share one"
+        )
     return arguments
 
 

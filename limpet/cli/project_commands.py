@@ -62,6 +62,7 @@ def add(
     project = open_project(folder)
     project.add(frame, mask, parse_names(name or []), resize_mask=resize_mask)
     tell_edit(project)
+    _hint(mask)
 
 
 @app.command()
@@ -97,6 +98,8 @@ def correct(
     project = open_project(folder)
     project.correct(frame, mask, objects, resize_mask=resize_mask)
     tell_edit(project)
+    if mask is not None:
+        _hint(mask)
 
 
 @app.command()
@@ -279,6 +282,14 @@ def tell_edit(project: Project) -> None:
         note(
             f"{waiting} frames are stale or empty; update them with: limpet project propagate {project.path}"
         )
+
+
+def _hint(mask: Path) -> None:
+    """Say what is odd about a mask that was taken."""
+    from limpet.core.mask_hints import mask_hints
+    from limpet.core.masks import read_mask
+
+    notes(mask_hints(read_mask(mask), str(mask)), "the mask can be replaced with limpet project correct")
 
 
 def parse_names(texts: list[str]) -> dict[int, str]:

@@ -124,7 +124,7 @@ def track_command(
 @contextmanager
 def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
     """A progress bar, interrupts between frames, and notes on what is kept after an error or an interrupt."""
-    from limpet.results.run_folder import is_unfinished
+    from limpet.results.run_folder import is_unfinished, masks_from
 
     between = None
     try:
@@ -132,12 +132,15 @@ def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
             yield between
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
-        if between is not None and between.done:
-            reason.add_note(f"{stopped}the results of {_frames(between.done)} are kept in {folder}")
+        kept = len(masks_from(folder, 0)) if between is not None and between.done else 0
+        if kept:
+            reason.add_note(f"{stopped}the results of {_frames(kept)} are kept in {folder}")
             if is_unfinished(folder):
                 reason.add_note("to continue, give the same command with --resume")
+        elif between is not None and between.done:
+            reason.add_note(f"{stopped}{folder} is gone, and the results of {_frames(between.done)} with it")
         elif stopped:
-            reason.add_note("stopped before the first frame; nothing was written")
+            reason.add_note("stopped before the first frame was tracked; nothing was written")
         raise
 
 

@@ -48,6 +48,10 @@ def read_mask(
         MaskError: it cannot be read, has colours, more than 8 bits, another size, or no object.
     """
     path = Path(path)
+    if path.is_dir():
+        raise MaskError(
+            f"mask {path} is a folder; name the mask itself, an indexed PNG of the objects in one frame"
+        )
     mask = _values(path, equal_channels=False)
     if void is not None:
         mask[mask == void] = 0
@@ -227,6 +231,11 @@ def fit_mask(
         raise MaskError(
             f"mask is {height}x{width} but the frame is {size[0]}x{size[1]}; resize it or pass ",
             Option("resize_mask"),
+        )
+    if (height > width) != (size[0] > size[1]) and height != width and size[0] != size[1]:
+        raise MaskError(
+            f"mask {path} is {height}x{width} and the frame is {size[0]}x{size[1]}: one is upright, the other lies; "
+            "turn the mask by 90 degrees, since resizing would squeeze its objects"
         )
     resized = np.array(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST))
     gone = np.setdiff1d(mask, resized)

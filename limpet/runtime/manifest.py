@@ -145,6 +145,10 @@ def file_sha256(path: Path) -> str:
 
 def _facts(folder: Path) -> dict[str, Any]:
     path = folder / NAME
+    if folder.is_file():
+        raise WeightsError(
+            f"{folder} is a file; expected the folder of an exported tracker, which holds {NAME}"
+        )
     try:
         facts = read_json(path)
     except FileNotFoundError as error:

@@ -102,6 +102,8 @@ def check_same(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> 
     """
     was = {_RENAMED.get(key, key): value for key, value in was.items()}
     was = {key: was.get(key) for key in now}
+    if now.get("video_fingerprint") is not None and was["video_fingerprint"] == now["video_fingerprint"]:
+        was["source"] = now["source"]  # a video is known by its bytes, whatever it is called
     if was != now:
         raise OutputError(
             f"{folder} holds a run with other settings: {differences(was, now)}; repeat the command with the "
@@ -115,7 +117,21 @@ def check_same(was: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The settings that differ: ``memory bounded instead of first, ...``."""
     names = [key for key in {**was, **now} if was.get(key) != now.get(key)]
-    return ", ".join(f"{name} {_short(now.get(name))} instead of {_short(was.get(name))}" for name in names)
+    return ", ".join(_difference(name, was.get(name), now.get(name)) for name in names)
+
+
+def _difference(name: str, was: Any, now: Any) -> str:
+    if name == "video_fingerprint":
+        return "another video, or one that was changed"
+    if name != "masks_sha256" or not isinstance(was, Mapping) or not isinstance(now, Mapping):
+        return f"{name} {_short(now)} instead of {_short(was)}"
+    frames = sorted({*was, *now}, key=lambda frame: (len(frame), frame))
+    words = {
+        frame: "no mask" if frame not in now else "a mask" if frame not in was else "another mask"
+        for frame in frames
+        if was.get(frame) != now.get(frame)
+    }
+    return ", ".join(f"{word} for frame {frame}" for frame, word in words.items())
 
 
 def _short(value: Any) -> str:

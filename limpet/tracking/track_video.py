@@ -12,16 +12,16 @@ import numpy as np
 
 from limpet.core.errors import MaskError, Option, OutputError
 from limpet.core.groups import check_mask, object_ids
+from limpet.core.mask_hints import mask_hints
 from limpet.core.masks import fit_mask, read_mask
 from limpet.core.tracker_protocol import AnyTracker, Mask, check_tracker
 from limpet.exchange.formats import is_exchange_file, read_masks
 from limpet.exchange.mask_sequence import mask_at
 from limpet.results.result_folder import ResultFolder
 from limpet.results.run_folder import CompleteRun, RunFolder, complete_run
-from limpet.tracking.run_settings import check_can_read_again, check_same, settings_of
+from limpet.tracking.run_settings import can_read_again, check_can_read_again, check_same, settings_of
 from limpet.tracking.session import Limit, OnFrame, Session
 from limpet.video.frame_queue import OnWait, StreamAccount
-from limpet.video.image_reader import ImageReader
 from limpet.video.open import open_source
 from limpet.video.sources import Source
 from limpet.video.video_reader import VideoReader
@@ -166,7 +166,7 @@ def track(
             if resume:
                 session.resume()
             ids = session.work(first_mask, later, limit, on_frame)
-            results.notices.extend(note for note in reader.notices if note not in results.notices)
+            results.notices.extend(note for note in (*told, *reader.notices) if note not in results.notices)
             unused = _unused(later, results)
             results.notices.extend(unused)
             results.report.problems.extend(unused)
@@ -177,7 +177,7 @@ def track(
         (results.frames_written - session.begun_at) / seconds,
         ids,
         tuple(str(failure) for failure in results.failures),
-        (*told, *results.notices),
+        tuple(results.notices),
         tuple(results.report.problems),
         session.begun_at,
         look_first=tuple(map(str, results.report.look_first())),
@@ -208,12 +208,14 @@ def _mask(
     """The mask of frame ``index``; what is lost in reading it is added to ``told``."""
     if isinstance(given, np.ndarray):
         check_mask(given, size)
-        return given
-    if not is_exchange_file(Path(given)):
-        return read_mask(given, size, resize_mask=resize_mask)
-    masks = read_masks(given)
-    mask = fit_mask(mask_at(masks, index), size, resize_mask, given)
-    told += [notice for notice in masks.notices if notice not in told]
+        mask = given
+    elif not is_exchange_file(Path(given)):
+        mask = read_mask(given, size, resize_mask=resize_mask)
+    else:
+        masks = read_masks(given)
+        mask = fit_mask(mask_at(masks, index), size, resize_mask, given)
+        told += [notice for notice in masks.notices if notice not in told]
+    told += mask_hints(mask, f"the mask of frame {index}")
     return mask
 
 
@@ -221,9 +223,11 @@ def _later_masks(
     add: Mapping[int, str | Path | Mask], reader: VideoReader, resize_mask: bool, told: list[str]
 ) -> dict[int, Mask]:
     found: dict[int, Mask] = {}
+    if add and can_read_again(reader):
+        reader.prepare_seeking()
     for index, given in add.items():
-        # The length of a video file is an estimate: which masks belong to no frame is known at its end only.
-        known = reader.frame_count if isinstance(reader, ImageReader) else None
+        # The length of some files is an estimate: which masks belong to no frame is known at their end only.
+        known = reader.known_length()
         if index < 0 or (known is not None and index >= known):
             frames = f"{known} frames, 0 to {known - 1}" if known else "frames from 0 on"
             raise MaskError(f"a mask is given for frame {index}, but {reader.name} has {frames}")

@@ -245,13 +245,14 @@ def test_a_gpu_too_many(limpet: Limpet, command: Command, monkeypatch: pytest.Mo
 
 
 def test_a_mask_beyond_the_end(limpet: Limpet, command: Command, mask: Path, tmp_path: Path) -> None:
-    """A folder's length is known, a video's only at its end: there the results are kept."""
+    """The length of a folder or an mp4 is known, that of MPEG-TS only at its end: there the results are kept."""
     write_images(tmp_path / "shots", [picture(index) for index in range(3)])
     limpet(*command("--add", f"3:{mask}", video="shots")).refused(
         "a mask is given for frame 3, but shots has 3 frames, 0 to 2"
     )
     assert nothing_written(tmp_path)
-    limpet(*command("--add", f"99:{mask}")).refused(
+    video = write_video(tmp_path / "clip.ts", [picture(index) for index in range(FRAMES)])
+    limpet(*command("--add", f"99:{mask}", video=video)).refused(
         "the mask for frame 99 was not used: the video has 8 frames, 0 to 7"
     )
     assert len(masks_of(tmp_path / "out")) == FRAMES

@@ -169,7 +169,7 @@ def test_a_run_that_is_stopped_before_its_first_frame(long_clip: Path, tmp_path:
     outcome = finish(process)
     os.close(writer)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "note: stopped before the first frame; nothing was written\n"
+    assert outcome.err == "note: stopped before the first frame was tracked; nothing was written\n"
     assert not (tmp_path / "out").exists()
 
 

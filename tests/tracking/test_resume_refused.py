@@ -32,7 +32,7 @@ def test_a_complete_result_is_left_alone(
     assert result.was_complete and (result.frames, result.failures) == (COUNT, first.failures)
     assert content(tmp_path / "out") == undisturbed and not (tmp_path / "out" / RUN_FOLDER).exists()
     with pytest.raises(
-        OutputError, match=r"run with other settings: masks_sha256 .* instead of .*; repeat the"
+        OutputError, match=r"other settings: no mask for frame 5, a mask for frame 6; repeat the"
     ):
         run(tmp_path / "out", resume=True, add={6: LATER})
     assert content(tmp_path / "out") == undisturbed
@@ -41,7 +41,7 @@ def test_a_complete_result_is_left_alone(
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"add": {}}, "masks_sha256"),
+        ({"add": {}}, "no mask for frame 5"),
         ({"overlay": False}, "overlay None instead of libx264"),
         ({"tracker": small_tracker(gap=2, max_size=48)}, "network_size"),
         ({"tracker": small_tracker()}, "memory first instead of official, memory_gap None instead of 2"),
@@ -66,10 +66,22 @@ def test_another_video_is_refused_and_a_moved_one_is_not(
     with (moved / "009.png").open("ab") as file:
         file.write(b"!")
     settings = {"tracker": tracker, "add": {5: LATER}, "resume": True}
-    with pytest.raises(OutputError, match="video_fingerprint"):
+    with pytest.raises(OutputError, match="another video, or one that was changed"):
         track(moved, mask_of(7, 200), out, **settings)
     shutil.copy(shots / "009.png", moved / "009.png")
     assert track(moved, mask_of(7, 200), out, **settings).begun_at == 4
+
+
+def test_the_same_video_under_another_name_is_taken(
+    run: Run, undisturbed: dict[str, bytes], stock: Path, shots: Path, tmp_path: Path, tracker: Tracker
+) -> None:
+    """It is known by its bytes."""
+    out = killed(stock, tmp_path / "out", 4)
+    renamed = shutil.copytree(shots, tmp_path / "renamed")
+    result = track(renamed, mask_of(7, 200), out, tracker=tracker, add={5: LATER}, resume=True)
+    assert (result.begun_at, result.frames) == (4, COUNT)
+    masks = {name: data for name, data in content(out).items() if name.startswith("masks/")}
+    assert masks == {name: data for name, data in undisturbed.items() if name.startswith("masks/")}
 
 
 def test_an_unfinished_run_is_not_overwritten_unasked(

@@ -63,9 +63,17 @@ def test_every_change_is_found_and_named(tracker: Tracker, shots: Path, tmp_path
     change = dict(CHANGES[name])
     now = settings(shots, change.pop("tracker", tracker), **change).as_dict()
     check_same(was, was, tmp_path)
-    with pytest.raises(OutputError, match=f"holds a run with other settings: .*{name} ") as refused:
+    words = {"masks_sha256": "another mask for frame 0"}.get(name, f"{name} ")
+    with pytest.raises(OutputError, match=f"holds a run with other settings: .*{words}") as refused:
         check_same(was, now, tmp_path)
     assert refused.value.command_line_message.endswith("pass --overwrite instead of --resume")
+
+
+def test_the_name_of_a_video_is_no_setting(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
+    was = settings(shots, tracker).as_dict()
+    check_same(was | {"source": "another name"}, was, tmp_path)
+    with pytest.raises(OutputError, match="another video, or one that was changed"):
+        check_same(was | {"source": "another name", "video_fingerprint": "0" * 64}, was, tmp_path)
 
 
 def test_an_image_that_changed_makes_another_video(tracker: Tracker, shots: Path) -> None:
