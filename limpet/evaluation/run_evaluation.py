@@ -135,18 +135,17 @@ def _in_processes(job: EvaluationJob, names: Iterable[str], count: int) -> Itera
         for _ in range(count):
             here, there = context.Pipe()
             worker = context.Process(target=_work, args=(job, there, threads), daemon=True)
+            here.send(next(left, None))  # waits in the pipe for the process
             worker.start()
             there.close()
             workers[here] = worker
-            here.send(next(left, None))
         while workers:
             for ready in wait(list(workers)):
                 assert isinstance(ready, Connection)
-                result = _receive(ready)
+                result = _exchange(ready, left)
                 if result is None:
                     workers.pop(ready).join()
                 else:
-                    ready.send(next(left, None))
                     yield result
     finally:
         if earlier is None:
@@ -158,11 +157,17 @@ def _in_processes(job: EvaluationJob, names: Iterable[str], count: int) -> Itera
             worker.join()
 
 
-def _receive(connection: Connection) -> VideoResult | None:
-    """What a process sent: a result, or None when it is done. Raises LimpetError for what went wrong in it."""
+def _exchange(connection: Connection, left: Iterator[str]) -> VideoResult | None:
+    """Take the result of a process, None when it is done, and give it the next video.
+
+    Raises:
+        LimpetError: what went wrong in it, or that it died.
+    """
     try:
         answer = connection.recv()
-    except EOFError as error:
+        if isinstance(answer, dict):
+            connection.send(next(left, None))
+    except (EOFError, OSError) as error:
         raise LimpetError(
             "a process of the evaluation ended before it was done, perhaps for lack of memory; use fewer processes, or "
             "run the command again: what is done is kept"

@@ -207,8 +207,8 @@ def _gap(gap: int | None) -> str:
 
 
 def _more_means(scores: Scores) -> dict[str, Any]:
-    """G and its parts, and what happens around disappearances, where there are any."""
-    found: dict[str, Any] = {}
+    """V of LVOS; G and its parts, and what happens around disappearances, where there are any."""
+    found: dict[str, Any] = {"V": sum(each.variation for each in scores.objects) / len(scores.objects)}
     parts = scores.seen_and_unseen
     if parts:
         found |= {"G": parts.g, "seen": _as_json(parts.seen), "unseen": _as_json(parts.unseen)}

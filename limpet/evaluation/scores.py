@@ -6,6 +6,7 @@ over sequences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,6 +53,12 @@ class ObjectScores:
     def j_and_f(self) -> float:
         """The mean of both means, 0 to 1."""
         return (self.j.mean + self.f.mean) / 2
+
+    @property
+    def variation(self) -> float:
+        """V of LVOS: the standard deviation of J&F over the frames, of a variance with four decimals as there."""
+        values = (np.asarray(self.region) + np.asarray(self.boundary)) / 2
+        return math.sqrt(round(float(values.var()), 4))
 
 
 @dataclass(frozen=True)

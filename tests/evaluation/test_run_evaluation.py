@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,14 @@ def test_a_gap_in_the_predictions_is_known_before_the_work(tmp_path: Path) -> No
     saved = EvaluationJob("mose", tmp_path / "data", predictions=tmp_path / "found")
     with pytest.raises(DataError, match="'gone' lacks the predictions of 5 of 5 frames"):
         run_evaluation(saved, EvaluationFolder(tmp_path / "a", {}, keeps_masks=False))
+
+
+def dies() -> CopiesMasks:
+    os._exit(3)
+
+
+def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
+    many_videos(tmp_path / "data")
+    dead = EvaluationJob("davis", tmp_path / "data", "val", make_tracker=dies)
+    with pytest.raises(LimpetError, match="ended before it was done, perhaps for lack of memory"):
+        run_evaluation(dead, EvaluationFolder(tmp_path / "b", {}, keeps_masks=False), processes=2)
