@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from limpet.core.errors import DataError
-from limpet.evaluation.scores import Scores, summarise
+from limpet.evaluation.scores import ObjectScores, Scores, summarise
 
 
 def test_means_are_over_objects(scores: Scores) -> None:
