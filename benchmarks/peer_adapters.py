@@ -39,6 +39,9 @@ class LimpetAdapter:
 
     def start(self, frame: np.ndarray, mask: np.ndarray) -> None:
         self._state = self._tracker.start(frame, mask)
+        facts = self._tracker.facts(frame.shape[:2])
+        height, width = facts.network_size
+        self.about = f"{facts.model}, {facts.device}, {facts.precision}, network input {height}x{width}"
 
     def step(self, frame: np.ndarray) -> np.ndarray:
         mask, self._state = self._tracker.step(frame, self._state)

@@ -31,7 +31,7 @@ def main() -> None:
             np.stack([_read(frames, index, shape) for index in range(job["settings"]["frames"])])
         )
     peer.start(_read(frames, 0, shape), np.load(job["first_mask"]))
-    print(json.dumps({"memory": _memory()}), file=answers)
+    print(json.dumps({"memory": _memory(), "about": getattr(peer, "about", _versions())}), file=answers)
     with masks.open("wb") as file:
         for line in sys.stdin:
             frame = _read(frames, int(line), shape)
@@ -63,6 +63,12 @@ def _memory() -> dict[str, float]:
             torch.cuda.memory_allocated() / 1e6, torch.cuda.max_memory_allocated() / 1e6
         )  # fmt: skip
     return found
+
+
+def _versions() -> str:
+    """What an adapter runs on that does not say so itself."""
+    torch: Any = sys.modules.get("torch")
+    return "" if torch is None else f"torch {torch.__version__}"
 
 
 def _set_threads(threads: int) -> None:

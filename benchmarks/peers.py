@@ -183,6 +183,7 @@ def _row(runner: Runner, masks: np.ndarray, first: np.ndarray, warm_up: int) -> 
     memory = [each["memory"] for each in runner.answers]
     return {
         "contestant": asdict(runner.contestant),
+        "about": runner.started["about"],
         "ms": middle, "ms_quartile_1": low, "ms_quartile_3": high,
         "cpu_ms": float(np.median([1e3 * each["cpu"] for each in counted])),
         "peak_mb": memory[-1]["peak"], "gpu_peak_mb": memory[-1]["gpu_peak"],
@@ -271,6 +272,8 @@ def parse() -> argparse.Namespace:
 
 def _size(text: str) -> tuple[int, int]:
     height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected HEIGHTxWIDTH, such as 480x854")
     return int(height), int(width)
 
 

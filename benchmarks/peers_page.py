@@ -30,9 +30,9 @@ def write_page(result: dict[str, Any], folder: Path) -> None:
         f"{where}, {settings['threads']} threads, {settings['precision']}, network input of at most "
         f"{settings['max_size']} pixels.\nlimpet {machine['limpet']}, commit {machine['commit']}.",
         "",
-        "| contestant | adapter | model | weights |",
-        "|---|---|---|---|",
-        *(_contestant(row["contestant"]) for row in races[0]["rows"]),
+        "| contestant | adapter | model | weights | runs on, in the first clip |",
+        "|---|---|---|---|---|",
+        *(_contestant(row) for row in races[0]["rows"]),
         "",
         "Milliseconds are medians with quartiles. Growth is that of the memory held, in 100 frames, in the second\n"
         f"half of the clip. Agreement is with {names[0]}: mean IoU of the objects, and frames equal in every pixel.",
@@ -47,10 +47,11 @@ def write_page(result: dict[str, Any], folder: Path) -> None:
     (folder / "race.md").write_text("\n".join(lines))
 
 
-def _contestant(contestant: dict[str, str]) -> str:
-    weights = Path(contestant["weights"]).name or "its own"
-    adapter = Path(contestant["adapter"]).name
-    return f"| {contestant['name']} | {adapter} | {contestant['model'] or 'the usual one'} | {weights} |"
+def _contestant(row: dict[str, Any]) -> str:
+    contestant = row["contestant"]
+    weights, adapter = Path(contestant["weights"]).name or "its own", Path(contestant["adapter"]).name
+    model = contestant["model"] or "the usual one"
+    return f"| {contestant['name']} | {adapter} | {model} | {weights} | {row['about']} |"
 
 
 def _row(race: dict[str, Any], row: dict[str, Any]) -> str:

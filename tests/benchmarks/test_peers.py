@@ -76,6 +76,7 @@ def test_a_faithful_peer_has_equal_masks(tmp_path: Path, monkeypatch: pytest.Mon
     assert hoarder["growth_mb"] > 500 > abs(ours["growth_mb"]), "8 MB a frame, in 100 frames"
     assert ours["ms"] > hoarder["ms"] > 0 and ours["peak_mb"] > hoarder["peak_mb"] > 0
     assert len(ours["memory"]) == 7 and ours["ms_quartile_1"] <= ours["ms"] <= ours["ms_quartile_3"]
+    assert ours["about"] == "deaot-nano, cpu, float32, network input 49x65"
     page = (tmp_path / "race/race.md").read_text()
     assert "| 49x65, 2 objects | official |" in page and "7 of 7 |" in page
     assert sorted(path.name for path in (tmp_path / "race").iterdir()) == [

@@ -65,9 +65,9 @@ def read_sequence(folder: Path) -> VotSequence:
     if len({len(regions) for regions in truth.values()}) != 1:
         raise DataError(f"the sequence {folder} has no groundtruth*.txt, or several of different lengths")
     anchors = folder / "anchor.value"
-    values = anchors.read_text().split() if anchors.is_file() else []
+    values = anchors.read_text().splitlines() if anchors.is_file() else []
     return VotSequence(
-        folder.name, _size(folder), truth, ignored, [int(np.sign(float(value))) for value in values]
+        folder.name, _size(folder), truth, ignored, [int(np.sign(float(value or 0))) for value in values]
     )
 
 
@@ -92,8 +92,8 @@ def read_regions(path: Path) -> Regions:
 
 
 def _is_special(line: str) -> bool:
-    """Whether a line is a code instead of a region."""
-    return "," not in line and not line.startswith("m")
+    """Whether a line is a code, or numbers that are none, instead of a region."""
+    return not line.startswith("m") and ("," not in line or "nan" in line.lower())
 
 
 def _read_binary(path: Path) -> Regions:

@@ -51,6 +51,18 @@ def test_a_binary_file_that_cannot_be_read(tmp_path: Path, content: bytes, sente
         read_regions(tmp_path / "a.bin")
 
 
+def test_lines_without_a_region(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0\nnan,nan,nan,nan\n0,0,0,0\n")
+    unknown, no_number, absent = read_regions(tmp_path / "a.txt")
+    assert unknown is None and no_number is None and absent is not None and absent.is_empty
+
+
+def test_anchors_as_the_official_data_has_them(tmp_path: Path) -> None:
+    write_workspace(tmp_path, multiobject=False)
+    (tmp_path / "sequences/a/anchor.value").write_text("1.000\n\n0.000\n-1.000\n")
+    assert read_sequence(tmp_path / "sequences/a").anchors == [1, 0, 0, -1]
+
+
 def test_a_run_that_has_not_been_made(tmp_path: Path) -> None:
     assert read_run(tmp_path / "a_00000000") is None
     (tmp_path / "a_00000000.bin").write_bytes(binary(SPECIAL))
