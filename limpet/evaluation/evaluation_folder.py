@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, lock_file, output_error
+from limpet.core.json_text import read_json
 from limpet.evaluation.video_result import VideoResult
 from limpet.evaluation.video_task import check_name
 
@@ -64,7 +65,7 @@ class EvaluationFolder:
     def result(self, name: str, stamp: str = "") -> VideoResult | None:
         """The result of a video that is done; None where it is missing, damaged, or of other masks than ``stamp``."""
         try:
-            content = json.loads(self._file(name).read_text(encoding="utf-8"))
+            content = read_json(self._file(name))
             result = VideoResult.from_dict(content["result"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -95,7 +96,7 @@ class EvaluationFolder:
 
     def _earlier_settings(self) -> dict[str, Any] | None:
         try:
-            content = json.loads((self.path / _SETTINGS).read_text(encoding="utf-8"))
+            content = read_json(self.path / _SETTINGS)
             return dict(content["settings"]) if content["made_by"] == MADE_BY else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from limpet.core.errors import DataError
+from limpet.core.errors import DataError, MaskError
 from limpet.core.files import atomic_path
+from limpet.core.json_text import read_json
+from limpet.core.limits import is_frame_size, limits
 from limpet.data.datasets import require_files
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
 from limpet.evaluation.saved_masks import read_answer
@@ -27,22 +29,25 @@ class RleMasks:
     """Masks of a video as COCO RLE.
 
     Args:
+        video: its name, for errors.
         rles: index of the frame -> number of the object -> compressed RLE.
         size: (H, W) in pixels.
     """
 
+    video: str
     rles: Mapping[int, Mapping[int, str]]
     size: tuple[int, int]
 
     def read(self, index: int) -> ObjectPlanes:
         pixels = self.size[0] * self.size[1]
-        return ObjectPlanes(
-            {
+        try:
+            planes = {
                 number: counts_to_mask(decompress(text, pixels), self.size)
                 for number, text in self.rles.get(index, {}).items()
-            },
-            self.size,
-        )
+            }
+        except MaskError as error:
+            raise DataError(f"video '{self.video}', frame {index}: {error}") from error
+        return ObjectPlanes(planes, self.size)
 
 
 class BurstProtocol(EvaluationProtocol):
@@ -103,7 +108,7 @@ class BurstProtocol(EvaluationProtocol):
             name,
             frames,
             objects,
-            RleMasks(rles, size),
+            RleMasks(name, rles, size),
             tuple(annotated),
             self._labelled,
             overlap=True,
@@ -148,11 +153,11 @@ class BurstProtocol(EvaluationProtocol):
         """The JSON file of the split. Raises DataError."""
         path = self._file
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = read_json(path, limits().json_bytes)
             for sequence in content["sequences"]:
                 _check(sequence)
             return content
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is not a file of BURST ({error!r}); download it again") from error
 
     @cached_property
@@ -196,6 +201,11 @@ def _check(sequence: dict[str, Any]) -> None:
         raise ValueError(
             f"'{sequence['seq_name']}': annotated frames and segmentations do not belong together"
         )
+    if not is_frame_size(int(sequence["height"]), int(sequence["width"])):
+        raise ValueError(f"'{sequence['seq_name']}': the size is not one of a frame")
+    for track, segment in ((track, segment) for each in shown for track, segment in each.items()):
+        if int(track) < 0 or not isinstance(segment["rle"], str):
+            raise ValueError(f"'{sequence['seq_name']}': track {track} has no RLE")
     for part in (sequence["dataset"], sequence["seq_name"], *files):
         if not part or "/" in part or "\\" in part or part in (".", ".."):
             raise ValueError(f"{part!r} is not the name of a file or folder")

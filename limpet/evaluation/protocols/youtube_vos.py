@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from limpet.core.errors import DataError
+from limpet.core.json_text import read_json
+from limpet.core.limits import limits
 from limpet.data.layouts import VideoFolders, subfolders
 from limpet.evaluation.protocols.begins import first_masks
 from limpet.evaluation.protocols.evaluation_protocol import (
@@ -168,12 +169,23 @@ class YouTubeVosProtocol(EvaluationProtocol):
 def read_meta(path: Path) -> dict[str, Any]:
     """The videos of a meta.json. Raises DataError where it is not such a list."""
     try:
-        videos: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["videos"]
+        videos: dict[str, Any] = read_json(path, limits().json_bytes)["videos"]
         for video in videos.values():
-            dict(video.get("objects") or {})
+            for described in (video.get("objects") or {}).values():
+                _check_object(described)
         return videos
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not a list of YouTube-VOS ({error!r}); download it again") from error
+
+
+def _check_object(described: dict[str, Any]) -> None:
+    """Raises KeyError, TypeError or ValueError for what is no object of YouTube-VOS or LVOS."""
+    if not all(isinstance(frame, str) for frame in described.get("frames", [])):
+        raise ValueError("frames of an object are not names")
+    if "frame_range" in described:
+        for edge in ("start", "end"):
+            int(described["frame_range"][edge])
+        int(described["frame_range"].get("frame_nums", 0))
 
 
 def _number(key: str, video: str) -> int:

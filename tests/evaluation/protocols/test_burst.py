@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,3 +68,34 @@ def test_results_are_read_like_annotations(tmp_path: Path) -> None:
     (tmp_path / "out/val/results.json").rename(tmp_path / "out/val/all_classes.json")
     again = BurstProtocol(tmp_path / "out").task("HACS/swim")
     assert np.array_equal(again.masks.read(3).plane(1), box(2, 2) > 0)
+
+
+DAMAGE: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
+    ("size", lambda sequence: sequence.update(height=0), "the size is not one of a frame"),
+    ("rle", lambda sequence: sequence["segmentations"][0]["4"].pop("rle"), "is not a file of BURST"),
+    ("track", lambda sequence: sequence["segmentations"][0].update(x={"rle": ""}), "is not a file of BURST"),
+    ("frames", lambda sequence: sequence["segmentations"].pop(), "do not belong together"),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "words"), DAMAGE, ids=[each[0] for each in DAMAGE])
+def test_damaged_files_are_told(
+    tmp_path: Path, name: str, damage: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    make_burst(tmp_path)
+    path = tmp_path / "val/all_classes.json"
+    content = json.loads(path.read_text())
+    damage(content["sequences"][0])
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=words):
+        BurstProtocol(tmp_path).names()
+
+
+def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
+    make_burst(tmp_path)
+    path = tmp_path / "val/all_classes.json"
+    content = json.loads(path.read_text())
+    content["sequences"][0]["segmentations"][1]["4"]["rle"] = "00"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="'HACS/swim', frame 3: the RLE"):
+        BurstProtocol(tmp_path).task("HACS/swim").masks.read(3)

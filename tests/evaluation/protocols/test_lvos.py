@@ -45,3 +45,13 @@ def test_frames_need_numbers(tmp_path: Path) -> None:
         path.rename(path.with_stem("last"))
     with pytest.raises(DataError, match="has no number as its name"):
         LvosProtocol(tmp_path).task("new")
+
+
+def test_a_damaged_frame_range_is_told(tmp_path: Path) -> None:
+    make_lvos(tmp_path)
+    meta = tmp_path / "valid/meta.json"
+    whole = meta.read_text()
+    for damaged in (whole.replace('"start"', '"begin"'), whole.replace('"end": "', '"end": "x')):
+        meta.write_text(damaged)
+        with pytest.raises(DataError, match="is not a list of YouTube-VOS"):
+            LvosProtocol(tmp_path).names()
