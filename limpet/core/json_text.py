@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from limpet.core.errors import LimpetError
 from limpet.core.limits import limits, variable_of
 
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
@@ -60,6 +61,21 @@ def parse_json(text: str | bytes, most: int | None = None) -> Any:
             "limit)"
         )
     return json.loads(text, parse_constant=_refuse_constant)
+
+
+def finite_json(value: Any, what: str, **layout: Any) -> str:
+    """``value`` as JSON text for a file.
+
+    Args:
+        what: names the content in the message. layout: as ``json.dumps`` takes it.
+
+    Raises:
+        LimpetError: a number in it is NaN or infinite, so that it would mean nothing to any reader.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **layout)
+    except ValueError as error:
+        raise LimpetError(f"{what} cannot be written: a number in it is NaN or infinite ({error})") from error
 
 
 def nesting(text: str | bytes) -> int:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from limpet.core.errors import Option, OutputError
 from limpet.core.files import atomic_path, lock_file, output_error
-from limpet.core.json_text import read_json
+from limpet.core.json_text import finite_json, read_json
 from limpet.evaluation.video_result import VideoResult
 from limpet.evaluation.video_task import check_name
 
@@ -81,7 +81,7 @@ class EvaluationFolder:
         path = self._file(result.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
-            text = json.dumps({"stamp": stamp, "result": result.as_dict()})
+            text = finite_json({"stamp": stamp, "result": result.as_dict()}, "the scores of a video")
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def release(self) -> None:

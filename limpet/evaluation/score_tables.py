@@ -7,7 +7,6 @@ all.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
+from limpet.core.json_text import finite_json
 from limpet.core.provenance import machine as this_machine
 from limpet.evaluation.disappearance import disappearance
 from limpet.evaluation.metrics import MeasureStats
@@ -185,7 +185,9 @@ def write_json(scores: Scores, path: Path, receipt: Receipt) -> None:
         "notes": scores.notes,
     }
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            finite_json(content, "the scores", indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def _write_rows(

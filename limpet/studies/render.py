@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
 from limpet.core.files import atomic_path
+from limpet.core.json_text import finite_json
 from limpet.studies.arms import SPLITS, PaperName
 from limpet.studies.paper import PaperScores, Triple
 from limpet.studies.table import Row, Spread, StudyTable, our_score
@@ -54,7 +54,7 @@ def write_report(table: StudyTable, folder: Path) -> tuple[Path, Path]:
         temporary.write_text(as_markdown(table), encoding="utf-8")
     with atomic_path(plain) as temporary:
         temporary.write_text(
-            json.dumps(table.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+            finite_json(table.as_json(), "the table", indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     return markdown, plain
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import atomic_path, output_error
-from limpet.core.json_text import read_json
+from limpet.core.json_text import finite_json, read_json
 from limpet.distillation.config import DistillationRecord
 from limpet.training.config import TrainConfig
 
@@ -85,7 +85,7 @@ def write_result(result: Result, folder: Path) -> None:
     """Write FOLDER/score.json. Raises OutputError."""
     with atomic_path(folder / FILE) as temporary:
         temporary.write_text(
-            json.dumps(asdict(result) | {"recipe": result.recipe.as_json()}, indent=1) + "\n"
+            finite_json(asdict(result) | {"recipe": result.recipe.as_json()}, "the result", indent=1) + "\n"
         )
 
 

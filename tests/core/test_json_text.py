@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from limpet.core.json_text import finite_number, nesting, parse_json, read_json, whole_number
+from limpet.core.errors import LimpetError
+from limpet.core.json_text import finite_json, finite_number, nesting, parse_json, read_json, whole_number
 
 
 def slow_nesting(text: str) -> int:
@@ -51,7 +52,7 @@ def test_depth_is_limited(open_: str, close: str, monkeypatch: pytest.MonkeyPatc
         return open_ * depth + ("1" if open_ != "[" else "") + close * depth
 
     assert parse_json(text(100)) is not None
-    for depth in (101, 2_000_000):
+    for depth in (101, 200_000):
         with pytest.raises(ValueError, match=f"nested {depth} deep; at most 100 .*LIMPET_MAX_JSON_DEPTH"):
             parse_json(text(depth))
     monkeypatch.setenv("LIMPET_MAX_JSON_DEPTH", "101")
@@ -85,6 +86,13 @@ def test_a_device_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_a_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="which is not a number of JSON"):
         parse_json(text)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [1.0, -float("inf")]}])
+def test_what_is_not_a_number_is_not_written(value: object) -> None:
+    with pytest.raises(LimpetError, match="the scores cannot be written: a number in it is NaN or infinite"):
+        finite_json(value, "the scores")
+    assert finite_json({"a": [1.5, None]}, "the scores", indent=1) == json.dumps({"a": [1.5, None]}, indent=1)
 
 
 def test_numbers_are_checked() -> None:
