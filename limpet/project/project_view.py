@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.key_frames import Keys, Status
 from limpet.project.project_file import Edit
-from limpet.project.snapshot import PAGE, Entry, Page, Snapshot
+from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table
 from limpet.project.store import Store
 from limpet.project.video_reference import VideoReference
 from limpet.video.video_reader import VideoReader
@@ -86,6 +87,17 @@ class ProjectView:
     def entry(self, frame: int) -> Entry | None:
         """What is known of a frame: the name of its mask, versions and confidences; None if it has no mask."""
         return self._folder.table.entry(frame)
+
+    def before_last_edit(self) -> Table | None:
+        """The frames as they were before the last edit in effect; None where there is none, or it cannot be read."""
+        head = self._folder.head
+        if head.position == 0:
+            return None
+        try:
+            earlier = self._folder.read_snapshot(replace(head, position=head.position - 1).current)
+        except ProjectError:
+            return None
+        return Table(self._folder.pages, earlier.pages, self._folder.table)
 
     def changed_since(self, before: ProjectView) -> list[int] | None:
         """The first and the last frame whose mask or key frames differ from ``before``; None if none does."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -151,14 +153,24 @@ def export(bench: Workbench, fields: Fields) -> dict[str, Any]:
 
 
 def command(path: str, run: Command) -> Route:
-    """A route that takes JSON, and works in a thread, so that frames are served meanwhile."""
+    """A route that takes JSON, and works in a thread, so that frames are served meanwhile.
+
+    A request may name the project that it is for; it is refused where another one is open by now.
+    """
+
+    def run_for(bench: Workbench, project: str | None, fields: Fields) -> dict[str, Any]:
+        if project is None:
+            return run(bench, fields)
+        with bench.while_open(Path(unquote(project))):
+            return run(bench, fields)
 
     async def endpoint(request: Request) -> Response:
         try:
             content = parse_json(await request.body())
         except ValueError as error:
             raise RequestError(f"the request is not JSON ({error})") from error
-        return JSONResponse(await run_in_threadpool(run, workbench_of(request), Fields(content)))
+        project = request.headers.get("x-limpet-project")
+        return JSONResponse(await run_in_threadpool(run_for, workbench_of(request), project, Fields(content)))
 
     return Route(path, endpoint, methods=["POST"])
 

@@ -45,13 +45,17 @@ def timeline(request: Request) -> Response:
 
 
 def masks(request: Request) -> Response:
-    """GET /api/masks?from=a&to=b: the names of the masks, and confidences."""
+    """GET /api/masks?from=a&to=b: the names of the masks, and confidences.
+
+    With &before=1 also the names that differed before the last edit.
+    """
     opened = workbench_of(request).opened
     first = _number(request, "from", 0)
     last = _number(request, "to", first)
     if last - first >= MOST_MASKS:
         raise RequestError(f"{last - first + 1} frames are too many; ask for at most {MOST_MASKS} at once")
     names: dict[str, str | None] = {}
+    before: dict[str, str | None] = {}
     confidence: dict[str, dict[str, float]] = {}
     with opened.served.view() as project:
         for frame in range(first, last + 1):
@@ -59,8 +63,15 @@ def masks(request: Request) -> Response:
             names[str(frame)] = None if entry is None else entry.mask
             if entry is not None:
                 confidence[str(frame)] = {str(i): round(value, 3) for i, (_, value) in entry.objects.items()}
+        earlier = project.before_last_edit() if "before" in request.query_params else None
+        for frame in range(first, last + 1 if earlier else first):
+            entry = earlier.entry(frame) if earlier else None
+            mask = None if entry is None else entry.mask
+            if mask != names[str(frame)]:
+                before[str(frame)] = mask
         revision = opened.served.revision
-    return JSONResponse({"revision": revision, "masks": names, "confidence": confidence}, headers=_NEVER)
+    answer = {"revision": revision, "masks": names, "confidence": confidence, "before": before}
+    return JSONResponse(answer, headers=_NEVER)
 
 
 def mask(request: Request) -> Response:

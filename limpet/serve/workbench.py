@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from limpet.weights.zoo import BUNDLED
 
 T = TypeVar("T")
 _EDITS = 200
+OTHER_PROJECT = 412
+"""The status of an answer to an edit of a project that is not the one that is open."""
 NO_CLICKS = "there is no model for clicks here; box, livewire and brush work without one"
 _ASSUMED_RATE = 24.0
 
@@ -122,6 +125,16 @@ class Workbench:
         message = self.open(self._allowed(path), None if folder is None else self._allowed(folder))
         self.background.prepare(self.config.model)
         return message
+
+    @contextmanager
+    def while_open(self, project: Path) -> Iterator[None]:
+        """No other project is opened meanwhile. Raises RequestError if ``project`` is not the one that is open."""
+        with self._lock:
+            now = self.opened.served.path
+            if now != project:
+                sentence = f"{now.name} is open now; nothing of it was changed by an edit of {project.name}"
+                raise RequestError(sentence, OTHER_PROJECT)
+            yield
 
     def edit(self, change: Callable[[Project], T]) -> T:
         """Make an edit of the open project. A propagation that runs is stopped before, and what it did is kept."""

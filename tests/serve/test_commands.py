@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,23 @@ def test_an_object_is_added_with_name_and_colour(page: Page) -> None:
     assert found == {"id": 1, "name": "<b>cat</b>", "color": "#12ab34", "key_frames": [0]}
     assert np.array_equal(decode_mask(page.mask(0) or b""), box(1, 2))
     assert Project.open(page.folder).extra == {"colors": {"1": "#12ab34"}}
+
+
+def test_an_edit_of_a_project_that_is_no_longer_open_changes_nothing(begun: Page) -> None:
+    before = masks(begun)
+    content = {"frame": 5, "objects": [1], "mask": as_text(box(1, 11))}
+    other = str(begun.folder.parent / "other job")
+    answer = begun.client.post(
+        "/api/correct", json=content, headers={"X-Limpet-Project": quote(other, safe="")}
+    )
+    assert answer.status_code == 412
+    assert answer.json()["error"] == "job is open now; nothing of it was changed by an edit of other job"
+    assert masks(begun) == before
+    own = quote(begun.get("/api/state")["project"]["path"], safe="")
+    assert (
+        begun.client.post("/api/correct", json=content, headers={"X-Limpet-Project": own}).status_code == 200
+    )
+    assert masks(begun) != before
 
 
 def test_names_are_edits_and_colours_are_not(begun: Page) -> None:

@@ -66,6 +66,18 @@ def test_masks_are_named_by_their_content_and_never_change(begun: Page) -> None:
     assert "Not Found" in begun.get("/mask/..%2F..%2Fproject.json", 404)["error"]
 
 
+def test_masks_before_the_last_edit_are_named_where_they_were_others(begun: Page) -> None:
+    assert begun.get("/api/masks?from=0&to=3")["before"] == {}, "only for those who ask"
+    asked = "/api/masks?from=0&to=9&before=1"
+    assert begun.get(asked)["before"] == {str(frame): None for frame in range(1, COUNT)}
+    old = begun.get(asked)["masks"]["4"]
+    begun.post("correct", {"frame": 4, "objects": [1], "mask": as_text(box(1, 11))})
+    assert begun.get(asked)["before"] == {"4": old}
+    for _ in range(3):
+        begun.post("undo")
+    assert begun.get(asked)["before"] == {}, "there is no edit any more"
+
+
 def test_frames_are_exact_in_any_order_and_never_change(page: Page) -> None:
     for frame in (7, 0, 9, 8, 3):
         assert abs(int(page.pixels(frame)[5, 5, 0]) - 10 * frame) <= 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from limpet.core.masks import decode_mask
+from limpet.project import Project
 
 from .page_driver import Driver
 from .served import FRAMES, Server, make_clip
@@ -111,6 +112,50 @@ def test_two_tabs_follow_each_other(driver: Driver, browser: Any, server: Server
     other.page.locator(".history .count:text-is('1')").wait_for()
     shows_the_mask(other, driver.project.mask(0), "the other tab shows what was undone")
     other.page.context.close()
+
+
+def test_a_stroke_on_its_way_while_another_project_is_opened_reaches_its_own(
+    driver: Driver, server: Server
+) -> None:
+    own = driver.folder
+    draw_an_object(driver)
+    before = driver.masks()
+
+    def meanwhile(route: Any) -> None:
+        server.new_project("meanwhile")
+        route.continue_()
+
+    driver.page.route("**/api/correct", meanwhile, times=1)
+    driver.drag((100, 60), (110, 60))
+    driver.open(server.folder / "meanwhile")
+    assert driver.project.edits == () and driver.masks()[0] is None, (
+        "nothing of the other project was changed"
+    )
+    assert Project.open(own).mask_bytes(0) == before[0]
+    server.post("/api/open", {"path": own.name})
+    driver.open(own)
+    driver.note("1 stroke from before the reload")
+    driver.saved()
+    mask = driver.project.mask(0)
+    assert mask is not None and mask[60, 105] == 1
+
+
+def test_the_masks_before_the_last_edit_are_shown_beside_those_of_now(driver: Driver) -> None:
+    draw_an_object(driver)
+    first = driver.project.mask(0)
+    driver.drag((100, 60), (110, 60))
+    driver.saved()
+    driver.press("m")
+    earlier = "import('/core/masks.js').then(m => m.earlierIdsOf(0)?.filter(Boolean).length ?? -1)"
+    for _ in range(200):
+        if driver.page.evaluate(earlier) == np.count_nonzero(first):
+            break
+        driver.page.wait_for_timeout(50)
+    assert driver.page.evaluate(earlier) == np.count_nonzero(first)
+    button = driver.page.get_by_role("button", name="Compare with the masks before the last edit")
+    assert button.get_attribute("aria-pressed") == "true"
+    driver.press("m")
+    assert button.get_attribute("aria-pressed") == "false"
 
 
 def test_a_reload_in_the_middle_of_a_propagation(driver: Driver) -> None:

@@ -72,7 +72,9 @@ function sentence(text, status) {
 
 export const getJson = async (path, signal) => (await request(path, { signal })).json();
 
-export async function postJson(path, body = {}, signal) {
+/** `project`: the path of the one that the command is for; the server refuses it (412) where another one is open. */
+export async function postJson(path, body = {}, { signal, project } = {}) {
   const headers = { "Content-Type": "application/json" };
+  if (project) headers["X-Limpet-Project"] = encodeURIComponent(project);
   return (await request(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
 }

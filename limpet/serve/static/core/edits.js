@@ -11,6 +11,7 @@ import { get, set } from "./store.js";
 import { idsOf, nameOf } from "./masks.js";
 
 const RETRY = 1500; // ms between tries while the server is away
+const OTHER_PROJECT = 412; // the server's answer to an edit of a project that is not the one that is open
 let line = []; // not answered yet, in order
 let answered = []; // strokes that the server has, whose masks are not read again yet
 let busy = false;
@@ -60,6 +61,7 @@ export function command(path, body = {}) {
 }
 
 function push(edit) {
+  edit.project = get().project?.path;
   line.push(edit);
   set({ saving: line.length });
   drain();
@@ -108,7 +110,7 @@ async function sendFirst() {
     if (edit.tried && (await arrivedBefore(edit))) return finish(edit, { message: "" });
     edit.before = get().project?.position;
     await store();
-    const answer = edit.kind === "paint" ? await sendStroke(edit) : await postJson(edit.path, edit.body);
+    const answer = edit.kind === "paint" ? await sendStroke(edit) : await post(edit, edit.path, edit.body);
     await finish(edit, answer);
   } catch (error) {
     if (!(error instanceof RequestError)) return refuse(edit, error);
@@ -116,6 +118,9 @@ async function sendFirst() {
       edit.tried = error.status === 0;
       if (error.status === 0) set({ online: false });
       await pause(RETRY);
+    } else if (error.status === OTHER_PROJECT && edit.kind === "paint") {
+      await afterEdit(null); // the page goes to the other project, and strokes for this one stay stored
+      if (line[0] === edit) await pause(RETRY);
     } else if (error.status >= 500 && edit.kind === "paint") {
       note(`${error.message} Your stroke is kept here.`, "error", {
         label: "Try again",
@@ -128,12 +133,14 @@ async function sendFirst() {
   }
 }
 
+const post = (edit, path, body) => postJson(path, body, { project: edit.project });
+
 async function sendStroke(edit) {
   const { frame, object, plane } = edit;
   const { width, height } = get().project.video;
   if (object.isNew) {
     const mask = toBase64(await encodePng(plane, width, height));
-    const answer = await postJson("/api/object/add", { frame, mask, name: object.name, color: object.color });
+    const answer = await post(edit, "/api/object/add", { frame, mask, name: object.name, color: object.color });
     if (get().active === object.id) set({ active: answer.id });
     object.id = answer.id;
     object.isNew = false;
@@ -141,13 +148,13 @@ async function sendStroke(edit) {
   }
   const ids = plane.map((inside) => (inside ? object.id : 0));
   const mask = plane.includes(1) ? toBase64(await encodePng(ids, width, height)) : null;
-  return postJson("/api/correct", { frame, objects: [object.id], mask });
+  return post(edit, "/api/correct", { frame, objects: [object.id], mask });
 }
 
 /** After a lost answer: whether the server had made the edit nevertheless. */
 async function arrivedBefore(edit) {
   const { project } = await getJson("/api/state");
-  if (edit.kind !== "paint" || !project || project.position <= edit.before) return false;
+  if (edit.kind !== "paint" || project?.path !== edit.project || project.position <= edit.before) return false;
   const last = project.can_redo ? null : project.edits.at(-1);
   const kind = edit.object.isNew ? "add" : "correct";
   if (last?.kind !== kind || !last.what.endsWith(`frame ${edit.frame}`)) return false;

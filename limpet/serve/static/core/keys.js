@@ -3,7 +3,7 @@
 import { allObjects } from "./edits.js";
 import { note } from "./notes.js";
 import { cancel, goTo, lastFrame, propagate, undo } from "./session.js";
-import { toggleLock, toggleSolo, removeObject, toggleHidden, accepted, notVisible } from "./orders.js";
+import { toggleCompare, toggleLock, toggleSolo, removeObject, toggleHidden, accepted, notVisible } from "./orders.js";
 import { get, set } from "./store.js";
 import { fit, zoom } from "../stage/view.js";
 import { requestDraw } from "../stage/draw.js";
@@ -199,7 +199,14 @@ export const KEYS = [
     keys: ["v"],
     shown: "V",
     what: "compare with the bare frame",
-    run: () => set({ compare: get().compare === null ? 0.5 : null }),
+    run: () => toggleCompare(false),
+  },
+  {
+    group: "View",
+    keys: ["m"],
+    shown: "M",
+    what: "compare with the masks before the last edit",
+    run: () => toggleCompare(true),
   },
   { group: "View", keys: ["+", "="], shown: "+", what: "zoom in", run: () => view(() => zoom(1.25)) },
   { group: "View", keys: ["-"], shown: "−", what: "zoom out", run: () => view(() => zoom(0.8)) },

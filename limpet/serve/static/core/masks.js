@@ -11,6 +11,7 @@ import { get } from "./store.js";
 const SPAN = 180; // frames of the index on each side
 const REACH = 30; // masks fetched ahead on each side
 const names = new Map(); // frame -> sha, or null where the frame has no mask
+const earlier = new Map(); // frame -> sha or null before the last edit, where that was another one
 const confidences = new Map(); // frame -> {object: 0..1}
 let known = null; // the span of the index
 let reading = Promise.resolve(); // the read of the index that goes on
@@ -18,7 +19,7 @@ let queued = null; // and the one after it
 let center = 0;
 let onMask = () => {};
 
-const loader = new Loader(fetchMask, (sha) => names.get(center) === sha && onMask(), 72);
+const loader = new Loader(fetchMask, (sha) => [names.get(center), earlier.get(center)].includes(sha) && onMask(), 72);
 
 export function onMasks(action) {
   onMask = action;
@@ -32,6 +33,13 @@ async function fetchMask(sha, signal) {
 /** The ids of a frame; null where it has no mask, undefined as long as they are not here. */
 export function idsOf(frame) {
   const sha = names.get(frame);
+  return sha ? loader.get(sha) : sha;
+}
+
+/** The ids of a frame before the last edit; null where it had no mask, undefined as long as they are not here. */
+export function earlierIdsOf(frame) {
+  if (!earlier.has(frame)) return idsOf(frame);
+  const sha = earlier.get(frame);
   return sha ? loader.get(sha) : sha;
 }
 
@@ -61,12 +69,15 @@ export function readIndex() {
 
 async function read() {
   const [from, to] = [Math.max(0, center - SPAN), center + SPAN];
-  const answer = await getJson(`/api/masks?from=${from}&to=${to}`);
+  const before = get().compareEarlier ? "&before=1" : "";
+  const answer = await getJson(`/api/masks?from=${from}&to=${to}${before}`);
   for (const map of [names, confidences]) {
     for (const frame of map.keys()) if (frame >= from && frame <= to) map.delete(frame);
   }
   for (let frame = from; frame <= to; frame++) names.set(frame, null);
   for (const [frame, sha] of Object.entries(answer.masks)) names.set(Number(frame), sha);
+  earlier.clear();
+  for (const [frame, sha] of Object.entries(answer.before)) earlier.set(Number(frame), sha);
   for (const [frame, values] of Object.entries(answer.confidence)) confidences.set(Number(frame), values);
   known = [from, to];
   wantAround();
@@ -75,6 +86,7 @@ async function read() {
 
 export function forgetMasks() {
   names.clear();
+  earlier.clear();
   confidences.clear();
   known = null;
   loader.clear();
@@ -93,5 +105,5 @@ export async function loaded(frame) {
 function wantAround() {
   const last = (get().timeline?.frames ?? center + REACH + 1) - 1;
   const shas = around(center, REACH, last).map((frame) => names.get(frame));
-  loader.want([...new Set(shas.filter(Boolean))]);
+  loader.want([...new Set([earlier.get(center), ...shas].filter(Boolean))]);
 }

@@ -2,7 +2,8 @@
 
 import { allObjects, command, paint, recordOf, shownIds } from "./edits.js";
 import { nameOfObject } from "./colors.js";
-import { note } from "./notes.js";
+import { readIndex } from "./masks.js";
+import { note, noteError } from "./notes.js";
 import { get, set } from "./store.js";
 
 export const objectOf = (id) => allObjects().find((object) => object.id === id);
@@ -40,6 +41,15 @@ export async function notVisible() {
   if (!object) return note("Choose an object first.");
   await paint(frame, recordOf(active), new Uint8Array(project.video.width * project.video.height));
   note(`${nameOfObject(object)} is not visible in frame ${frame}.`);
+}
+
+/** Compare with the bare frame, or with the masks from before the last edit; the same again: no comparison. */
+export function toggleCompare(earlier) {
+  const { compare, compareEarlier, project } = get();
+  if (earlier && !project.position) return note("There is no edit to compare with yet.");
+  const stops = compare !== null && compareEarlier === earlier;
+  set({ compare: stops ? null : (compare ?? 0.5), compareEarlier: earlier && !stops });
+  if (earlier && !stops) readIndex().catch(noteError);
 }
 
 export function toggleHidden(id) {

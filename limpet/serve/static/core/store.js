@@ -24,7 +24,8 @@ export const FRESH = {
   hidden: {},
   solo: null,
   protect: {},
-  compare: null, // 0..1 of the stage's width; left of it the frame is shown without masks
+  compare: null, // 0..1 of the stage's width; left of it the frame is shown without masks, or
+  compareEarlier: false, // with those from before the last edit
   follow: false, // whether the stage goes along with a propagation
 };
 

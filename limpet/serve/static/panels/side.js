@@ -3,17 +3,18 @@
 import { html } from "../vendor/preact-htm.js";
 import { goTo } from "../core/session.js";
 import { nameOfObject } from "../core/colors.js";
-import { objectOf } from "../core/orders.js";
+import { objectOf, toggleCompare } from "../core/orders.js";
 import { set, useStore } from "../core/store.js";
 import { IconButton } from "./icons.js";
 
 export function Display() {
-  const [opacity, outlines, hatching, safeColors, compare] = useStore((s) => [
+  const [opacity, outlines, hatching, safeColors, compare, earlier] = useStore((s) => [
     s.opacity,
     s.outlines,
     s.hatching,
     s.safeColors,
     s.compare,
+    s.compareEarlier,
   ]);
   return html`<section class="panel" aria-labelledby="display-title">
     <div class="panel-head">
@@ -21,8 +22,11 @@ export function Display() {
       <span class="object-buttons shown">
         <${IconButton} icon="outline" label="Outlines" keyName="O" pressed=${outlines}
           onClick=${() => set({ outlines: !outlines })} />
-        <${IconButton} icon="compare" label="Compare with the bare frame" keyName="V" pressed=${compare !== null}
-          onClick=${() => set({ compare: compare === null ? 0.5 : null })} />
+        <${IconButton} icon="compare" label="Compare with the bare frame" keyName="V" pressed=${compare !== null && !earlier}
+          onClick=${() => toggleCompare(false)} />
+        <${IconButton} icon="earlier" label="Compare with the masks before the last edit" keyName="M"
+          pressed=${compare !== null && earlier}
+          onClick=${() => toggleCompare(true)} />
         <${IconButton} icon="hatch" label="Hatching" pressed=${hatching} onClick=${() => set({ hatching: !hatching })} />
         <${IconButton} icon="palette" label="Colours for colour blindness" pressed=${safeColors}
           onClick=${() => set({ safeColors: !safeColors, hatching: !safeColors })} />

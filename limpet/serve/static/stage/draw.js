@@ -2,15 +2,17 @@
 // the screen, and only when something has changed.
 
 import { shownIds } from "../core/edits.js";
-import { onMasks } from "../core/masks.js";
+import { earlierIdsOf, onMasks } from "../core/masks.js";
 import { fitHeight, onPictures, picture } from "../core/pictures.js";
 import { get, watch } from "../core/store.js";
 import { united } from "../core/raster.js";
 import { drawing } from "./drawing.js";
-import { overlayOf } from "./overlay.js";
+import { newOverlay } from "./overlay.js";
 import { view } from "./view.js";
 
 const GROUND = "#0e1013";
+const overlayOf = newOverlay();
+const earlierOverlayOf = newOverlay();
 let canvas = null;
 let paintTool = () => {};
 let asked = false;
@@ -39,7 +41,7 @@ onPictures((error) => {
 onMasks(() => requestDraw());
 
 // Most of what happens on the page changes nothing here, and a picture of a large video takes a while to draw.
-const facts = (s) => [s.project, s.frame, s.active, s.tool, s.brushSize, s.proposal, s.saving, s.compare, s.newObject];
+const facts = (s) => [s.project, s.frame, s.active, s.tool, s.brushSize, s.proposal, s.saving, s.compare, s.compareEarlier, s.newObject];
 const looks = (s) => [s.hidden, s.solo, s.opacity, s.outlines, s.hatching, s.safeColors];
 let known = [];
 watch((state) => {
@@ -94,7 +96,21 @@ function drawMasks(context, video, box) {
   }
   context.drawImage(overlay, ...box);
   context.restore();
-  if (compare !== null) drawDivider(context, box, compare);
+  if (compare === null) return;
+  if (get().compareEarlier) drawEarlier(context, video, box, scale, compare);
+  drawDivider(context, box, compare);
+}
+
+/** Left of the divider: the masks from before the last edit. */
+function drawEarlier(context, video, box, scale, compare) {
+  const ids = earlierIdsOf(shown.frame);
+  if (!ids) return;
+  context.save();
+  context.beginPath();
+  context.rect(box[0], box[1], box[2] * compare, box[3]);
+  context.clip();
+  context.drawImage(earlierOverlayOf(ids, video.width, video.height, scale), ...box);
+  context.restore();
 }
 
 function drawDivider(context, [x, y, width, height], compare) {

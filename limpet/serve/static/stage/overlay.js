@@ -6,29 +6,33 @@
 import { lookup } from "../core/colors.js";
 import { get } from "../core/store.js";
 
-const canvas = document.createElement("canvas");
-const context = canvas.getContext("2d");
-let drawn = [];
+/** A canvas of its own, as a function that colours it. */
+export function newOverlay() {
+  const canvas = document.createElement("canvas");
+  const layer = { canvas, context: canvas.getContext("2d"), drawn: [] };
+  return (...facts) => overlayOf(layer, ...facts);
+}
 
 /**
- * The canvas with the masks of `ids` (null: none).
+ * The canvas of a layer with the masks of `ids` (null: none).
  *
  * @param scale pixels of the screen per pixel of the video
  * @param rect that these ids have changed only there, as [x0, y0, x1, y1]
  */
-export function overlayOf(ids, width, height, scale, rect = null) {
+function overlayOf(layer, ids, width, height, scale, rect = null) {
+  const { canvas, context } = layer;
   const step = scale <= 0.25 ? 4 : scale <= 0.5 ? 2 : 1;
   const { opacity, outlines, hatching, safeColors, hidden, solo, project, saving } = get();
   const facts = [ids, width, height, step, opacity, outlines, hatching, safeColors, hidden, solo, project, saving];
-  const whole = facts.some((fact, i) => fact !== drawn[i]);
+  const whole = facts.some((fact, i) => fact !== layer.drawn[i]);
   if (!whole && !rect) return canvas;
   const [columns, rows] = [Math.ceil(width / step), Math.ceil(height / step)];
   if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
-  drawn = facts;
+  layer.drawn = facts;
   const thick = Math.max(step, Math.round(height / 480));
   const area = whole ? [0, 0, width, height] : grown(rect, thick + step, width, height);
   const pixels = area.map((edge, i) => (i < 2 ? Math.floor(edge / step) : Math.ceil(edge / step)));
-  if (ids) color(ids, width, height, pixels, step, thick);
+  if (ids) color(context, ids, width, height, pixels, step, thick);
   else context.clearRect(0, 0, columns, rows);
   return canvas;
 }
@@ -38,7 +42,7 @@ function grown([x0, y0, x1, y1], by, width, height) {
 }
 
 /** Colour an area of the canvas; its pixel (x, y) is the video's (x step, y step). */
-function color(ids, width, height, [x0, y0, x1, y1], step, thick) {
+function color(context, ids, width, height, [x0, y0, x1, y1], step, thick) {
   if (x1 <= x0 || y1 <= y0) return;
   const { inside, outline } = lookup();
   const { hatching } = get();
