@@ -128,7 +128,7 @@ def _in_processes(job: EvaluationJob, names: Iterable[str], count: int) -> Itera
     """The results as they come. A process that dies, or an error in one, ends all."""
     context, left = get_context("spawn"), iter(names)
     threads = max(1, usable_cores() // count)
-    workers: dict[Connection, Any] = {}
+    workers: dict[Any, Any] = {}  # the end of its pipe in this process -> the process
     earlier = os.environ.get("OMP_NUM_THREADS")
     try:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # read by torch in the new processes
@@ -141,7 +141,6 @@ def _in_processes(job: EvaluationJob, names: Iterable[str], count: int) -> Itera
             workers[here] = worker
         while workers:
             for ready in wait(list(workers)):
-                assert isinstance(ready, Connection)
                 result = _exchange(ready, left)
                 if result is None:
                     workers.pop(ready).join()
@@ -157,7 +156,7 @@ def _in_processes(job: EvaluationJob, names: Iterable[str], count: int) -> Itera
             worker.join()
 
 
-def _exchange(connection: Connection, left: Iterator[str]) -> VideoResult | None:
+def _exchange(connection: Any, left: Iterator[str]) -> VideoResult | None:
     """Take the result of a process, None when it is done, and give it the next video.
 
     Raises:
