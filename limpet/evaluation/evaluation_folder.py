@@ -72,7 +72,7 @@ class EvaluationFolder:
         if content.get("stamp") != stamp:
             return None
         if self._keeps_masks:
-            there = sum(1 for _ in (self.masks / name).rglob("*.png"))
+            there = sum(not path.name.startswith(".") for path in (self.masks / name).rglob("*.png"))
             return result if there >= result.answered else None
         return result
 

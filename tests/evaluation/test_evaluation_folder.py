@@ -30,6 +30,8 @@ def test_a_video_is_done_when_its_masks_are_there(tmp_path: Path) -> None:
     folder = EvaluationFolder(tmp_path, {}, keeps_masks=True)
     folder.keep(RESULT)
     assert folder.result("a/b") is None
+    save_ids(tmp_path / "masks/a/b/.1.torn.png", box(2, 2))
+    assert folder.result("a/b") is None, "a killed run was writing it"
     save_ids(tmp_path / "masks/a/b/1.png", box(2, 2))
     assert folder.result("a/b") == RESULT
 

@@ -174,7 +174,7 @@ def files_of(video: VideoFolders, listed: Sequence[str] | None = None) -> VideoF
         raise DataError(f"sequence '{video.name}' has no annotations: {video.masks} does not exist")
     frames = tuple(folder_images(video.frames))
     index = {path.stem: position for position, path in enumerate(frames)}
-    masks = {path.stem: path for path in sorted(video.masks.glob("*.png"))}
+    masks = {path.stem: path for path in mask_files(video.masks)}
     strange = [name for name in (*masks, *(listed or ())) if name not in index]
     if strange:
         raise DataError(
@@ -185,6 +185,11 @@ def files_of(video: VideoFolders, listed: Sequence[str] | None = None) -> VideoF
         raise DataError(f"sequence '{video.name}' has no annotations: there is no PNG file in {video.masks}")
     asked = tuple(range(len(frames))) if listed is None else tuple(index[name] for name in listed)
     return VideoFiles(video, frames, {index[name]: path for name, path in masks.items()}, asked)
+
+
+def mask_files(folder: Path) -> list[Path]:
+    """The PNG files of a folder by name, without hidden ones, which some systems leave beside every file."""
+    return sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
 
 
 def require_labels(files: VideoFiles, begins: Sequence[int], needed: Sequence[int]) -> bool:

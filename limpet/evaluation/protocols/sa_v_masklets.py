@@ -8,7 +8,12 @@ from pathlib import Path
 from limpet.core.errors import DataError
 from limpet.core.masks import read_ids
 from limpet.data.layouts import names_in, subfolders
-from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, ProtocolOptions, RuleSource
+from limpet.evaluation.protocols.evaluation_protocol import (
+    EvaluationProtocol,
+    ProtocolOptions,
+    RuleSource,
+    mask_files,
+)
 from limpet.evaluation.video_task import ObjectMaskFiles, TaskObject, VideoTask
 from limpet.video.image_reader import folder_images
 
@@ -64,7 +69,7 @@ class SaVProtocol(EvaluationProtocol):
         paths: dict[int, dict[int, Path]] = {}
         objects: list[TaskObject] = []
         for number, folder in enumerate(folders, start=1):
-            files = sorted((self.folder / MASKS / name / folder).glob("*.png"))
+            files = mask_files(self.folder / MASKS / name / folder)
             strange = [path.stem for path in files if path.stem not in index]
             if strange or not files:
                 raise DataError(

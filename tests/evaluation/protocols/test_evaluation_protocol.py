@@ -19,6 +19,7 @@ def video(tmp_path: Path) -> VideoFolders:
 
 def test_files_belong_together_by_their_names(video: VideoFolders) -> None:
     (video.masks / "00001.png").unlink()
+    (video.masks / "._00000.png").touch()
     files = files_of(video, ["00000", "00002"])
     assert sorted(files.masks) == [0, 2, 3] and files.listed == (0, 2) and len(files.frames) == 4
     save_ids(video.masks / "00009.png", moving_box(1)[0])
