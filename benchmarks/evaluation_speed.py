@@ -6,10 +6,9 @@
 davis2017-evaluation is in no package registry. The reference is written here from its published algorithm
 (https://github.com/davisvideochallenge/davis2017-evaluation, davis2017/davis.py, evaluation.py, metrics.py), step by
 step: all masks of a sequence are read into one array of floating-point numbers, which is compared with every id; J is
-computed over the frames at once, F frame by frame on whole outlines that are dilated by a disk. Where a checkout of the
-real tool is at hand, ``--official CHECKOUT`` runs it instead, in this process.
+computed over the frames at once, F frame by frame on whole outlines that are dilated by a disk.
 
-Both read the same PNG files and are checked to give the same J, F and statistics. One process and one thread each, in
+Both read the same PNG files and are checked to give the same J and F. One process and one thread each, in
 turn for every sequence; the times are those of each sequence, summed.
 """
 
@@ -17,10 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,29 +133,12 @@ def outline(mask: Flags) -> Flags:
     return found
 
 
-def official(checkout: Path) -> Callable[[DavisProtocol, str, Path], Result]:
-    """The real tool, from a checkout."""
-    sys.path.insert(0, str(checkout))
-    from davis2017.davis import DAVIS  # type: ignore[import-not-found]
-    from davis2017.evaluation import DAVISEvaluation  # type: ignore[import-not-found]
-    from davis2017.results import Results  # type: ignore[import-not-found]
-
-    def evaluate(protocol: DavisProtocol, name: str, predictions: Path) -> Result:
-        data = DAVIS(str(protocol.root), task="semi-supervised", subset="val", sequences=name)
-        truth, *_, names = data.get_all_masks(name, True)
-        found = Results(root_dir=str(predictions)).read_masks(name, names[1:-1])
-        region, boundary = DAVISEvaluation._evaluate_semisupervised(truth[:, 1:-1], found, ("J", "F"))
-        return {place + 1: (list(region[place]), list(boundary[place])) for place in range(len(region))}
-
-    return evaluate
-
-
-def compare(root: Path, other: Callable[[DavisProtocol, str, Path], Result]) -> dict[str, Any]:
+def compare(root: Path) -> dict[str, Any]:
     protocol = DavisProtocol(root, "2017/val")
     seconds, frames, pairs, differs = [0.0, 0.0], 0, 0, 0.0
     for name in protocol.names():
         found = []
-        for place, way in enumerate((ours, other)):
+        for place, way in enumerate((ours, reference)):
             begin = time.process_time()
             found.append(way(protocol, name, root / "predictions"))
             seconds[place] += time.process_time() - begin
@@ -181,15 +161,13 @@ def main() -> None:
     )
     parser.add_argument("--sequences", type=int, default=30)
     parser.add_argument("--frames", type=int, default=20, help="of each sequence")
-    parser.add_argument("--official", type=Path, help="checkout of davis2017-evaluation")
     parser.add_argument("--json", type=Path, help="file for the result")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         make_data(Path(folder), arguments.sequences, arguments.frames)
-        result = compare(Path(folder), official(arguments.official) if arguments.official else reference)
+        result = compare(Path(folder))
     result |= {
-        "reference": "davis2017-evaluation" if arguments.official else "its published algorithm",
         "commit": commit(), "machine": machine(), "numpy": np.__version__, "opencv": cv2.__version__,
     }  # fmt: skip
     text = json.dumps(result, indent=1)
