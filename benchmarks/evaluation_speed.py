@@ -43,7 +43,7 @@ def make_data(root: Path, sequences: int, frames: int) -> None:
     for number in range(sequences):
         name = f"made-{number:02}"
         blobs = [
-            (rng.uniform(0.25, 0.75, 2) * SIZE, rng.uniform(30, 120), rng.uniform(-3, 3, 2))
+            (rng.uniform(0.25, 0.75, 2) * SIZE, rng.uniform(0.0625, 0.25) * SIZE[0], rng.uniform(-3, 3, 2))
             for _ in range(1 + number % 3)
         ]
         for frame in range(frames):
