@@ -74,7 +74,8 @@ class SequenceScorer:
         """Sentences about what was found but not scored."""
         known = {each.begins for each in self.task.objects}
         where_not = "not in the first annotation" if known == {0} else "not given in any frame"
-        lines = [
+        lines = [*self.task.notes]
+        lines += [
             f"{self.task.name}: {where} hold {_ids(numbers)}, {where_not}: not scored"
             for where, numbers in self._unscored.items()
             if numbers

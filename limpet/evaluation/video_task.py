@@ -190,6 +190,7 @@ class VideoTask:
         overlap: masks may overlap, and every object has files of its own.
         folders: number of the object -> name of the folder of its files, where masks may overlap.
         measure: J and F of one object in one frame.
+        notes: sentences about what the data set names but does not have.
     """
 
     name: str
@@ -203,6 +204,7 @@ class VideoTask:
     overlap: bool = False
     folders: Mapping[int, str] = field(default_factory=dict)
     measure: FrameMeasure = region_and_boundary
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -97,6 +97,10 @@ class YouTubeVosProtocol(EvaluationProtocol):
             LabelMapFiles(files.masks, has_void=True),
             files.listed,
             labelled,
+            notes=tuple(
+                f"{name}: meta.json names object {number}, but no mask shows it: left out"
+                for number in sorted((wanted or set()) - set(begins))
+            ),
         )
 
     @property

@@ -30,6 +30,7 @@ def test_no_mask_is_read_after_the_last_object_was_found(files: VideoFiles) -> N
     assert first_masks(files, {2, 5}) == {2: 0, 5: 2}
 
 
-def test_an_object_that_no_mask_shows(files: VideoFiles) -> None:
-    with pytest.raises(DataError, match=r"no mask in .* shows object 6"):
-        first_masks(files, {2, 6})
+def test_an_object_that_no_mask_shows_is_left_out(files: VideoFiles) -> None:
+    assert first_masks(files, {2, 6}) == {2: 0}
+    with pytest.raises(DataError, match=r"video 'late': no mask in .* shows an object"):
+        first_masks(files, {6})
