@@ -19,6 +19,8 @@ test: $(READY)
 # What takes too long for every change: each kind of file damaged at every byte, bit and field; about an hour.
 soak: $(READY)
 	LIMPET_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -s tests/damage
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py --overlay --frames 20000
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -203,4 +203,5 @@ def _is_out_of_memory(problem: Exception) -> bool:
         or type(problem).__name__ == "OutOfMemoryError"
         or "can't allocate memory" in str(problem)
         or "not enough memory" in str(problem)
+        or "Insufficient memory" in str(problem)  # OpenCV's
     )

@@ -54,11 +54,15 @@ def moments(
     Args:
         tracks: of each object. times: seconds of each row. first_index: index of the first row's frame.
     """
-    stretches: list[tuple[ObjectTrack, Kind, Span]] = []
+    found: list[Moment] = []
     for track in tracks:
-        stretches += [(track, "lost", span) for span in track.lost_spans(rule)]
-        stretches += [(track, "unsure", span) for span in track.unsure_spans(rule)]
-    found = [_moment(track, kind, span, times, first_index) for track, kind, span in stretches]
+        values = list(track.effective_confidences())  # once: a long video has thousands of stretches
+        stretches: list[tuple[Kind, Span]] = [("lost", span) for span in track.lost_spans(rule)]
+        stretches += [("unsure", span) for span in track.unsure_spans(rule)]
+        for kind, span in stretches:
+            begin = span.first - track.first
+            own = values[begin : begin + len(span)]
+            found.append(_moment(track, kind, span, own, times, first_index))
     return sorted(found, key=lambda each: (-each.missing, each.frame, each.object))[:MAX_MOMENTS]
 
 
@@ -76,9 +80,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{text}" if hours else text
 
 
-def _moment(track: ObjectTrack, kind: Kind, span: Span, times: Sequence[float], first_index: int) -> Moment:
-    begin = span.first - track.first
-    values = list(track.effective_confidences())[begin : begin + len(span)]
+def _moment(
+    track: ObjectTrack,
+    kind: Kind,
+    span: Span,
+    values: Sequence[float],
+    times: Sequence[float],
+    first_index: int,
+) -> Moment:
+    """The moment of a stretch. values: the confidences of its frames."""
     return Moment(
         object=track.number,
         kind=kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -107,14 +108,16 @@ class ObjectTrack:
 
     def unsure_spans(self, rule: LostRule) -> list[Span]:
         """The stretches below ``rule.unsure`` of ``rule.frames`` or more frames that do not overlap with a loss."""
-        lost = self.lost_spans(rule)
+        lost = self.lost_spans(rule)  # ascending, and apart from each other
+        firsts = [span.first for span in lost]
         found = _runs(list(self.effective_confidences()), lambda value: value < rule.unsure, self.first)
-        return [
-            span
-            for span in found
-            if len(span) >= rule.frames
-            and not any(span.first <= other.last and other.first <= span.last for other in lost)
-        ]
+        return [span for span in found if len(span) >= rule.frames and not _overlaps(span, lost, firsts)]
+
+
+def _overlaps(span: Span, others: list[Span], firsts: list[int]) -> bool:
+    """Whether a span shares a row with one of ``others``, whose first rows are ``firsts``."""
+    place = bisect_right(firsts, span.last) - 1
+    return place >= 0 and others[place].last >= span.first
 
 
 def _runs(values: list[float], wanted: Callable[[float], bool], first: int) -> list[Span]:

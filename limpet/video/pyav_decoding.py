@@ -113,6 +113,8 @@ class Decoding:
             try:
                 decoded = self._stream.decode(packet)
             except FFmpegError as error:
+                if isinstance(error, MemoryError):  # the data is not damaged
+                    raise
                 if packet is not None:
                     yield from self._failed(packet, error)
                 continue

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from PIL import Image
 
 from limpet.cli.main import main
 from limpet.core.masks import write_mask
 from limpet.results.result_folder import ResultFolder
+from limpet.video import pyav_decoding
 
 from .clips import SIZE, first_mask, picture, write_video
 from .command import Limpet
@@ -115,6 +117,36 @@ def test_the_folder_of_results_is_removed_meanwhile(
     outcome = limpet(*command("--no-overlay"))
     assert outcome.code == 2 and "are kept" not in outcome.err
     assert "note: out is gone, and the results of 3 frames with it" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError(),
+        av.error.MemoryError(12, "Cannot allocate memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 640000 bytes"),
+        RuntimeError("OpenCV(4.10) error: (-4:Insufficient memory) Failed to allocate 36000000 bytes"),
+    ],
+    ids=["python", "ffmpeg", "torch", "opencv"],
+)
+def test_too_little_memory_is_no_damage(
+    limpet: Limpet, command: Command, problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever notices it, the frames so far are kept, and no frame counts as damaged."""
+    original = pyav_decoding.Decoding._image
+    taken: list[object] = []
+
+    def image(self: pyav_decoding.Decoding, raw: Any) -> Any:
+        taken.append(raw)
+        if len(taken) > 5:
+            raise problem
+        return original(self, raw)
+
+    monkeypatch.setattr(pyav_decoding.Decoding, "_image", image)
+    outcome = limpet(*command("--no-overlay"))
+    assert outcome.code == 2 and "error: there is not enough memory; reduce --max-size" in outcome.err
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["complete"] is False and report["undecoded_frames"] == [] and 2 < report["frames"] < FRAMES
 
 
 def test_little_room_in_the_terminal(limpet: Limpet, monkeypatch: pytest.MonkeyPatch) -> None:

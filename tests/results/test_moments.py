@@ -62,3 +62,13 @@ def test_a_moment_is_a_sentence() -> None:
 )
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_the_work_does_not_grow_with_the_square_of_the_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long video has thousands of stretches; the confidences of a track are read a few times, not for each."""
+    track = track_of(1, [0.9, 0.55, 0.55, 0.55, 0.9, 0.1, 0.1, 0.1] * 2500)
+    asked = []
+    original = ObjectTrack.effective_confidences
+    monkeypatch.setattr(ObjectTrack, "effective_confidences", lambda self: asked.append(1) or original(self))
+    found = moments([track], RULE, [row / 25 for row in range(20_000)], 0)
+    assert len(found) == MAX_MOMENTS and len(asked) <= 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from limpet.results.object_track import LostRule, ObjectTrack, Span
@@ -76,3 +77,26 @@ def test_rule_is_checked() -> None:
         LostRule(confidence=2)
     with pytest.raises(ValueError, match=r"got 0.4, 0.3, 3"):
         LostRule(back=0.3)
+
+
+def test_overlaps_are_those_of_a_plain_comparison() -> None:
+    numbers = np.random.default_rng(0)
+    for _ in range(200):
+        track = ObjectTrack(1, int(numbers.integers(0, 5)))
+        for confidence in numbers.choice([0.1, 0.45, 0.55, 0.9], 60):
+            track.add(100, float(confidence))
+        lost, unsure = track.lost_spans(LostRule()), track.unsure_spans(LostRule())
+        rows = {row for span in lost for row in range(span.first, span.last + 1)}
+        assert all(rows.isdisjoint(range(span.first, span.last + 1)) for span in unsure)
+        values = [*track.effective_confidences(), 1.0]
+        runs, begin = [], None
+        for row, value in enumerate(values, track.first):
+            if value < 0.6 and begin is None:
+                begin = row
+            elif value >= 0.6 and begin is not None:
+                runs.append((begin, row - 1))
+                begin = None
+        expected = [
+            run for run in runs if run[1] - run[0] >= 2 and rows.isdisjoint(range(run[0], run[1] + 1))
+        ]
+        assert [(span.first, span.last) for span in unsure] == expected
