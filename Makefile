@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One BLAS thread a worker: two workers with two threads each would fight over two cores.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test soak lint types imports check torchfree bench benchmarks docs clean
+.PHONY: demo test soak lint types imports check torchfree vot bench benchmarks docs clean
 
 demo: $(READY)
 	$(BIN)/limpet demo --out demo-result --overwrite
@@ -37,6 +37,11 @@ check: lint types imports test
 # An exported tracker in an environment without torch; it needs a package index.
 torchfree: $(READY)
 	$(BIN)/python scripts/torch_free.py
+
+# VOT's own toolkit runs limpet on clips of our generator; it needs a package index, 610 MB and about five minutes.
+vot: $(READY)
+	[ -x .venv-vot/bin/vot ] || scripts/vot_environment.sh
+	LIMPET_VOT_PYTHON=.venv-vot/bin/python $(BIN)/python -m pytest tests/evaluation/vot/test_toolkit.py
 
 bench: $(READY)
 	$(BIN)/limpet bench

@@ -67,7 +67,11 @@ def read_sequence(folder: Path) -> VotSequence:
     anchors = folder / "anchor.value"
     values = anchors.read_text().splitlines() if anchors.is_file() else []
     return VotSequence(
-        folder.name, _size(folder), truth, ignored, [int(np.sign(float(value or 0))) for value in values]
+        folder.name,
+        _size(folder),
+        truth,
+        ignored,
+        [int(np.sign(float(value.strip() or 0))) for value in values],
     )
 
 

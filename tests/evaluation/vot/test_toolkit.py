@@ -23,6 +23,9 @@ from .synthetic import write_videos
 
 ROOT = Path(__file__).parents[3]
 VARIABLE = "LIMPET_VOT_PYTHON"
+TOOLKIT = Path(
+    os.environ.get(VARIABLE, "")
+).absolute()  # not resolved: an environment is found by its own path
 OURS = "limpet"
 OTHERS = ("drifting", "vanishing")
 SECONDS = 1500
@@ -38,7 +41,7 @@ pytestmark = [
 
 def vot(*words: object, workspace: Path) -> None:
     """A command of the toolkit, which says what went wrong in its output or in the workspace's logs."""
-    command = [os.environ[VARIABLE], "-m", "vot", str(words[0]), "--workspace", workspace, *words[1:]]
+    command = [TOOLKIT, "-m", "vot", str(words[0]), "--workspace", workspace, *words[1:]]
     done = subprocess.run(
         list(map(str, command)),
         capture_output=True,
