@@ -22,6 +22,10 @@ from peer_tools import PeerSettings, as_ids, use_checkout
 from stcn_peers import CutieAdapter, StcnAdapter, XmemAdapter
 
 
+LONG_EDGE = 1040
+"""Limit on the longer side of the network's input in the official evaluation of AOT, and in limpet."""
+
+
 class LimpetAdapter:
     """limpet itself: a model, or a bundle for any of its engines. Small frames are not enlarged, as peers do not."""
 
@@ -77,7 +81,7 @@ class AotAdapter:
             long_term_mem_gap=config.TEST_LONG_TERM_MEM_GAP,
         )  # fmt: skip
         self._resize = transforms.MultiRestrictSize(
-            max_short_edge=settings.max_short, max_long_edge=10**6, flip=False, multi_scale=[1.0],
+            max_short_edge=settings.max_short, max_long_edge=LONG_EDGE, flip=False, multi_scale=[1.0],
             align_corners=config.MODEL_ALIGN_CORNERS,
         )  # fmt: skip
         self._to_tensor = transforms.MultiToTensor()
