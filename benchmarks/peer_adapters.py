@@ -21,7 +21,6 @@ import numpy as np
 from peer_tools import PeerSettings, as_ids, use_checkout
 from stcn_peers import CutieAdapter, StcnAdapter, XmemAdapter
 
-
 LONG_EDGE = 1040
 """Limit on the longer side of the network's input in the official evaluation of AOT, and in limpet."""
 

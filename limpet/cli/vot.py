@@ -16,10 +16,13 @@ from limpet.cli.evaluation_options import MemoryOptions
 from limpet.cli.options import TrackerOptions
 from limpet.cli.terminal import note, notes, say
 from limpet.cli.vot_options import VotOptions, load_tracker
-from limpet.core.errors import OutputError
+from limpet.core.errors import DataError, OutputError
 from limpet.core.files import atomic_path
 
 app = typer.Typer(no_args_is_help=True)
+_OF_DATA = {"split", "resolution", "fps", "anchors", "eao"}
+_OF_WORKSPACE = {"stack", "data", *_OF_DATA}
+"""Options of ``init`` about the sequences and the experiments, which an existing workspace has already."""
 
 
 @app.callback()
@@ -104,6 +107,11 @@ def init(
     from limpet.evaluation.vot.workspace import CONFIG, TRACKERS, TrackerEntry, add_tracker
 
     made = not (folder / CONFIG).exists()
+    lonely = sorted(_OF_DATA & given(context)) if made and data is None else []
+    if lonely:
+        raise DataError(
+            f"--{lonely[0]} is about videos of your own; name them with --data ROOT, or leave it out"
+        )
     tracker = load_tracker(options)  # what cannot be loaded is told here, and not in a log of the toolkit
     words = serve_words(context, options)
     if made:
@@ -117,7 +125,7 @@ def init(
             anchors,
             eao,
         )
-    elif {"stack", "data", "split", "fps", "anchors", "eao"} & given(context):
+    elif _OF_WORKSPACE & given(context):
         raise OutputError(
             f"{folder} is a workspace already, whose stack and sequences stay; leave those options out"
         )
@@ -195,7 +203,6 @@ def _make_workspace(
     anchors: int,
     eao: Sequence[int],
 ) -> None:
-    from limpet.core.errors import DataError
     from limpet.evaluation.vot.stacks import find_stack
     from limpet.evaluation.vot.workspace import check_interval, write_config, write_sequences
 

@@ -124,6 +124,7 @@ def test_an_official_workspace_leaves_the_data_to_the_toolkit(limpet: Limpet, tm
         ("--stack vots", "--stack vots is for data of your own; name it with --data ROOT"),
         ("--stack vot2022/shortterm --data .", "has data of its own, which the toolkit downloads"),
         ("--stack vot2013", "there is no VOT stack 'vot2013' here"),
+        ("--fps 30", "--fps is about videos of your own; name them with --data ROOT, or leave it out"),
         ("--preset vot2013", "there is no preset 'vot2013'; the choices are: vot2020, vots2023"),
         ("--model deaot-huge", "deaot-huge"),
         (
