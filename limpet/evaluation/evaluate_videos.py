@@ -15,7 +15,7 @@ from limpet.core.tracker_protocol import AnyTracker
 from limpet.data.datasets import VideoSequence, require_files
 from limpet.evaluation.follow_task import TaskFollower
 from limpet.evaluation.protocols.davis import task_of_sequence
-from limpet.evaluation.saved_masks import answer_files, find_predictions, read_answer, save_answer
+from limpet.evaluation.saved_masks import find_predictions, read_answer, save_answer, scored_files
 from limpet.evaluation.scores import Scores
 from limpet.evaluation.sequence_scorer import SequenceScorer
 from limpet.evaluation.video_result import VideoResult, scores_of
@@ -108,7 +108,7 @@ def score_video(folder: Path, task: VideoTask, *, on_frame: OnFrame | None = Non
     """Score the saved masks of one video. Raises DataError, MaskError."""
     scorer = SequenceScorer(task)
     for index in task.scored:
-        scorer.score(index, read_answer(folder, task, index))
+        scorer.score(index, read_answer(scored_files(folder, task, index), task))
         if on_frame:
             on_frame(task, index)
     return VideoResult.of(scorer)
@@ -116,7 +116,7 @@ def score_video(folder: Path, task: VideoTask, *, on_frame: OnFrame | None = Non
 
 def check_predictions(folder: Path, task: VideoTask) -> None:
     """Raises DataError where masks of scored frames are missing; counts and names them."""
-    paths = [path for index in task.scored for path in answer_files(folder, task, index).values()]
+    paths = [path for index in task.scored for path in scored_files(folder, task, index).values()]
     if paths:
         require_files(tuple(paths), f"sequence '{task.name}' lacks the predictions of")
 

@@ -6,6 +6,7 @@ object.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ def answer_files(folder: Path, task: VideoTask, index: int) -> dict[int, Path]:
     return {number: folder / task.name / own / name for number, own in task.folders.items()}
 
 
+def scored_files(folder: Path, task: VideoTask, index: int) -> dict[int, Path]:
+    """As ``answer_files``, of the objects alone that are scored in the frame."""
+    scored = {0, *(each.number for each in task.scored.get(index, ()))}
+    return {number: path for number, path in answer_files(folder, task, index).items() if number in scored}
+
+
 def save_answer(
     folder: Path, task: VideoTask, index: int, masks: FrameMasks, palette: list[int] | None
 ) -> None:
@@ -36,13 +43,15 @@ def save_answer(
             write_mask(path, masks.labels, palette)
 
 
-def read_answer(folder: Path, task: VideoTask, index: int) -> FrameMasks:
+def read_answer(files: Mapping[int, Path], task: VideoTask) -> FrameMasks:
     """The saved masks of one frame.
+
+    Args:
+        files: of the frame, from ``answer_files`` or ``scored_files``.
 
     Raises:
         DataError: they have another size than the annotations. MaskError: a file cannot be read.
     """
-    files = answer_files(folder, task, index)
     found = {number: read_ids(path) for number, path in files.items()}
     for number, mask in found.items():
         if mask.shape != task.size:

@@ -15,7 +15,7 @@ from limpet.core.json_text import read_json
 from limpet.core.limits import is_frame_size, limits
 from limpet.data.datasets import require_files
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
-from limpet.evaluation.saved_masks import read_answer
+from limpet.evaluation.saved_masks import answer_files, read_answer
 from limpet.evaluation.video_task import ObjectPlanes, TaskObject, VideoTask
 from limpet.exchange.coco_rle import compress, counts_to_mask, decompress, mask_counts
 
@@ -133,7 +133,7 @@ class BurstProtocol(EvaluationProtocol):
         """The tracks in each annotated frame; an empty mask has no entry."""
         found = []
         for index in task.answers:
-            saved = read_answer(masks, task, index)
+            saved = read_answer(answer_files(masks, task, index), task)
             shown = {each.id: saved.plane(each.number) for each in task.objects if each.begins <= index}
             found.append(
                 {

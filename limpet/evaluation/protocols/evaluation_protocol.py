@@ -196,7 +196,7 @@ def require_labels(files: VideoFiles, begins: Sequence[int], needed: Sequence[in
     """Whether the labels of a video are public: every needed frame has a mask.
 
     Args:
-        begins: indexes of the frames in which objects begin.
+        begins: for each object the index of the frame in which it begins.
         needed: indexes of the frames that are scored.
 
     Raises:
@@ -204,7 +204,7 @@ def require_labels(files: VideoFiles, begins: Sequence[int], needed: Sequence[in
     """
     if all(index in files.masks for index in needed):
         return True
-    if set(files.masks) == set(begins):
+    if set(files.masks) == set(begins) or len(files.masks) <= len(begins):
         return False
     paths = tuple(files.video.masks / f"{files.frames[index].stem}.png" for index in needed)
     require_files(paths, f"sequence '{files.video.name}' lacks the annotations of")

@@ -61,20 +61,16 @@ class LvosProtocol(YouTubeVosProtocol):
     def label(self) -> str:
         return f"{self.title}, {self.split}"
 
-    def _object(
-        self, files: VideoFiles, number: int, at: int, described: dict[str, Any], labelled: bool
-    ) -> TaskObject:
+    def _object(self, files: VideoFiles, number: int, at: int, described: dict[str, Any]) -> TaskObject:
         unseen = self._unseen
         seen = None if unseen is None else files.video.name not in unseen
         found = described.get("frame_range")
         if found is None:
-            return super()._object(files, number, at, described, labelled)
+            return super()._object(files, number, at, described)
         start, end = int(found["start"]), int(found["end"])
         inside = range(start, end, _STEP)
-        scored = (
-            tuple(i for i in files.listed if _frame_number(files.frames[i]) in inside) if labelled else ()
-        )
-        zeros = max(0, int(found.get("frame_nums", 0)) - len(scored)) if labelled else 0
+        scored = tuple(i for i in files.listed if _frame_number(files.frames[i]) in inside)
+        zeros = max(0, int(found.get("frame_nums", 0)) - len(scored))
         return TaskObject(number, number, at, scored, seen, str(described.get("category", "")), zeros)
 
     @cached_property

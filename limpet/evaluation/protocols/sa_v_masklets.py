@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -65,33 +66,42 @@ class SaVProtocol(EvaluationProtocol):
     def task(self, name: str) -> VideoTask:
         frames = tuple(folder_images(self.folder / FRAMES / name))
         index = {path.stem: position for position, path in enumerate(frames)}
-        folders = subfolders(self.folder / MASKS / name)
         paths: dict[int, dict[int, Path]] = {}
         objects: list[TaskObject] = []
-        for number, folder in enumerate(folders, start=1):
-            files = mask_files(self.folder / MASKS / name / folder)
-            strange = [path.stem for path in files if path.stem not in index]
-            if strange or not files:
-                raise DataError(
-                    f"object {folder} of video '{name}' has {len(files)} masks, of which {len(strange)} belong to no "
-                    f"frame: {', '.join(strange[:5])}"
-                )
-            paths[number] = {index[path.stem]: path for path in files}
-            scored = tuple(sorted(paths[number]))[1:-1]
-            objects.append(
-                TaskObject(_object_id(folder, name), number, _first_sight(paths[number], name), scored)
-            )
-        asked = tuple(sorted({at for files in paths.values() for at in files}))
+        folders, notes = {}, []
+        for folder in subfolders(self.folder / MASKS / name):
+            files = self._files(name, folder, index)
+            begins = _first_sight(files)
+            if begins is None:
+                notes.append(f"{name}: no mask shows object {folder}: left out")
+                continue
+            number = len(objects) + 1
+            paths[number], folders[number] = files, folder
+            objects.append(TaskObject(_object_id(folder, name), number, begins, tuple(sorted(files))[1:-1]))
+        if not objects:
+            raise DataError(f"video '{name}': no mask in {self.folder / MASKS / name} shows an object")
         return VideoTask(
             name,
             frames,
             tuple(objects),
             ObjectMaskFiles(paths),
-            asked,
+            tuple(sorted({at for files in paths.values() for at in files})),
             from_first_sight=True,
             overlap=True,
-            folders=dict(enumerate(folders, start=1)),
+            folders=folders,
+            notes=tuple(notes),
         )
+
+    def _files(self, name: str, folder: str, index: Mapping[str, int]) -> dict[int, Path]:
+        """The masks of one object by the index of their frame. Raises DataError where they belong to no frame."""
+        files = mask_files(self.folder / MASKS / name / folder)
+        strange = [path.stem for path in files if path.stem not in index]
+        if strange or not files:
+            raise DataError(
+                f"object {folder} of video '{name}' has {len(files)} masks, of which {len(strange)} belong to no "
+                f"frame: {', '.join(strange[:5])}"
+            )
+        return {index[path.stem]: path for path in files}
 
     @property
     def rate(self) -> str:
@@ -111,12 +121,9 @@ class SaVProtocol(EvaluationProtocol):
         return tuple(names)
 
 
-def _first_sight(files: dict[int, Path], video: str) -> int:
-    for index in sorted(files):
-        if read_ids(files[index]).any():
-            return index
-    folder = next(iter(files.values())).parent
-    raise DataError(f"video '{video}': no mask in {folder} shows the object")
+def _first_sight(files: Mapping[int, Path]) -> int | None:
+    """Index of the first frame whose mask shows the object; None where there is none."""
+    return next((index for index in sorted(files) if read_ids(files[index]).any()), None)
 
 
 def _object_id(folder: str, video: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,15 @@ class YouTubeVosProtocol(EvaluationProtocol):
         described = (self._described or {}).get(name, {}).get("objects")
         wanted = None if described is None else {_number(key, name) for key in described}
         begins = first_masks(files, wanted)
-        labelled = require_labels(files, list(begins.values()), files.listed)
-        if labelled and set(files.masks) == set(begins.values()):
-            labelled = False  # a video whose every frame begins an object leaves nothing to score
         objects = [
-            self._object(files, number, at, (described or {}).get(str(number), {}), labelled)
+            self._object(files, number, at, (described or {}).get(str(number), {}))
             for number, at in begins.items()
         ]
+        needed = sorted({index for each in objects for index in each.scored})
+        # a video whose every mask begins an object shows nothing else in it: 0 is no label there
+        labelled = set(files.masks) != set(begins.values()) and bool(needed)
+        if not (labelled and require_labels(files, list(begins.values()), needed)):
+            labelled, objects = False, [replace(each, scored=(), zeros=0) for each in objects]
         return VideoTask(
             name,
             files.frames,
@@ -136,14 +139,13 @@ class YouTubeVosProtocol(EvaluationProtocol):
         video = VideoFolders(name, frames, self.folder / "Annotations" / name)
         return files_of(video, [path.stem for path in folder_images(listed)])
 
-    def _object(
-        self, files: VideoFiles, number: int, at: int, described: dict[str, Any], labelled: bool
-    ) -> TaskObject:
+    def _object(self, files: VideoFiles, number: int, at: int, described: dict[str, Any]) -> TaskObject:
+        """The object as it is scored where labels are public."""
         category = str(described.get("category", ""))
         seen = category in self._seen if category and self._seen else None
         stems = {files.frames[index].stem: index for index in files.listed}
         last = max((stems[stem] for stem in described.get("frames", ()) if stem in stems), default=None)
-        scored = tuple(i for i in files.listed if i > at and (last is None or i <= last)) if labelled else ()
+        scored = tuple(i for i in files.listed if i > at and (last is None or i <= last))
         return TaskObject(number, number, at, scored, seen, category)
 
     @cached_property

@@ -55,3 +55,12 @@ def test_a_damaged_frame_range_is_told(tmp_path: Path) -> None:
         meta.write_text(damaged)
         with pytest.raises(DataError, match="is not a list of YouTube-VOS"):
             LvosProtocol(tmp_path).names()
+
+
+def test_only_frames_that_are_scored_need_labels(tmp_path: Path) -> None:
+    make_lvos(tmp_path)
+    (tmp_path / "valid/Annotations/old/00000021.png").unlink()
+    assert LvosProtocol(tmp_path).task("old").labelled
+    (tmp_path / "valid/Annotations/old/00000016.png").unlink()
+    with pytest.raises(DataError, match=r"'old' lacks the annotations of 1 of 4 frames .*: 00000016\.png"):
+        LvosProtocol(tmp_path).task("old")

@@ -72,7 +72,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ):
         YouTubeVosProtocol(tmp_path, "test")
     (tmp_path / "valid/Annotations/late/00006.png").unlink()
-    with pytest.raises(DataError, match=r"'late' lacks the annotations of 1 of 5 frames .*: 00006\.png"):
+    with pytest.raises(DataError, match=r"'late' lacks the annotations of 1 of 4 frames .*: 00006\.png"):
         YouTubeVosProtocol(tmp_path).task("late")
     meta = json.loads((tmp_path / "valid/meta.json").read_text())
     meta["videos"]["plain"]["objects"]["8"] = {"category": "cat", "frames": ["00000"]}
@@ -83,3 +83,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "valid/meta.json").write_text("[]")
     with pytest.raises(DataError, match="not a list of YouTube-VOS"):
         YouTubeVosProtocol(tmp_path).names()
+
+
+def test_two_frames_that_each_begin_an_object_are_no_labels(tmp_path: Path) -> None:
+    make_youtube_vos(tmp_path)
+    for place in (2, 6, 8):
+        (tmp_path / f"valid/JPEGImages/late/{place:05}.jpg").unlink()
+    assert not YouTubeVosProtocol(tmp_path).task("late").labelled
