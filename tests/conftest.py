@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from limpet.training.monitor import draw_curves
 
 ROOT = Path(__file__).resolve().parents[1]
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost", "0.0.0.0")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -35,6 +37,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _repeatable() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Nothing in the whole suite asks for another machine, by its address or by its name."""
+    connect, lookup = socket.socket.connect, socket.getaddrinfo
+
+    def connected(self: socket.socket, address: Any) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None) and address[0] not in _THIS_MACHINE:
+            raise AssertionError(
+                f"a connection to {address}: nothing may use the network unless it is asked to"
+            )
+        connect(self, address)
+
+    def looked_up(host: Any, *more: Any, **named: Any) -> Any:
+        if host not in (None, "", *_THIS_MACHINE) and not str(host).startswith("127."):
+            raise socket.gaierror(f"the name {host!r} is not looked up in tests")
+        return lookup(host, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connected)
+        patch.setattr(socket, "getaddrinfo", looked_up)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ from limpet.batch.job import JobTask, OnFrames
 from limpet.batch.ledger import JobOutcome, Ledger
 from limpet.batch.process_worker import Launch, ProcessWorker, worker_command
 from limpet.core.errors import LimpetError, MissingExtraError, OutputError
+from limpet.core.without_telemetry import without_telemetry
 
 LOCAL = "local"
 _LOCAL_STORE = 100_000_000
@@ -104,7 +105,8 @@ def ray_workers(
         MissingExtraError: Ray is not installed. LimpetError: there is no such cluster.
     """
     try:
-        import ray
+        with without_telemetry():
+            import ray
     except ImportError as error:
         raise MissingExtraError("a batch on a Ray cluster", "ray", "ray") from error
     join_cluster(ray, config.ray or LOCAL)

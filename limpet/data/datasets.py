@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from limpet.core.errors import DataError, MaskError, VideoError
 from limpet.core.masks import read_ids
+from limpet.core.picture_files import open_image
 from limpet.data.layouts import Davis, Mose, PlainFolders, VideoDataset, VideoFolders, YouTubeVos
 from limpet.video.image_reader import folder_images
 
@@ -81,7 +81,7 @@ class VideoSequence:
 def read_frame(path: Path) -> NDArray[np.uint8]:
     """A frame of a data set: uint8 (H, W, 3) RGB. Raises DataError where it cannot be read; names the file."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"cannot read the frame {path}: {error}") from error
@@ -216,7 +216,7 @@ def why_unusable(image: Path, mask: Path) -> tuple[str, bool]:
     if not mask.is_file():
         return f"no mask {mask.name}", False
     try:
-        with Image.open(image) as picture:
+        with open_image(image) as picture:
             width, height = picture.size
     except (OSError, SyntaxError, ValueError) as error:
         return f"unreadable image ({error})", False

@@ -10,10 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from limpet.core.errors import MaskError
 from limpet.core.masks import read_annotation
+from limpet.core.picture_files import open_image
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class ImageCache:
 
 
 def _decode(image: Path, mask: Path, long_side: int) -> LabelledImage:
-    with Image.open(image) as file:
+    with open_image(image) as file:
         pixels = np.array(file.convert("RGB"))  # a copy, because torch wants to own what it reads
     ids: np.ndarray = read_annotation(mask)
     height, width = ids.shape

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from limpet.core.errors import DataError
 from limpet.core.masks import davis_palette
+from limpet.core.picture_files import open_image
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol
 from limpet.evaluation.saved_masks import answer_files
 from limpet.evaluation.submission_files import SubmissionFiles
@@ -163,7 +163,7 @@ def _check_mask(
 ) -> None:
     index, number = what
     try:
-        with Image.open(io.BytesIO(files.read(name))) as image:
+        with open_image(io.BytesIO(files.read(name))) as image:
             kind, mode, palette = image.format, image.mode, image.getpalette("RGB")
             size = image.size[1], image.size[0]
             values = _values(np.asarray(image)) if size == task.size else set()

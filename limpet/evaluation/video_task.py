@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from limpet.core.errors import DataError
 from limpet.core.masks import MAX_ID, VOID, read_ids
+from limpet.core.picture_files import open_image
 from limpet.data.datasets import read_frame
 from limpet.evaluation.metrics import region_and_boundary
 
@@ -257,7 +257,7 @@ class VideoTask:
         """The colours of the masks that are given, 3 values for each id; None where they have none."""
         if not isinstance(self.masks, LabelMapFiles):
             return None
-        with Image.open(self.masks.paths[min(self.begins)]) as image:
+        with open_image(self.masks.paths[min(self.begins)]) as image:
             return image.getpalette("RGB") if image.mode == "P" else None
 
 

@@ -86,7 +86,13 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
                 f"{image.get('file_name')} in {where} has another size than {images[0].get('file_name')}"
             )
     by_image: dict[Any, list[dict[str, Any]]] = {image.get("id"): [] for image in images}
+    listed = {image.get("id") for each in folders.values() for image in each}
     for annotation in list_of_objects(content, "annotations", where):
+        if annotation.get("image_id") not in listed:
+            raise MaskError(
+                f"annotation {annotation.get('id')} of {where} is of the image {annotation.get('image_id')!r}, which "
+                f"is not among its images; export it again"
+            )
         by_image.get(annotation.get("image_id"), []).append(annotation)
     extra = own_facts(content)
     names, tracked = _objects(by_image.values(), category_names(content, where), extra, where)

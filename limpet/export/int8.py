@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from limpet.core.errors import MissingExtraError
+from limpet.core.without_telemetry import without_telemetry
 from limpet.export.calibration_clip import Feeds, SampleClip
 from limpet.export.program import Programs, make_programs
 from limpet.models.base import Model
@@ -86,7 +87,8 @@ def openvino_int8(model: ov.Model, feeds: Feeds) -> ov.Model:
         MissingExtraError: nncf is not installed.
     """
     try:
-        import nncf
+        with without_telemetry():
+            import nncf
     except ImportError as error:
         raise MissingExtraError("int8 for openvino", "int8", "nncf") from error
     nncf.set_log_level(logging.ERROR)

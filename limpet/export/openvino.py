@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import openvino as ov
-
 from limpet.core.errors import ModelError
+from limpet.core.without_telemetry import without_telemetry
 from limpet.export.calibration_clip import record_feeds
 from limpet.export.dynamic_shapes import check_open
 from limpet.export.int8 import openvino_int8
@@ -21,6 +20,9 @@ from limpet.export.program import Program, Programs
 from limpet.export.writer import ExportOptions, Written
 from limpet.runtime.manifest import GraphSpec
 from limpet.runtime.openvino_engine import shared_core
+
+with without_telemetry():
+    import openvino as ov
 
 
 def write(programs: Programs, folder: Path, options: ExportOptions) -> Written:

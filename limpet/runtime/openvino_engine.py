@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from openvino import Core, Tensor
 
 from limpet.core.errors import WeightsError
+from limpet.core.without_telemetry import without_telemetry
 from limpet.runtime.engine import EngineOptions
 from limpet.runtime.manifest import GraphSpec, Manifest
+
+with without_telemetry():
+    import openvino
+    from openvino import Core, Tensor
 
 HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16"}
 """How to compute, by the bundle's precision; fp16 is the precision of its weights only."""

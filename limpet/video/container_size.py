@@ -46,6 +46,8 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int | None:
         if length < 8:
             return None
         place += length
+        if place > size:
+            return place
     return None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -61,7 +62,8 @@ class FFmpegReader(VideoReader):
 
     def _read_headers(self, container: InputContainer, stream: VideoStream) -> None:
         """Take frame rate, duration and counts from the headers. Raises VideoError if the pictures are too large."""
-        height, width = stream.codec_context.height, stream.codec_context.width
+        context: VideoCodecContext | None = stream.codec_context  # None for an unknown or damaged codec
+        height, width = (0, 0) if context is None else (context.height, context.width)
         if height and width and not is_frame_size(height, width):
             raise VideoError(f"{self.name} has pictures of {height}x{width}; expected {frame_sizes()}")
         self.clock_may_jump = bool(container.format.flags & _TS_DISCONT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -110,7 +111,9 @@ def _open(path: Path) -> InputContainer:
         container = av.open(
             str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
         )
-    except PermissionError:
+    except PermissionError as error:
+        if os.access(path, os.R_OK):  # a list that names files elsewhere, which FFmpeg refuses to open
+            raise not_a_video(path) from error
         raise
     except FFmpegError as error:
         raise not_a_video(path) from error

@@ -142,13 +142,14 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str:
-    """Which tensors hold values that are NaN or infinite, as a part of a sentence; empty if none does."""
-    broken = [
-        name
-        for name, tensor in tensors.items()
-        if not (tensor.float() if tensor.is_floating_point() else tensor).isfinite().all()
+    """Which tensors hold values that are NaN or infinite, or give such, as a part of a sentence; empty if none."""
+    numbers = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    if broken := [name for name, tensor in numbers.items() if not tensor.isfinite().all()]:
+        return f"values of {_few(broken)} are NaN or infinite"
+    negative = [
+        name for name, tensor in numbers.items() if name.endswith("running_var") and (tensor < 0).any()
     ]
-    return f"values of {_few(broken)} are NaN or infinite" if broken else ""
+    return f"variances in {_few(negative)} are negative" if negative else ""
 
 
 def is_torch_file(path: Path) -> bool:

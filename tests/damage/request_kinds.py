@@ -58,6 +58,12 @@ class Server:
         status = int(sent[0]["status"]) if sent else 0
         return status, b"".join(message.get("body", b"") for message in sent[1:])
 
+    def end(self) -> None:
+        """End its threads and remove its folder."""
+        self._bench.end()
+        self._loop.close()
+        self._folder.cleanup()
+
     def _renew(self) -> None:
         if self._asked:
             self._bench.end()

@@ -147,7 +147,7 @@ def test_no_file_of_youtube_vos_is_opened(youtube: Path, monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise AssertionError("a file was opened")
 
-    monkeypatch.setattr("limpet.data.datasets.Image.open", refuse)
+    monkeypatch.setattr("limpet.data.datasets.open_image", refuse)
     assert len(training_videos(youtube, "train")) == 2
 
 

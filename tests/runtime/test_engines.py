@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from limpet.runtime.engine import Engine, EngineOptions, open_engine
-from limpet.runtime.manifest import GraphSpec, Manifest, TensorSpec
+from limpet.runtime.manifest import GraphSpec, Manifest, TensorSpec, file_sha256
 
 FRAME = TensorSpec("frame", (1, -1, -1), "uint8")
 MASK = TensorSpec("mask", (1, -1, -1), "uint8")
@@ -106,7 +107,8 @@ signal.raise_signal(signal.SIGTERM)
 def test_a_signal_after_two_engines_is_handled(backend: str, folder: Path, tmp_path: Path) -> None:
     """In a process of its own: a thread that OpenVINO leaves without a stack for signals ends in a segfault."""
     bundle = shutil.copytree(folder, tmp_path / "bundle")
-    manifest_for(backend).write(bundle)
+    files = {path.name: file_sha256(path) for path in bundle.iterdir() if path.is_file()}
+    replace(manifest_for(backend), files=files).write(bundle)
     command = [sys.executable, "-c", TWO_ENGINES_THEN_A_SIGNAL, str(bundle)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout.strip()) == (0, "handled"), ended.stderr
