@@ -97,6 +97,20 @@ def shows_the_mask(tab: Driver, mask: np.ndarray | None, otherwise: str) -> None
     assert tab.page.evaluate(drawn) == np.count_nonzero(mask), otherwise
 
 
+def test_a_person_who_goes_elsewhere_is_not_taken_along_with_a_propagation(driver: Driver) -> None:
+    draw_an_object(driver)
+    driver.press("f")
+    wait_for_frame(driver, 3)
+    field = driver.page.locator(".frame-number input")
+    field.fill("1")
+    wait_for_frame(driver, 6)
+    assert field.input_value() == "1", "what is typed stays while frames go by"
+    field.press("Enter")
+    driver.ready(1)
+    driver.note("frames are propagated")
+    driver.ready(1)
+
+
 def test_two_tabs_follow_each_other(driver: Driver, browser: Any, server: Server) -> None:
     other = Driver(browser.new_context(viewport={"width": 1280, "height": 720}), server)
     other.load()

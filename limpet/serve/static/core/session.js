@@ -74,10 +74,11 @@ function noteRead(error) {
   if (!passing) noteError(error);
 }
 
-/** Go to a frame; everything else follows. */
+/** Go to a frame; everything else follows. `spoken`: a person asked for it, and hears where they are. */
 export function goTo(frame, spoken = false) {
   const last = lastFrame();
   const wanted = Math.max(0, Math.min(last, Math.round(frame)));
+  if (spoken && get().follow) set({ follow: false }); // the person goes somewhere of their own
   if (!get().project || wanted === get().frame) return;
   set({ frame: wanted });
   lookAt(wanted);

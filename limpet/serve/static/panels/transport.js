@@ -1,6 +1,6 @@
 // Below the stage: stepping, playing, the number of the frame, and playback itself.
 
-import { html } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { picture } from "../core/pictures.js";
 import { goTo, lastFrame } from "../core/session.js";
 import { get, set, useStore, watchValue } from "../core/store.js";
@@ -54,8 +54,10 @@ export function Transport() {
   const [frame, playing, project, timeline] = useStore((s) => [s.frame, s.playing, s.project, s.timeline]);
   const status = statusOf(timeline, frame);
   const step = (by) => () => goTo(get().frame + by, true);
+  const [typing, setTyping] = useState(null); // what is in the field until it counts; frames go by meanwhile
   const typed = (event) => {
     if (event.target.value !== "") goTo(Number(event.target.value), true);
+    setTyping(null);
     event.target.value = get().frame;
   };
   return html`<div class="transport">
@@ -68,7 +70,8 @@ export function Transport() {
       <${IconButton} icon="last" label="Last frame" keyName="End" onClick=${() => goTo(lastFrame(), true)} />
     </div>
     <label class="frame-number">Frame
-      <input type="number" min="0" max=${lastFrame()} value=${frame} onChange=${typed}
+      <input type="number" min="0" max=${lastFrame()} value=${typing ?? frame} onChange=${typed}
+        onInput=${(event) => setTyping(event.target.value)} onBlur=${() => setTyping(null)}
         onKeyDown=${(event) => event.key === "Enter" && event.target.blur()} />
       <span>of ${lastFrame()}</span>
     </label>
