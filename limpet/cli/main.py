@@ -169,7 +169,7 @@ def _sentence(problem: Exception) -> str | None:
     if _is_out_of_memory(problem):
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:
-        return str(output_error(problem, Path(problem.filename or "standard output")))
+        return str(output_error(problem, Path(problem.filename or "a file")))
     return None
 
 

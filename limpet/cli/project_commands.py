@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -198,11 +200,11 @@ def status(folder: Folder) -> None:
     notes([*project.problems, *lost.values()], "missing or damaged too")
     names = ", ".join(f"{i} ({name})" if name else str(i) for i, name in project.objects.items())
     say(f"objects: {names or 'none'}")
-    found: dict[str, list[int]] = {}
+    found: dict[str, array[int]] = {}  # a project may have millions of frames
     for frame, kind in project.statuses():
         if frame in lost:
             kind = "unreadable" if kind in ("corrected", "locked", "unreadable") else "stale"
-        found.setdefault(str(kind), []).append(frame)
+        found.setdefault(str(kind), array("q")).append(frame)
     for word, frames in found.items():
         say(f"{word}: {listed(frames)}")
     for number, edit in enumerate(project.edits):
@@ -303,7 +305,7 @@ def parse_names(texts: list[str]) -> dict[int, str]:
     return found
 
 
-def listed(frames: list[int]) -> str:
+def listed(frames: Sequence[int]) -> str:
     """``3 frames: 1-2, 7``."""
     from limpet.project.project import spans
 

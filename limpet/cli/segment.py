@@ -55,7 +55,7 @@ def segment_command(
     segmenter: SegmenterName = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Make the mask of an object from clicks on it, or from a box around it.
+    """Make the mask of an object from clicks or a box.
 
     Look at it with --view, and add clicks until it is right. limpet serve does the same with a mouse.
     """

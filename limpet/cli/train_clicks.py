@@ -29,7 +29,7 @@ def train_clicks_command(
     threads: Threads = 0,
     **settings: Any,
 ) -> None:
-    """Train the network that makes masks of clicks, which limpet segment and limpet serve use.
+    """Train the network that makes masks of clicks.
 
     Some photos are kept out of the training, to measure with. The averaged weights (EMA) are written to
     weights.safetensors in --out; name them with --segmenter elsewhere.

@@ -310,5 +310,5 @@ def spans(frames: Sequence[int], most: int = 8) -> str:
             found[-1][1] = frame
         else:
             found.append([frame, frame])
-    texts = [str(first) if first == last else f"{first}-{last}" for first, last in found]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in found[:most]]
+    return ", ".join(texts) + (f" and {len(found) - most} more" if len(found) > most else "")

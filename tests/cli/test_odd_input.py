@@ -162,4 +162,4 @@ def test_help_onto_a_full_disk() -> None:
         words = [sys.executable, "-m", "limpet", "--help"]
         found = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert found.returncode == 2 and "Traceback" not in found.stderr
-    assert found.stderr.startswith("error: cannot write standard output: no space left on the disk")
+    assert found.stderr.startswith("error: cannot write a file: no space left on the disk")
