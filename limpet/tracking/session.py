@@ -210,7 +210,7 @@ class Limit:
         ):
             raise VideoError(
                 f"max_frames is {self.max_frames} and max_seconds is {self.max_seconds}; expected at least 1 frame and "
-                "0 seconds, both finite, or None"
+                "0 seconds, or None"
             )
 
     def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:
