@@ -86,7 +86,8 @@ def _sentence(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code)
+    path = request.scope["path"]  # an address as a whole need not be text
+    return JSONResponse({"error": f"{request.method} {path}: {error.detail}"}, error.status_code)
 
 
 def _gone(request: Request, error: Exception) -> Response:

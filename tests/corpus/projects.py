@@ -182,6 +182,7 @@ _REQUESTS: dict[str, bytes] = {
     "an upload that is cut off": _request("POST /api/upload", _FORM[:60], **{"Content-Type": _FORMS}),
     "an export of the unknown": _request("POST /api/export", '{"what": "../x"}'),
     "a download that is none": _request("GET /api/download/..%2f..%2fx"),
+    "an address that is no text": _request("GET /none?f@om=0").replace(b"@", b"\xff"),
     "another method": _request("DELETE /api/state"),
 }
 

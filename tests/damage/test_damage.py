@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .changes import bit_flips, every_change, json_changes, some_changes, truncations
+from .changes import bit_flips, changed_at_random, every_change, json_changes, some_changes, truncations
 from .kinds import KINDS
 from .trial import Trial
 
@@ -24,7 +24,7 @@ SLOW = {
     "label-studio-vector": 30,
 }
 """Videos take a fiftieth of a second each: how many are sampled of them."""
-SAMPLED = 40
+SAMPLED, FUZZED = 30, 12
 
 
 @pytest.mark.timeout(3 * 3600 if SOAK else 120)
@@ -38,6 +38,16 @@ def test_what_is_damaged_is_told_or_right(name: str, tmp_path: Path) -> None:
     assert trial.faults == []
     if SOAK:
         print(f"\n{name}: {len(trial.data)} bytes, {dict(trial.outcomes)}")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_inputs_of_the_fuzzer_end_in_an_answer_or_a_sentence(name: str, tmp_path: Path) -> None:
+    """As ``python -m fuzz`` changes them: several changes one upon the other, and so without a right answer."""
+    trial = Trial(KINDS[name], tmp_path)
+    first = 1000 * list(KINDS).index(name)
+    for number in range(first, first + (FUZZED if name not in SLOW else 3)):
+        outcome = trial.outcome(changed_at_random(trial.data, trial.is_json, number))
+        assert not outcome.startswith(("crash", "hang", "an empty")), f"input {number}: {outcome}"
 
 
 def test_changes_are_all_there_and_different() -> None:
