@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -50,13 +50,13 @@ class Draft:
         page = self._open.get(frame // PAGE)
         return page.get(frame) if page is not None else self._table.entry(frame)
 
-    def mask(self, frame: int, replaced: bool = False) -> Mask | None:
+    def mask(self, frame: int, replaced: Collection[int] = ()) -> Mask | None:
         """The mask of a frame, uint8 (H, W), or None.
 
         A frame whose mask is missing or damaged becomes empty, so that it can be propagated or corrected anew.
 
         Args:
-            replaced: a person gives a new mask for the frame, so that it may be a key frame whose own mask is lost.
+            replaced: objects whose masks a person gives anew, so that those given before may be lost.
 
         Raises:
             ProjectError: the mask of a key frame or of a locked frame is lost.
@@ -70,7 +70,7 @@ class Draft:
             self._lose(frame, replaced, error)
             return None
 
-    def mask_or_empty(self, frame: int, replaced: bool = False) -> Mask:
+    def mask_or_empty(self, frame: int, replaced: Collection[int] = ()) -> Mask:
         """The mask of a frame, uint8 (H, W); all background if there is none. Otherwise as ``mask``."""
         mask = self.mask(frame, replaced)
         return np.zeros(self._folder.head.video.size, np.uint8) if mask is None else mask
@@ -144,15 +144,17 @@ class Draft:
             if digest not in self.snapshot.pages.values():
                 self._folder.pages.remove(digest)
 
-    def _lose(self, frame: int, replaced: bool, why: ProjectError) -> None:
+    def _lose(self, frame: int, replaced: Collection[int], why: ProjectError) -> None:
         if self.snapshot.is_locked(frame):
             raise ProjectError(
                 f"the mask of frame {frame} is lost, and the frame is locked; unlock it first: {why}"
             )
         given = self.snapshot.given
-        if frame in given and not replaced:
+        left = [i for i in given.get(frame, ()) if i not in replaced]
+        if left:
             raise ProjectError(
-                f"the mask that was given for frame {frame} is lost; give it again with limpet project correct: {why}"
+                f"the mask that was given for frame {frame} is lost; give it again with limpet project correct, with "
+                f"{'object' if len(left) == 1 else 'objects'} {', '.join(map(str, left))} in it: {why}"
             ) from why
         self.snapshot = replace(self.snapshot, given={f: ids for f, ids in given.items() if f != frame})
         del self._page(frame)[frame]

@@ -56,7 +56,7 @@ class EditableProject(ProjectView):
             draft.snapshot,
             objects=draft.snapshot.objects | {i: (names or {}).get(i, "") for i in new},
         )
-        self._give(draft, frame, np.where(given > 0, given, draft.mask_or_empty(frame, replaced=True)), new)
+        self._give(draft, frame, np.where(given > 0, given, draft.mask_or_empty(frame, new)), new)
         draft.commit("add", f"{names_of(new)} at frame {frame}")
 
     def remove(self, object_id: int, include_locked: bool = False) -> None:
@@ -121,7 +121,7 @@ class EditableProject(ProjectView):
         if not ids:
             raise ProjectError("the project has no object to correct; add one first")
         draft = self._draft_at(frame)
-        present = draft.mask_or_empty(frame, replaced=True)
+        present = draft.mask_or_empty(frame, ids)
         kept = np.where(np.isin(present, ids), 0, present)
         self._give(draft, frame, np.where(np.isin(given, ids), given, kept), ids)
         draft.commit("correct", f"{names_of(ids)} at frame {frame}")

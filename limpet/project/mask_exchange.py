@@ -102,7 +102,7 @@ def import_masks(folder: Folder, masks: MaskSequence, check_frame: Callable[[int
         elif draft.snapshot.is_locked(frame.index):
             locked.append(frame.index)
         else:
-            kept = draft.mask_or_empty(frame.index, replaced=True)
+            kept = draft.mask_or_empty(frame.index, stated)
             kept[np.isin(kept, list(stated))] = 0
             mask = np.where(np.isin(labels, list(stated)), labels, kept)
             draft.put(frame.index, mask, dict.fromkeys(ids, 1.0))
@@ -132,7 +132,7 @@ def _known_by_name(masks: MaskSequence, objects: Mapping[int, str]) -> MaskSeque
 
 def _differing(draft: Draft, index: int, labels: Mask, stated: set[int]) -> tuple[int, ...]:
     """The stated objects whose pixels differ, or of which nothing is known in this frame yet."""
-    present = draft.mask(index, replaced=True)  # a lost one leaves the frame empty
+    present = draft.mask(index, stated)  # a lost one leaves the frame empty
     entry = draft.entry(index)
     if entry is None or present is None:
         return tuple(sorted(stated))

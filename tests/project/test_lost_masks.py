@@ -115,6 +115,20 @@ def test_a_given_mask_that_is_lost_must_be_given_again(
     assert mended.lost_masks() == {} and mended.status(0) == "corrected"
 
 
+def test_a_given_mask_that_is_lost_is_not_given_again_in_part(followed: Project) -> None:
+    """Object 2 would have no given mask left, and never be propagated again."""
+    lose(mask_file(followed, 0), "removed")
+    opened = Project.open(followed.path)
+    with pytest.raises(
+        ProjectError, match="frame 0 is lost; give it again with limpet project correct, with object 2 in"
+    ):
+        opened.correct(0, box(1, 5), objects=[1])
+    with pytest.raises(ProjectError, match="with objects 1, 2 in it"):
+        opened.add(0, box(3, 12))
+    opened.correct(0, boxes((1, 2), (2, 9)))
+    assert opened.status(0) == "corrected" and opened.key_frames(2) == (0,)
+
+
 def test_a_locked_mask_that_is_lost(followed: Project) -> None:
     followed.lock(6)
     lose(mask_file(followed, 6), "removed")
