@@ -57,8 +57,8 @@ def parse_json(text: str | bytes, most: int | None = None) -> Any:
     depth = nesting(text)
     if depth > own.json_depth:
         raise ValueError(
-            f"it is nested {depth} deep; at most {own.json_depth} is read ({variable_of('json_depth')} raises this "
-            "limit)"
+            f"it is nested too deeply: {depth} levels, at most {own.json_depth} are read "
+            f"({variable_of('json_depth')} raises this limit)"
         )
     return json.loads(text, parse_constant=_refuse_constant)
 

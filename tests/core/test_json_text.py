@@ -53,7 +53,9 @@ def test_depth_is_limited(open_: str, close: str, monkeypatch: pytest.MonkeyPatc
 
     assert parse_json(text(100)) is not None
     for depth in (101, 200_000):
-        with pytest.raises(ValueError, match=f"nested {depth} deep; at most 100 .*LIMPET_MAX_JSON_DEPTH"):
+        with pytest.raises(
+            ValueError, match=f"nested too deeply: {depth} levels, at most 100 .*LIMPET_MAX_JSON_DEPTH"
+        ):
             parse_json(text(depth))
     monkeypatch.setenv("LIMPET_MAX_JSON_DEPTH", "101")
     assert parse_json(text(101)) is not None
