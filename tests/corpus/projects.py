@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from damage.request_kinds import _BOUNDARY, _FORM, _MASK, _server
+from damage.request_kinds import _BOUNDARY, _FORM, _MASK, Server
 from damage.results_kinds import RESULTS
 from serve.conftest import TOKEN
 
@@ -119,6 +119,12 @@ _LISTS: dict[str, tuple[str, str | bytes]] = {
 def _read_list(path: Path) -> str:
     jobs = list(JobFile(path, JobSettings()))
     return f"{len(jobs)} jobs{f', the first is {jobs[0].name}' if jobs else ''}"
+
+
+@cache
+def _server() -> Server:
+    """One for all of these requests, which change little, and for no others."""
+    return Server()
 
 
 def _ask(path: Path) -> str:
