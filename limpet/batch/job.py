@@ -1,4 +1,4 @@
-"""What a job of a batch is: a video, the mask of its first frame, a name, and the settings of ``limpet track``."""
+"""What a job of a batch is: a video, its first mask, a name, and the settings of ``limpet track``."""
 
 from __future__ import annotations
 
@@ -88,13 +88,14 @@ class BatchJob:
     >>> job.name, job.settings.max_size
     ('dog', 480)
 
-    video: a file, a folder of images, or a pattern. mask: of its first frame. Relative to the current folder.
+    video: a file, a folder of images, or a pattern. mask: the first one. Both are relative to the current folder.
     name: of the folder of its results, unique in the batch.
     add: masks of later frames, by index.
     settings: see JobSettings.
+    frame: of the first mask, counted from 0; tracking begins there, and the masks before it are empty.
 
     Raises:
-        DataError: the name cannot be that of a folder, or the video is a stream.
+        DataError: the name cannot be that of a folder, the video is a stream, or a mask of ``add`` comes too early.
     """
 
     video: str
@@ -102,6 +103,7 @@ class BatchJob:
     name: str
     add: Mapping[int, str] = field(default_factory=dict)
     settings: JobSettings = field(default_factory=JobSettings)
+    frame: int = 0
 
     def __post_init__(self) -> None:
         if not self.video or not self.mask:
@@ -114,6 +116,17 @@ class BatchJob:
                 f"job {self.name!r} is the stream {self.video}, whose frames cannot be read again after a crash; use "
                 "limpet track for it"
             )
+        early = [frame for frame in self.add if self.frame and frame <= self.frame]
+        if early:
+            raise DataError(
+                f"job {self.name!r} adds a mask at frame {min(early)}, but its first mask is that of frame "
+                f"{self.frame}; begin with the earliest one, and draw the objects of one frame into one mask"
+            )
+
+    @property
+    def masks_of_track(self) -> tuple[str | None, dict[int, str]]:
+        """``mask`` and ``add`` as ``limpet.track`` takes them."""
+        return (None, {self.frame: self.mask, **self.add}) if self.frame else (self.mask, dict(self.add))
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -124,7 +137,8 @@ class BatchJob:
         """From what ``as_dict`` gave, after JSON has made strings of keys and lists of tuples."""
         settings = {**facts["settings"], "scales": tuple(facts["settings"]["scales"])}
         add = {int(frame): mask for frame, mask in facts["add"].items()}
-        return BatchJob(facts["video"], facts["mask"], facts["name"], add, JobSettings(**settings))
+        made = JobSettings(**settings)
+        return BatchJob(facts["video"], facts["mask"], facts["name"], add, made, facts["frame"])
 
     def absolute(self) -> BatchJob:
         """The same with absolute paths, for a worker that may run in another folder."""
@@ -145,6 +159,8 @@ class BatchJob:
         The folders do not count: videos may be moved in between, as with ``limpet track --resume``.
         """
         facts = self.as_dict()
+        if not self.frame:
+            del facts["frame"]  # as batches have it that were begun before there was a choice
         facts |= {name: Path(facts[name]).name for name in ("video", "mask")}
         facts["add"] = {frame: Path(mask).name for frame, mask in sorted(self.add.items())}
         facts["settings"] |= {name: Path(value).name for name in _PATHS if (value := facts["settings"][name])}
@@ -206,18 +222,32 @@ def job_from_row(row: Mapping[str, Any], folder: Path, defaults: JobSettings) ->
     if unknown:
         raise DataError(f"there is no column {unknown[0]!r}; expected {', '.join((*COLUMNS, *_types()))}")
     video, mask = (_text(given, name) for name in ("video", "mask"))
-    if str(given.get("frame", 0)).strip() != "0":
-        raise DataError(
-            f"frame is {given['frame']}, expected 0: tracking begins with the mask of the first frame; masks of later "
-            "frames go into the column add, as FRAME:PNG"
-        )
+    later = _later_masks(given.get("add", ()))
+    frame, mask = _first_mask(given, mask, later)
     name = _text(given, "name") or default_name(video)
     settings = {key: _value(key, value, _types()[key]) for key, value in given.items() if key in _types()}
     settings |= {key: str(folder / settings[key]) for key in _PATHS if key in settings}
     if video and not _STREAM.fullmatch(video):
         video = str(folder / video)
-    add = {frame: str(folder / path) for frame, path in _later_masks(given.get("add", ())).items()}
-    return BatchJob(video, mask and str(folder / mask), name, add, replace(defaults, **settings))
+    add = {index: str(folder / path) for index, path in later.items()}
+    return BatchJob(video, mask and str(folder / mask), name, add, replace(defaults, **settings), frame)
+
+
+def _first_mask(given: Mapping[str, Any], mask: str, later: dict[int, str]) -> tuple[int, str]:
+    """The frame of the first mask, and the mask; without one it is the earliest of ``later``, which then lacks it."""
+    frame = given.get("frame")
+    if mask or not later:
+        number = _value("frame", 0 if frame is None else frame, int)
+        if number < 0:
+            raise DataError(f"frame is {number}; expected that of the first mask, counted from 0")
+        return number, mask
+    if frame is not None:
+        raise DataError(
+            f"frame is {frame}, but there is no mask of that frame; name it in the column mask, or leave frame out and "
+            "name all masks in add"
+        )
+    number = min(later)
+    return number, later.pop(number)
 
 
 def default_name(video: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from limpet.core.json_text import parse_json
 from limpet.video.image_reader import IMAGE_SUFFIXES
 from limpet.video.open import VIDEO_SUFFIXES
 
+_LATER = re.compile(r"(?P<stem>.+)@(?P<frame>[0-9]+)\.png", re.DOTALL)
 _EXPECTED = (
     "expected a folder of videos with masks beside them (dog.mp4 and dog.png), or a list of jobs as CSV or JSON lines "
     "(.csv, .jsonl)"
@@ -29,6 +31,7 @@ class JobFolder:
     """The videos of a folder that have a mask beside them, by name.
 
     A video is a file (dog.mp4) or a folder of frames (dog/); its mask is dog.png, or dog_mask.png, in the same folder.
+    dog@30.png is the mask of its frame 30, counted from 0.
 
     Args:
         folder: is not searched further down.
@@ -55,26 +58,45 @@ class JobFolder:
         return sorted(videos), sorted(images)
 
     def __iter__(self) -> Iterator[BatchJob]:
-        videos, images = self._names
-        masks = set(images)
-        for file in videos:
-            if mask := _mask_of(file, masks):
-                video = self._folder / file
-                yield BatchJob(str(video), str(self._folder / mask), _stem(file), settings=self._settings)
+        for file in self._names[0]:
+            if found := self._masks.get(_stem(file)):
+                frame, *later = sorted(found)
+                add = {index: str(self._folder / found[index]) for index in later}
+                mask = str(self._folder / found[frame])
+                yield BatchJob(str(self._folder / file), mask, _stem(file), add, self._settings, frame)
 
     @cached_property
     def skipped(self) -> list[str]:
         """What is not a job, and why: one sentence each."""
         videos, images = self._names
-        masks, used = set(images), set()
-        lines = []
-        for file in videos:
-            mask = _mask_of(file, masks)
-            if mask is None:
-                lines.append(f"{file}: there is no mask {_stem(file)}.png beside it")
-            else:
-                used.add(mask)
+        used = {mask for found in self._masks.values() for mask in found.values()}
+        without = [file for file in videos if _stem(file) not in self._masks]
+        lines = [f"{file}: there is no mask {_stem(file)}.png beside it" for file in without]
         return lines + [f"{image}: it is the mask of no video" for image in images if image not in used]
+
+    @cached_property
+    def _masks(self) -> dict[str, dict[int, str]]:
+        """Of each video that has masks, by its stem: their file names by frame. Raises DataError."""
+        videos, images = self._names
+        stems, known = {_stem(file) for file in videos}, set(images)
+        found: dict[str, dict[int, str]] = {}
+        for stem in sorted(stems):
+            first = next((mask for mask in (f"{stem}.png", f"{stem}_mask.png") if mask in known), None)
+            if first is not None:
+                found[stem] = {0: first}
+                known.discard(first)
+        for image in images:
+            match = _LATER.fullmatch(image)
+            if match is None or image not in known or match["stem"] not in stems:
+                continue
+            masks, frame = found.setdefault(match["stem"], {}), int(match["frame"])
+            if frame in masks:
+                raise DataError(
+                    f"{masks[frame]} and {image} are both the mask of frame {frame} of {match['stem']}; draw their "
+                    "objects into one mask, or remove one"
+                )
+            masks[frame] = image
+        return found
 
 
 @dataclass(frozen=True)
@@ -143,11 +165,6 @@ def check_jobs(jobs: Jobs) -> int:
 
 def _stem(file: str) -> str:
     return default_name(file) if Path(file).suffix.lower() in VIDEO_SUFFIXES else file
-
-
-def _mask_of(file: str, masks: set[str]) -> str | None:
-    name = _stem(file)
-    return next((mask for mask in (f"{name}.png", f"{name}_mask.png") if mask in masks), None)
 
 
 def _csv_rows(file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:

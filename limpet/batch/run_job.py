@@ -79,12 +79,13 @@ def _track(task: JobTask, on_frames: OnFrames, shelf: TrackerShelf) -> JobOutcom
     _wait_for_earlier_worker(folder)
     resumable = job.settings.bundle is None  # exported trackers save no states: an earlier try is of no use
     again = task.start_again or not (resumable or is_blank(folder))
+    mask, add = job.masks_of_track
     track(
         job.video,
-        job.mask,
+        mask,
         folder,
         tracker=partial(shelf.find, job.settings),  # called once the input has been checked
-        add=job.add,
+        add=add,
         overwrite=again,
         resume=resumable and not again,
         resize_mask=job.settings.resize_mask,

@@ -41,8 +41,8 @@ def batch_command(
         str,
         typer.Argument(
             metavar="JOBS",
-            help="A folder of videos with masks beside them (dog.mp4 or the folder of frames dog/, and dog.png), or a "
-            "list of jobs as CSV or JSON lines.",
+            help="A folder of videos with masks beside them (dog.mp4 or the folder of frames dog/, and dog.png; "
+            "dog@30.png for frame 30), or a list of jobs as CSV or JSON lines.",
         ),
     ],
     out: Annotated[

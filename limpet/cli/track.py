@@ -44,13 +44,13 @@ def track_command(
         ),
     ],
     mask: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="PNG",
             help="Mask of the first frame: an indexed PNG whose values are object ids, or a file of another program "
-            "that has masks of frame 0 (docs/formats.md).",
+            "that has masks of frame 0 (docs/formats.md). Without it, tracking begins at the first frame of --add.",
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of results.", show_default="VIDEO's name with -masks"),
@@ -98,11 +98,16 @@ def track_command(
     from limpet.tracking.track_video import track
     from limpet.video.sources import find_source
 
+    if mask is None and not add:
+        raise MaskError(
+            "there is no mask to begin with; give that of the first frame as --mask PNG, or that of a later frame as "
+            "--add FRAME:PNG; see: limpet track --help"
+        )
     source = find_source(video)
     name = source.name if source else Path(video).name
     folder = out or (stream_folder(name) if source else default_folder(video))
     later = later_masks(add or [])
-    exported = exported_tracker(context, bundle, runtime, precision, later)
+    exported = exported_tracker(context, bundle, runtime, precision, sorted(later)[mask is None :])
     tracker = exported or partial(
         limpet.load,
         precision=precision,  # type: ignore[arg-type]  # load says so itself when it is none of the three
@@ -179,7 +184,7 @@ def _tell(result: TrackResult) -> None:
     lines = [line for line in (*result.failures, *result.notices) if line not in told]
     notes(lines, rest=f"see {result.folder / 'report.json'}")
     ids = ", ".join(map(str, sorted(result.object_ids)))
-    objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids}"
+    objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids or 'none'}"
     if result.was_complete and not result.problems:
         say(f"{result.folder} was complete already: {_frames(result.frames)}, {objects}")
         return

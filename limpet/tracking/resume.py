@@ -168,7 +168,7 @@ def _first_needed(rows: tuple[FrameRecord, ...]) -> int:
     """The frame to read from: at most the last finished one, within the open segment of the overlay, with a picture."""
     last = rows[-1]
     index = min(last.index, last.overlay.frames if last.overlay else last.index)
-    while not rows[index].decoded:  # it repeats the picture before
+    while index and not rows[index].decoded:  # it repeats the picture before
         index -= 1
     return index
 

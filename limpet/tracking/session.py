@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
 
 from limpet.core.errors import OutputError, VideoError
 from limpet.core.tracker_protocol import AnyState, AnyTracker, Mask
@@ -66,21 +69,28 @@ class Session:
             self.begun_at = self._kept.begun_at
 
     def work(
-        self, first_mask: Mask, later: Mapping[int, Mask], limit: Limit, on_frame: OnFrame | None
+        self, first_mask: Mask | None, later: Mapping[int, Mask], limit: Limit, on_frame: OnFrame | None
     ) -> tuple[int, ...]:
-        """Track the objects to the end of the video or to the limit; returns the ids that were tracked."""
+        """Track the objects to the end of the video or to the limit; returns the ids that were tracked.
+
+        Without a first mask, tracking begins at the earliest of the later ones.
+        """
         reader, results = self._reader, self._results
         self._reported = results.frames_written
         ids: tuple[int, ...] = self._state.object_ids if self._state else ()
         notices: tuple[str, ...] = ()
-        steps = follow(reader, first_mask, self._tracker, later, self._frames(limit), self._state)
+        if first_mask is None:
+            steps = follow_later(reader, later, self._tracker, self._frames(limit), self._state)
+        else:
+            steps = follow(reader, first_mask, self._tracker, later, self._frames(limit), self._state)
         try:
             with interrupt_ends_stream(reader, results), WriteBehind() as behind:
                 for frame, labels, now in limit.until(steps):
                     behind.wait()  # nothing of this frame is written before the previous one was reported
                     self._report(on_frame, limit)
                     behind.put(self._write, frame, labels, now, results.messages_so_far())
-                    ids, notices = now.object_ids, now.notices
+                    if now is not None:
+                        ids, notices = now.object_ids, now.notices
                     if reader.live:  # the next frame may be long in coming, or never come
                         behind.wait()
                         self._report(on_frame, limit)
@@ -95,8 +105,8 @@ class Session:
         return ids
 
     def _write(self, frame: Frame, labels: Mask, now: Any, told: tuple[int, int]) -> None:
-        self._results.add(frame, labels, now.confidence, told)
-        if self._kept is not None:
+        self._results.add(frame, labels, {} if now is None else now.confidence, told)
+        if self._kept is not None and now is not None:
             self._kept.offer(frame.index, now)
 
     def _report(self, on_frame: OnFrame | None, limit: Limit) -> None:
@@ -157,6 +167,33 @@ def follow(
         yield frame, labels, state
 
 
+def follow_later(
+    reader: VideoReader,
+    masks: Mapping[int, Mask],
+    tracker: AnyTracker[AnyState],
+    frames: Iterable[Frame],
+    state: AnyState | None = None,
+) -> Iterator[tuple[Frame, Mask, AnyState | None]]:
+    """As ``follow``, where the first mask is that of a later frame.
+
+    Before that frame masks are empty, and there is no state. A mask whose frame cannot be decoded begins nothing.
+
+    Args:
+        masks: uint8 (H, W), by index.
+        frames: the frames to track. state: after the frame before them; None if nothing has begun there.
+    """
+    rest = iter(frames)
+    if state is not None:
+        yield from follow(reader, state.mask_array(), tracker, masks, rest, state)
+        return
+    for frame in rest:
+        if frame.image is not None and frame.index in masks:
+            after = {index: mask for index, mask in masks.items() if index > frame.index}
+            yield from follow(reader, masks[frame.index], tracker, after, chain([frame], rest))
+            return
+        yield frame, np.zeros(reader.size, np.uint8), None
+
+
 class WriteBehind:
     """Runs one job at a time in a thread of its own. Use it in ``with``: leaving waits for the last job.
 
@@ -190,7 +227,7 @@ class WriteBehind:
             self.wait()
 
 
-Step = tuple[Frame, Mask, AnyState]
+AnyStep = TypeVar("AnyStep", bound=tuple[Frame, Mask, Any])
 
 
 @dataclass(frozen=True)
@@ -213,7 +250,7 @@ class Limit:
                 "0 seconds, or None"
             )
 
-    def until(self, steps: Iterable[Step[AnyState]]) -> Iterator[Step[AnyState]]:
+    def until(self, steps: Iterable[AnyStep]) -> Iterator[AnyStep]:
         """The steps within the limit. It does not wait for another frame after the last one."""
         for step in steps:
             if self.max_seconds is not None and step[0].time > self.max_seconds:

@@ -68,7 +68,7 @@ def default_tracker() -> AnyTracker[Any]:
 
 def track(
     video: str | Path | Source | Iterable[Any],
-    mask: str | Path | Mask,
+    mask: str | Path | Mask | None,
     out: str | Path,
     *,
     tracker: AnyTracker[Any] | Callable[[], AnyTracker[Any]] = default_tracker,
@@ -90,7 +90,8 @@ def track(
             address such as ``rtsp://…``, ``-`` for standard input, a named pipe; or a list, an array, a tensor or a
             generator of frames, uint8 (H, W, 3) RGB.
         mask: of the first frame: an indexed PNG, or uint8 (H, W); ids 1..255 are kept. Or a file of another program
-            (docs/formats.md), whose masks of frame 0 are taken.
+            (docs/formats.md), whose masks of frame 0 are taken. None where the first mask is that of a later frame, the
+            earliest one in ``add``: tracking begins there, and the masks before it are empty.
         out: folder for masks/, overlay.mp4, report.json, report.html and report.png.
         tracker: from ``limpet.load`` or ``limpet.load_exported``, or a function that makes one, which is called once
             the input has been checked. The default loads the default model.
@@ -125,12 +126,20 @@ def track(
             "pass ", Option("overwrite"), " to start again or ", Option("resume"), " to go on, but not both"
         )
     limit = Limit(max_frames, max_seconds)
+    add = dict(add or {})
+    mask = add.pop(0, None) if mask is None else mask
+    if mask is None and not add:
+        raise MaskError(
+            "there is no mask to begin with; give that of the first frame, or add the mask of a later frame"
+        )
     with open_source(video, live, on_wait) as reader:
         if resume:
             check_can_read_again(reader)
         told: list[str] = []
-        first_mask = _mask(mask, 0, reader.size, resize_mask, told)
-        later = _later_masks(add or {}, reader, resize_mask, told)
+        masks = {} if mask is None else {0: _mask(mask, 0, reader.size, resize_mask, told)}
+        first_mask = masks.get(0)
+        later = _later_masks(add, reader, resize_mask, told)
+        masks = {**later, **masks}
         results = ResultFolder(
             out,
             overwrite=overwrite,
@@ -138,14 +147,12 @@ def track(
             size=reader.size,
             frame_rate=reader.frame_rate,
             pixel_aspect=reader.pixel_aspect,
-            object_ids=object_ids(first_mask),
+            object_ids=() if first_mask is None else object_ids(first_mask),
             overlay=overlay,
         )
         ready = tracker() if callable(tracker) else tracker
         check_tracker(ready)
-        ready.check_video(
-            reader.size, {i for each in (first_mask, *later.values()) for i in object_ids(each)}
-        )
+        ready.check_video(reader.size, {i for each in masks.values() for i in object_ids(each)})
         if resume and not ready.resumable:
             raise OutputError(
                 "the states of an exported tracker are not saved, so that there is nothing to resume; leave out ",
@@ -154,7 +161,6 @@ def track(
                 Option("overwrite"),
                 " to start again",
             )
-        masks = {**later, 0: first_mask}
         settings = settings_of(reader, masks, ready, overlay, max_frames, max_seconds).as_dict()
         results.report.info.update(settings, calibrated=ready.calibration is not None)
         earlier = complete_run(results.path) if resume else None

@@ -51,6 +51,25 @@ def test_a_row_of_json() -> None:
     assert job.settings == JobSettings(max_size=320, scales=(1.0, 1.3), flip=True) and job.name == "x"
 
 
+def test_a_first_mask_of_a_later_frame() -> None:
+    row = {"video": "dog.mp4", "mask": "dog.png", "frame": " 12 ", "add": "30:new.png"}
+    job = job_from_row(row, HERE, PLAIN)
+    assert (job.frame, job.mask, job.add) == (12, "/lists/dog.png", {30: "/lists/new.png"})
+    assert job.masks_of_track == (None, {12: "/lists/dog.png", 30: "/lists/new.png"})
+    without = {"video": "dog.mp4", "mask": "", "add": ["30:new.png", "12:dog.png"]}
+    assert job_from_row(without, HERE, PLAIN) == job, "the earliest of the column add begins"
+    first = job_from_row({**without, "add": "30:new.png;0:dog.png"}, HERE, PLAIN)
+    assert first == job_from_row({"video": "dog.mp4", "mask": "dog.png", "add": "30:new.png"}, HERE, PLAIN)
+    assert first.masks_of_track == ("/lists/dog.png", {30: "/lists/new.png"})
+    assert JobTask.from_dict(json.loads(json.dumps(JobTask(job, "out").as_dict()))).job == job
+    assert len({job.key(), first.key(), replace(job, frame=13).key()}) == 3
+
+
+def test_batches_that_were_begun_before_go_on() -> None:
+    """The key of a job that begins with the first frame is what it was when there was no other choice."""
+    assert BatchJob("dog.mp4", "dog.png", "dog", {3: "new.png"}, PLAIN).key() == "755bc27572eab1d1"
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
@@ -63,7 +82,14 @@ def test_a_row_of_json() -> None:
         ({"memory": 3}, "memory is 3; expected text"),
         ({"add": "new.png"}, "add is 'new.png'; expected FRAME:PNG"),
         ({"add": "3:a.png;3:b.png"}, "add names frame 3 twice"),
-        ({"frame": "12"}, "frame is 12, expected 0"),
+        ({"frame": "soon"}, "frame is 'soon'; expected a whole number"),
+        ({"frame": -1}, "frame is -1; expected that of the first mask, counted from 0"),
+        ({"frame": "12", "mask": "", "add": "20:a.png"}, "frame is 12, but there is no mask of that frame"),
+        (
+            {"frame": 12, "add": "20:a.png;12:b.png"},
+            "adds a mask at frame 12, but its first mask is that of frame 12",
+        ),
+        ({"frame": 12, "add": "3:a.png"}, "adds a mask at frame 3, but its first mask is that of frame 12"),
         ({"name": "../up"}, "'../up' cannot be that of a folder"),
         ({"name": ".hidden"}, "cannot be that of a folder"),
         ({"name": "a\nb"}, "cannot be that of a folder"),

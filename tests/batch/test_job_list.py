@@ -41,6 +41,41 @@ def test_a_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_masks_of_later_frames_in_a_folder(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "dog.mp4", "dog.png", "dog@30.png", "dog@007.png", "late/0.jpg", "late@12.png", "late@3.png"
+    )
+    touch(tmp_path, "own@5.mp4", "own@5.png", "own.mp4", "own@x.png", "other@1.png")
+    jobs = open_jobs(tmp_path, OUT, SETTINGS)
+    found = {
+        job.name: (
+            job.frame,
+            Path(job.mask).name,
+            {frame: Path(mask).name for frame, mask in job.add.items()},
+        )
+        for job in jobs
+    }
+    assert found == {
+        "dog": (0, "dog.png", {7: "dog@007.png", 30: "dog@30.png"}),
+        "late": (3, "late@3.png", {12: "late@12.png"}),
+        "own@5": (0, "own@5.png", {}),
+    }
+    assert jobs.skipped == [  # type: ignore[attr-defined]
+        "own.mp4: there is no mask own.png beside it",
+        "other@1.png: it is the mask of no video",
+        "own@x.png: it is the mask of no video",
+    ]
+
+
+@pytest.mark.parametrize("files", [("dog@30.png", "dog@030.png"), ("dog_mask.png", "dog@0.png")])
+def test_two_masks_of_one_frame_in_a_folder(tmp_path: Path, files: tuple[str, ...]) -> None:
+    touch(tmp_path, "dog.mp4", *files)
+    with pytest.raises(
+        DataError, match=r"are both the mask of frame (0|30) of dog; draw their objects into one"
+    ):
+        check_jobs(open_jobs(tmp_path, OUT, SETTINGS))
+
+
 def test_csv_and_json_lines_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "jobs.csv").write_text(
         '\ufeffvideo, mask,name,scales,max_size\na.mp4,a.png,,"1.0,1.3",\n\nb.mp4,b.png,bee,,320\n',

@@ -15,6 +15,7 @@ from limpet.batch.job import BatchJob, JobSettings, JobTask
 from limpet.batch.run_job import TrackerShelf, load_tracker, run_job
 from limpet.core.masks import write_mask
 from limpet.results.run_folder import RunFolder
+from limpet.tracking.track_video import track
 from limpet.tracking.tracker import Tracker
 
 COUNT = 3
@@ -68,6 +69,30 @@ def test_an_outcome_is_the_same_when_the_job_was_done_already(
     first, again = (run_job(task(job, tmp_path), nothing, shelf) for _ in range(2))
     assert first == again and first.status == "done"
     assert (first.frames, first.object_ids, first.reason) == (COUNT, (7, 9, 200), "")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_first_mask_of_a_later_frame(tracker: Tracker, job: BatchJob, tmp_path: Path, kept: bool) -> None:
+    """The results are those of ``limpet.track``, byte for byte, also where an earlier try died before the mask."""
+    job, shelf = (
+        replace(job, frame=1, add={2: str(tmp_path / "new.png")}),
+        TrackerShelf(lambda *_: tracker, "cpu"),
+    )
+
+    def die(done: int, total: int | None) -> None:
+        raise SystemExit
+
+    if kept:
+        with pytest.raises(SystemExit):
+            run_job(task(job, tmp_path), die, shelf)
+        assert (tmp_path / "out/masks/00000.png").exists()
+    assert run_job(task(job, tmp_path), nothing, shelf).object_ids == (7, 9, 200)
+    masks = {1: job.mask, **job.add}
+    track(job.video, None, tmp_path / "alone", tracker=tracker, add=masks, overlay=False)
+    files = sorted(path.relative_to(tmp_path / "alone") for path in (tmp_path / "alone").rglob("*.*"))
+    assert len(files) == COUNT + 3
+    for name in files:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
 def test_a_mask_that_belongs_to_no_picture_makes_it_partly(

@@ -76,7 +76,7 @@ def test_no_command_shows_the_help(limpet: Limpet) -> None:
         (("trakc",), "No such command 'trakc'. Did you mean 'track'"),
         (("--verison",), "No such option: --verison"),
         (("track",), "Missing argument 'VIDEO': A video file, a folder of images"),
-        (("track", "clip.mp4"), "Missing option '--mask': Mask of the first frame"),
+        (("track", "clip.mp4"), "there is no mask to begin with; give that of the first frame as --mask"),
         (("track", "clip.mp4", "--mask", "m.png", "--maks"), "No such option: --maks"),
         (("frame", "clip.mp4"), "Missing option '--out'"),
         (("export",), "Missing option '--to': Format: onnx, openvino, litert, coreml or torch"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import av
 import pytest
+from networks import mask_of
 
 from limpet.core.errors import OutputError
 from limpet.results.journal import FrameRecord
@@ -17,11 +18,12 @@ from limpet.results.run_folder import RUN_FOLDER
 from limpet.state import TrackerState
 from limpet.tracking.resume import ResumePoint, remaining_frames
 from limpet.tracking.state_checkpoints import Checkpoints
-from limpet.tracking.track_video import TrackResult
+from limpet.tracking.track_video import TrackResult, track
+from limpet.tracking.tracker import Tracker
 from limpet.video.encode import EncodedExtent
 from limpet.video.video_reader import Frame
 
-from .killed import COUNT, PIECE, TORN, Run, content, flip, killed
+from .killed import COUNT, LATER, PIECE, TORN, Run, content, flip, killed
 
 
 def test_an_undisturbed_run_is_the_same_every_time(
@@ -97,6 +99,28 @@ def killed_while_resuming(run: Run, folder: Path, copy: Path, after: int) -> Tra
             shutil.copytree(folder, copy)
 
     return run(folder, resume=True, on_frame=on_frame)
+
+
+def test_killed_where_tracking_begins_at_a_later_frame(
+    tracker: Tracker, shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first mask there is no state, and its frames are read again. The first two have no picture."""
+    monkeypatch.setattr("limpet.video.encode.SEGMENT_FRAMES", PIECE)
+    monkeypatch.setattr("limpet.tracking.state_checkpoints.INTERVAL", 0.0)
+    monkeypatch.setattr("limpet.tracking.state_checkpoints.LARGEST_SHARE", 1e9)
+    video, whole = Path(shutil.copytree(shots, tmp_path / "shots")), tmp_path / "whole"
+    for index in (0, 1):
+        (video / f"{index:03d}.png").write_bytes(b"torn")
+
+    def follow(out: Path, **more: Any) -> TrackResult:
+        masks = {2: mask_of(7, 200), 6: LATER}
+        return track(video, None, out, tracker=tracker, add=masks, max_frames=8, **more)
+
+    follow(whole, on_frame=lambda done, _: shutil.copytree(whole, tmp_path / f"{done}"))
+    for done in (1, 3, 5, 7):
+        result = follow(tmp_path / f"{done}", resume=True)
+        assert result.begun_at == (done if done > 2 else 0)
+        assert content(tmp_path / f"{done}") == content(whole), done
 
 
 class StopError(Exception):

@@ -86,6 +86,41 @@ def test_a_later_mask_is_added_where_it_belongs(tracker: Tracker, shots: Path, t
     assert sorted(result.object_ids) == [7, 9, 200]
 
 
+def test_tracking_begins_at_a_later_frame(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
+    """Masks are empty before it; from there on they are those of the video that is cut so that it begins there."""
+    tear(shots, 0)
+    first, new = mask_of(7, 200), mask_of(9)
+    late = track(shots, None, tmp_path / "late", tracker=tracker, add={4: new, 2: first})
+    cut = write_images(tmp_path / "cut", frames(COUNT)[2:], "{:03d}.png")
+    expected = saved(track(cut, first, tmp_path / "out", tracker=tracker, add={2: new}).folder)
+    masks = saved(late.folder)
+    assert not any(mask.any() for mask in masks[:2]) and masks[0].shape == first.shape
+    assert all(np.array_equal(a, b) for a, b in zip(masks[2:], expected, strict=True))
+    assert (late.frames, sorted(late.object_ids), late.problems) == (COUNT, [7, 9, 200], ())
+    report = json.loads((late.folder / "report.json").read_text())
+    assert list(report["info"]["masks_sha256"]) == ["2", "4"] and report["undecoded_frames"] == [0]
+
+
+def test_a_first_mask_that_belongs_to_no_picture(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
+    """The next one begins; without a next one all masks are empty, and that is a problem."""
+    tear(shots, 1)
+    masks = {1: mask_of(7), 3: mask_of(9)}
+    later = track(shots, None, tmp_path / "a", tracker=tracker, add=masks)
+    assert later.object_ids == (9,) and len(later.problems) == 1
+    assert later.problems[0] == "the mask for frame 1 was not used: that frame could not be decoded"
+    none = track(shots, None, tmp_path / "b", tracker=tracker, add={1: mask_of(7)})
+    assert (none.object_ids, none.problems, none.frames) == ((), later.problems, COUNT)
+    with pytest.raises(MaskError, match="there is no mask to begin with"):
+        track(shots, None, tmp_path / "c", tracker=tracker)
+
+
+def test_a_mask_for_frame_0_is_the_first_one(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
+    given, added = tmp_path / "given", tmp_path / "added"
+    track(shots, mask_of(7), given, tracker=tracker, overlay=False)
+    track(shots, None, added, tracker=tracker, add={0: mask_of(7)}, overlay=False)
+    assert (given / "report.json").read_bytes() == (added / "report.json").read_bytes()
+
+
 def test_a_mask_from_a_file_and_a_model_on_demand(tracker: Tracker, shots: Path, tmp_path: Path) -> None:
     write_mask(tmp_path / "first.png", mask_of(3))
     result = track(shots, tmp_path / "first.png", tmp_path / "out", tracker=lambda: tracker, overlay=False)
