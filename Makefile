@@ -16,11 +16,13 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
 
-# What takes too long for every change: each kind of file damaged at every byte, bit and field; about an hour.
+# What takes too long for every change: each kind of file damaged at every byte, bit and field, long runs, kills; about
+# an hour and a half.
 soak: $(READY)
 	LIMPET_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -s tests/damage
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py --overlay --frames 20000
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kill_project.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
