@@ -43,8 +43,9 @@ def convert_command(
 
     Ids, names and frame times are kept where the format has a place for them; what is lost is told.
 
-    A file: coco, youtube-vis, cvat-video, cvat-mask, mots-txt, sa-v, label-studio (boxes), label-studio-vector. A new
-    folder: mots-png, supervisely, alpha-prores, alpha-vp9, alpha-qtrle, alpha-ffv1, alpha-png, png-per-object, exr.
+    A file: coco, youtube-vis, youtube-vis-results, cvat-video, cvat-mask, mots-txt, sa-v, label-studio (boxes),
+    label-studio-vector. A new folder: mots-png, supervisely, alpha-prores, alpha-vp9, alpha-qtrle, alpha-ffv1,
+    alpha-png, png-per-object, exr.
     """
     from limpet.cli.project_commands import parse_names
     from limpet.exchange.formats import read_masks, write_masks

@@ -38,6 +38,9 @@ FORMATS: dict[str, ExchangeFormat] = {
     "youtube-vis": ExchangeFormat(
         "youtube_vis", (".json",), "YouTube-VIS: a track per object, RLE or polygons"
     ),
+    "youtube-vis-results": ExchangeFormat(
+        "youtube_vis", (".json",), "YouTube-VIS results: an RLE track and a score per object", "results"
+    ),
     "cvat-video": ExchangeFormat(
         "cvat_video", (".xml", ".zip"), "CVAT for video 1.1: a track of masks per object"
     ),
@@ -67,6 +70,7 @@ FORMATS: dict[str, ExchangeFormat] = {
 """By name, as ``limpet convert --to`` takes it."""
 
 _IN_JSON = {  # the first of these words in a JSON file says what it is
+    r'\A\s*\[\s*\{(?=[^\[]*"segmentations"\s*:\s*\[)': "youtube-vis-results",
     r'"videos"\s*:\s*\[': "youtube-vis",
     r'"images"\s*:\s*\[': "coco",
     r'"masklet"\s*:\s*\[': "sa-v",

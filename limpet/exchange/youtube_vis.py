@@ -2,6 +2,8 @@
 
 Beside the format's own fields, a video has "limpet": its frame rate and the times of its frames, for which the format
 has no place. Object ids are those of the annotations.
+
+Results, as its server and its evaluation take them, are a list of such objects alone, each with a score.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from limpet.core.errors import MaskError
+from limpet.core.errors import MaskError, Option
 from limpet.core.files import atomic_path
 from limpet.exchange.coco_rle import label_counts
 from limpet.exchange.frame_times import FrameTimes
@@ -20,6 +22,7 @@ from limpet.exchange.label_painter import LabelPainter
 from limpet.exchange.mask_sequence import MaskFrame, MaskSequence, positive_rate, time_of
 from limpet.exchange.options import ConversionOptions, chosen
 from limpet.exchange.segmentation import (
+    UNNAMED,
     SegmentationWriter,
     category_ids,
     category_names,
@@ -32,13 +35,19 @@ from limpet.exchange.segmentation import (
 from limpet.exchange.spool import MaskSpool
 from limpet.exchange.untrusted import check_counts, check_frame_size, object_number, read_json, whole_number
 
+RESULTS = "results"
+"""The variant that is a list of results."""
+
 
 def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None:
     """Write one JSON file. Only one frame and some MiB are in memory, however long the video is.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written. MaskError: polygons are asked for in results.
     """
+    results = options.variant == RESULTS
+    if results and options.polygons:
+        raise MaskError("results of YouTube-VIS are RLE; leave out ", Option("polygons"))
     segments = SegmentationWriter(sequence.size, options.polygons)
     frame_times = FrameTimes(sequence)
     with MaskSpool("object") as spool, atomic_path(out) as temporary:
@@ -47,7 +56,10 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
             for number, counts in label_counts(frame.labels).items():
                 spool.put(number, frame.index, json.dumps(segments.fields(counts)))
         with temporary.open("w", encoding="utf-8") as file:
-            _write_file(file, sequence, frame_times.finish(), spool)
+            if results:
+                _write_results(file, sequence, len(frame_times.finish()), spool)
+            else:
+                _write_file(file, sequence, frame_times.finish(), spool)
     segments.tell(sequence)
 
 
@@ -65,7 +77,7 @@ def _write_file(file: IO[str], sequence: MaskSequence, times: array[float], spoo
         file.write(", " * (index > 0) + json.dumps(time))
     file.write(']}}], "annotations": [')
     for place, (number, name) in enumerate(sequence.names.items()):
-        facts = {"id": number, "video_id": 1, "category_id": categories[name or "object"], "iscrowd": 0}
+        facts = {"id": number, "video_id": 1, "category_id": categories[name or UNNAMED], "iscrowd": 0}
         file.write(",\n" * (place > 0) + json.dumps(facts | {"width": width, "height": height})[:-1])
         for key, plural in (("segmentation", "segmentations"), ("area", "areas"), ("bbox", "bboxes")):
             file.write(f', "{plural}": [')
@@ -73,6 +85,21 @@ def _write_file(file: IO[str], sequence: MaskSequence, times: array[float], spoo
             file.write("]")
         file.write("}")
     file.write("]}\n")
+
+
+def _write_results(file: IO[str], sequence: MaskSequence, length: int, spool: MaskSpool) -> None:
+    categories = category_ids(sequence.names)
+    file.write("[")
+    for place, (number, name) in enumerate(sequence.names.items()):
+        facts = {"video_id": 1, "category_id": categories[name or UNNAMED], "score": 1.0, "id": number}
+        file.write(",\n" * (place > 0) + json.dumps(facts)[:-1] + ', "segmentations": [')
+        _write_frames(file, spool.of_object(number), "segmentation", length)
+        file.write("]}")
+    file.write("]\n")
+    sequence.note(
+        "results name videos and categories by the numbers of a data set: video_id is 1, category_id counts the names "
+        "from 1 on, and each score is 1"
+    )
 
 
 def _write_frames(file: IO[str], found: Iterator[tuple[int, str]], key: str, length: int) -> None:
@@ -92,8 +119,15 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
         MaskError: the file is damaged, or has several videos and none was chosen.
     """
     content, where = read_json(path), str(path)
+    results = isinstance(content, list)
+    if results:
+        content = _with_videos(content, where)
     videos = {_name_of(video): video for video in list_of_objects(content, "videos", where)}
     video = videos[chosen(list(videos), choice, where, "videos")]
+    if results and "height" not in video:
+        raise MaskError(
+            f"no result of video {video['id']} in {where} has a mask, by which the size of its frames would be known"
+        )
     size = check_frame_size(video.get("height"), video.get("width"), where)
     length = whole_number(video.get("length", len(video.get("file_names", ()))), f"the length in {where}")
     own = [a for a in list_of_objects(content, "annotations", where) if a.get("video_id") == video.get("id")]
@@ -119,6 +153,20 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
     name = str(extra.get("name") or _name_of(video))
     sequence = MaskSequence(name, size, dict(sorted(names.items())), frames, length, rate)
     return sequence
+
+
+def _with_videos(results: list[Any], where: str) -> dict[str, Any]:
+    """Results as a file with annotations: the size of a video is that of its masks. Raises MaskError."""
+    videos: dict[str, dict[str, Any]] = {}
+    for result in list_of_objects({"results": results}, "results", where):
+        masks = result.get("segmentations")
+        masks = masks if isinstance(masks, list) else []
+        number = result.get("video_id")
+        video = videos.setdefault(str(number), {"id": number, "length": len(masks)})
+        size = next((mask.get("size") for mask in masks if isinstance(mask, dict)), None)
+        if isinstance(size, list) and len(size) == 2:
+            video |= {"height": size[0], "width": size[1]}
+    return {"videos": list(videos.values()), "annotations": results}
 
 
 def _name_of(video: dict[str, Any]) -> str:

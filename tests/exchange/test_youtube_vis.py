@@ -61,6 +61,54 @@ def test_as_the_format_says_and_pycocotools_reads(path: Path) -> None:
             assert np.array_equal(oracle.decode(rle) > 0, labels == 1)
 
 
+def test_results_as_the_format_says_and_pycocotools_reads(path: Path) -> None:
+    masks = hard_clip()
+    write_masks(masks, path, "youtube-vis-results")
+    assert len(masks.notices) == 1 and "video_id is 1" in masks.notices[0]
+    results = json.loads(path.read_text())
+    assert [result.pop("id") for result in results] == list(HARD_NAMES)
+    assert all(
+        set(result) == {"video_id", "category_id", "score", "segmentations"}
+        and (result["video_id"], result["score"], len(result["segmentations"])) == (1, 1.0, len(TIMES))
+        for result in results
+    )
+    path.write_text(json.dumps(results))
+    back = read_masks(path)  # without ids: they are counted
+    assert list(back.names) == list(range(1, len(HARD_NAMES) + 1))
+    truth = path.with_name("truth.json")
+    write_masks(hard_clip(), truth, "youtube-vis")
+    for result, annotation in zip(results, json.loads(truth.read_text())["annotations"], strict=True):
+        assert result["category_id"] == annotation["category_id"]
+        assert result["segmentations"] == annotation["segmentations"]
+    oracle = pytest.importorskip("pycocotools.mask")
+    for number, result in zip(HARD_NAMES, results, strict=True):
+        for index, rle in enumerate(result["segmentations"]):
+            expected = hard_labels().get(index)
+            shown = rle is not None and oracle.decode(rle) > 0
+            assert np.array_equal(shown, expected == number) if rle else not (expected == number).any()
+
+
+def test_results_of_several_videos_and_damage(path: Path) -> None:
+    rle = {"size": [4, 8], "counts": [0, 4, 28]}
+    found = [
+        {"video_id": number, "category_id": 1, "score": 0.5, "segmentations": [rle]} for number in (3, 7)
+    ]
+    path.write_text(json.dumps(found))
+    with pytest.raises(MaskError, match="has 2 videos: 3, 7; choose one"):
+        read_masks(path)
+    assert next(iter(read_masks(path, sequence="7"))).labels[:, 0].tolist() == [1] * 4
+    path.write_text(json.dumps([found[0] | {"segmentations": [None]}]))
+    with pytest.raises(MaskError, match=r"no result of video 3 in .* has a mask, by which"):
+        read_masks(path)
+    path.write_text(json.dumps([*found, 3]))
+    with pytest.raises(MaskError, match="results is not a list"):
+        read_masks(path)
+    with pytest.raises(MaskError, match="results of YouTube-VIS are RLE; leave out polygons=True"):
+        write_masks(
+            hard_clip(), path.with_name("b.json"), "youtube-vis-results", ConversionOptions(polygons=True)
+        )
+
+
 def test_polygons_fill_holes_and_say_so(path: Path) -> None:
     masks = hard_clip()
     write_masks(masks, path, "youtube-vis", ConversionOptions(polygons=True))
