@@ -24,6 +24,7 @@ def clips(tmp_path: Path) -> Path:
     folder.mkdir()
     write_video(folder / "dog.mp4", [picture(index) for index in range(40)])
     write_first_mask(folder / "dog.png")
+    write_first_mask(folder / "dog@30.png")
     (folder / "bad.mp4").write_bytes(b"no video")
     write_first_mask(folder / "bad.png")
     (folder / "lonely.mp4").touch()
@@ -46,7 +47,8 @@ def test_a_killed_batch_goes_on_with_the_same_command(limpet: Limpet, clips: Pat
     bad, skipped = outcome.err.splitlines()
     assert bad.startswith("note: bad: ") and "bad.mp4 is not a readable video" in bad
     assert skipped == "note: skipped lonely.mp4: there is no mask lonely.png beside it"
-    limpet("track", "clips/dog.mp4", "--mask", "clips/dog.png", "--out", "alone", *SMALL).succeeded()
+    masks = ("--mask", "clips/dog.png", "--add", "30:clips/dog@30.png")
+    limpet("track", "clips/dog.mp4", *masks, "--out", "alone", *SMALL).succeeded()
     names = sorted(path.name for path in (tmp_path / "alone/masks").iterdir())
     assert len(names) == 40
     for name in ["report.html", "report.png", *(f"masks/{name}" for name in names)]:
