@@ -53,6 +53,7 @@ def plain(words: str, folder: Path, short: bool) -> str:
     words = re.sub(r"\b[0-9a-f]{32,64}\b", "SHA", words)
     words = words.replace("|", "/").replace("<", "‹").replace(">", "›").replace("`", "'")
     words = re.sub(r"(: |^)[^:]*cannot identify image file.*", r"\1no image", words)
+    words = re.sub(r"(formats that can be read): .*", r"\1: …", words)
     words = " ".join(words.split())
     return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
