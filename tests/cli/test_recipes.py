@@ -17,6 +17,7 @@ from limpet import registry
 from limpet.cli.options import MODEL
 from limpet.models import build_model
 from limpet.registry import ModelEntry, find
+from limpet.segment.choose_segmenter import BUNDLED as CLICK_MODEL
 from limpet.training.checkpoint import load_checkpoint
 from limpet.training.train_model import training_set
 from limpet.weights.weights_file import read_weights
@@ -42,6 +43,18 @@ def test_the_command_in_a_file_that_ships_still_runs(file: Path, limpet: Limpet,
         parts = sorted(tmp_path.glob("run*/weights.safetensors"))
         limpet("weights", "average", *parts, "--out", tmp_path / "mean.safetensors").succeeded()
         assert read_weights(tmp_path / "mean.safetensors").tensors.keys() == weights.tensors.keys()
+
+
+def test_the_command_of_the_click_model_still_runs(limpet: Limpet, tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    weights = read_weights(CLICK_MODEL)
+    encoder = {name: value for name, value in weights.tensors.items() if name.startswith("features.")}
+    save_file(encoder, tmp_path / "encoder.safetensors")
+    words = of_a_file(weights.facts["command"], tmp_path / "encoder.safetensors", tmp_path / "run")
+    small = ("--steps", STEPS, "--batch", 1, "--size", 64, "--held-out", 0)
+    limpet(*words, *small).succeeded()
+    assert read_weights(tmp_path / "run" / "weights.safetensors").tensors.keys() == weights.tensors.keys()
+    assert "`limpet train-clicks`" in CLICK_MODEL.with_suffix(".md").read_text()
 
 
 def test_every_file_that_ships_has_its_command_on_a_card() -> None:

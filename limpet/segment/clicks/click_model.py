@@ -28,7 +28,7 @@ from limpet.segment.clicks.guides import draw_guides
 from limpet.segment.segmenter import Click, check_clicks, touched_only
 from limpet.weights.weights_file import load_into, read_weights
 
-SIZE = 320
+SIZE = 256
 """Longer side of what the network sees, in pixels."""
 _MARGIN = 1.4
 """The window's sides, in units of those of the mask and its clicks."""
@@ -36,6 +36,8 @@ _SMALLEST = 48
 """Shorter side of a window, in pixels of the image."""
 _WORTH_A_SECOND_LOOK = 0.6
 """Share of the image below which a window is looked at again."""
+_CRUMB = 0.01
+"""Share of the mask below which a piece that was not clicked on is left out."""
 Soft = NDArray[np.float32]
 
 
@@ -123,7 +125,7 @@ class ClickModel:
             after = self._look(image, _around(before > 0.5, clicks), clicks, before)
         if keep_others and before is not None:
             after = touched_only(before, after, clicks[-1])
-        return after
+        return after if keep_others else _without_crumbs(after, clicks)
 
     @torch.inference_mode()
     def _look(self, image: Image, window: Window, clicks: Sequence[Click], before: Soft | None) -> Soft:
@@ -154,6 +156,16 @@ class ClickModel:
         after = np.zeros(image.shape[:2], np.float32) if before is None else before.copy()
         after[part] = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
         return after
+
+
+def _without_crumbs(soft: Soft, clicks: Sequence[Click]) -> Soft:
+    """Without pieces that are small beside the whole mask and that nobody has clicked on."""
+    count, pieces, facts, _ = cv2.connectedComponentsWithStats((soft > 0.5).astype(np.uint8), connectivity=8)
+    areas = facts[:count, cv2.CC_STAT_AREA]
+    crumbs = areas < _CRUMB * areas[1:].sum()
+    crumbs[0] = False
+    crumbs[[pieces[int(each.y), int(each.x)] for each in clicks if each.positive]] = False
+    return np.where(crumbs[pieces], np.float32(0), soft)
 
 
 def _around(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> Window:
