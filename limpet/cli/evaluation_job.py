@@ -47,6 +47,11 @@ def make_job(
     options: Mapping[str, Any],
     apart: bool,
 ) -> EvaluationJob:
+    """What is to be evaluated, from the options of the command; ``predictions``: masks made before, or None.
+
+    Raises:
+        ModelError: unknown names, or options that the model cannot take.
+    """
     from limpet.evaluation.protocols.evaluation_protocol import ProtocolOptions
     from limpet.evaluation.run_evaluation import EvaluationJob
 
@@ -70,6 +75,11 @@ def evaluate(
     processes: int,
     overwrite: bool,
 ) -> None:
+    """Do what is missing of a job, with a bar, and print its tables; the results stay in ``out`` if it is given.
+
+    Raises:
+        DataError, ModelError, OutputError: see ``limpet.evaluation.run_evaluation``.
+    """
     from limpet.cli.evaluation_report import report
     from limpet.evaluation.evaluation_folder import EvaluationFolder
     from limpet.evaluation.protocols.known_protocols import open_protocol

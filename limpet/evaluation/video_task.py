@@ -63,19 +63,23 @@ class LabelMap:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
         return self.labels.shape[0], self.labels.shape[1]
 
     def plane(self, number: int) -> Flags:
+        """The mask of one object: bool (H, W); empty where it is not shown."""
         found: Flags = self.labels > 0 if self.merged else self.labels == number
         return found
 
     def void(self) -> Flags | None:
+        """Pixels that count for nothing, bool (H, W); None where there are none."""
         if not self.has_void:
             return None
         void: Flags = self.labels == VOID
         return void if void.any() else None
 
     def numbers(self) -> set[int]:
+        """The objects that are shown."""
         counts = cv2.calcHist(
             [self.labels], [0], None, [MAX_ID + 1], [0, MAX_ID + 1]
         )  # ten times np.unique's speed
@@ -95,13 +99,16 @@ class ObjectPlanes:
     size: tuple[int, int]
 
     def plane(self, number: int) -> Flags:
+        """The mask of one object: bool (H, W); empty where it is not shown."""
         found = self.planes.get(number)
         return np.zeros(self.size, np.bool_) if found is None else found
 
     def void(self) -> Flags | None:
+        """Pixels that count for nothing, bool (H, W); None where there are none."""
         return None
 
     def numbers(self) -> set[int]:
+        """The objects that are shown."""
         return {number for number, plane in self.planes.items() if plane.any()}
 
 
@@ -126,6 +133,7 @@ class LabelMapFiles:
     merged: bool = False
 
     def read(self, index: int) -> LabelMap:
+        """The masks of the frame with this index. Raises DataError or MaskError where they cannot be read."""
         return LabelMap(read_ids(self.paths[index]), self.has_void, self.merged)
 
 
@@ -140,6 +148,7 @@ class ObjectMaskFiles:
     paths: Mapping[int, Mapping[int, Path]]
 
     def read(self, index: int) -> ObjectPlanes:
+        """The masks of the frame with this index. Raises DataError or MaskError where they cannot be read."""
         found = {number: read_ids(files[index]) > 0 for number, files in self.paths.items() if index in files}
         sizes = {plane.shape for plane in found.values()}
         if len(sizes) != 1:

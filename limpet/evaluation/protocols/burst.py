@@ -39,6 +39,7 @@ class RleMasks:
     size: tuple[int, int]
 
     def read(self, index: int) -> ObjectPlanes:
+        """The masks of the frame with this index. Raises DataError for RLEs that cannot be read."""
         pixels = self.size[0] * self.size[1]
         try:
             planes = {
