@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One BLAS thread a worker: two workers with two threads each would fight over two cores.
-TEST_WORKERS ?= 2
+# One BLAS thread a worker: workers with two threads each would fight over two cores. The third one works while others
+# wait for a browser, a killed process or a clock.
+TEST_WORKERS ?= 3
 
 .PHONY: demo test soak lint types imports check torchfree vot bench benchmarks docs clean
 

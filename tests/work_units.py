@@ -12,8 +12,11 @@ EXPORTS = (
     "tests/models/test_per_object.py",
 )
 """One unit: the first export of a process takes as long as those that follow it."""
+BROWSER = "tests/serve/browser/"
+"""One unit, too: its server and its browser take seconds to start."""
 FIRST = (
     *EXPORTS,
+    BROWSER,
     "tests/cli/test_recipes.py",
     "tests/cli/test_distill.py",
     "tests/studies/",
@@ -24,8 +27,10 @@ FIRST = (
 
 
 def unit_of(nodeid: str) -> str:
-    """The unit of a test: its file, or all that export."""
-    return "exports" if nodeid.startswith(EXPORTS) else nodeid.partition("::")[0]
+    """The unit of a test: its file, all that export, or all that need a browser."""
+    if nodeid.startswith(EXPORTS):
+        return "exports"
+    return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
 
 
 def rank(nodeid: str) -> int:
