@@ -110,9 +110,8 @@ def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
     try:
         page = opened(browser, served.link)
         tell(found, "opened and shown (with 3 s of waiting)", [1000 * (time.perf_counter() - begun)])
-        page.wait_for_function(
-            "document.querySelector('.frame-number span')?.textContent.includes('89')", timeout=300_000
-        )
+        while int(page.locator(".frame-number span").inner_text().split()[-1]) < frames - 1:
+            page.wait_for_timeout(500)  # the file is still read through
         tell(found, "the whole timeline", [page.evaluate(TIMELINE)[0] for _ in range(5)])
         for start in (0, frames // 2):
             page.evaluate(SHOWN, {"frames": [start], "pause": 4000, "key": None})
