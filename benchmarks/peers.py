@@ -20,19 +20,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from machine import begin
 from peer_tools import PeerSettings
 from peers_page import write_page
+from turn_process import TurnProcess
 
 from limpet.bench.bench_clip import synthetic_clip
 from limpet.core.masks import read_mask
@@ -71,45 +69,19 @@ def parse_contestant(text: str) -> Contestant:
     return Contestant(name, adapter, **settings)
 
 
-class Runner:
+class Runner(TurnProcess):
     """A contestant's process."""
 
     def __init__(self, contestant: Contestant, job: dict[str, Any]) -> None:
         self.contestant = contestant
-        environment = os.environ | {
-            "OMP_NUM_THREADS": str(job["threads"]),
-            "OMP_WAIT_POLICY": "passive",  # the process whose turn it is not must not spin
-        }
-        self._process = subprocess.Popen(
-            [contestant.python, str(HERE / "peer_worker.py"), json.dumps(job)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        self.started = self._answer()
+        command = [contestant.python, str(HERE / "peer_worker.py"), json.dumps(job)]
+        super().__init__(contestant.name, command, job["threads"])
+        self.started = self.answer()
         self.answers: list[dict[str, Any]] = []
 
     def step(self, index: int) -> None:
         """Track frame ``index``, which follows the last one."""
-        assert self._process.stdin is not None
-        print(index, file=self._process.stdin, flush=True)
-        self.answers.append(self._answer())
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.contestant.name} has ended; its error is above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def __enter__(self) -> Runner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()  # it ends when there is nothing more to read
-        self._process.wait()
+        self.answers.append(self.ask(index))
 
 
 def race(

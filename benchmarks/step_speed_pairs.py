@@ -16,17 +16,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from turn_process import TurnProcess
 
 
 @dataclass(frozen=True)
@@ -42,47 +40,22 @@ class StepSpeed:
     threads: int
 
 
-class Worker:
+class Worker(TurnProcess):
     """A checkout of limpet in a process of its own, which steps on request and sleeps meanwhile."""
 
     def __init__(self, tree: Path, what: StepSpeed) -> None:
         self.tree = tree.resolve()
-        environment = os.environ | {
-            "PYTHONPATH": str(self.tree),
-            "OMP_NUM_THREADS": str(what.threads),
-            "OMP_WAIT_POLICY": "passive",  # the process whose turn it is not must not spin
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--worker", json.dumps(asdict(what))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=self.tree,
-        )  # fmt: skip
-        found = Path(self._answer()["limpet"])
+        command = [sys.executable, __file__, "--worker", json.dumps(asdict(what))]
+        super().__init__(
+            f"the process for {self.tree}", command, what.threads, {"PYTHONPATH": str(self.tree)}, self.tree
+        )
+        found = Path(self.answer()["limpet"])
         if self.tree not in found.parents:
             raise SystemExit(f"the process for {self.tree} has imported {found}; is there a limpet/ in it?")
 
     def steps(self, count: int) -> dict[str, Any]:
         """Run ``count`` steps: "seconds" and "cpu" of one on the average, and the "masks" as a hash."""
-        assert self._process.stdin is not None
-        print(count, file=self._process.stdin, flush=True)
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the process for {self.tree} has ended; its error is above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()  # the worker ends when there is nothing more to read
-        self._process.wait()
+        return self.ask(count)
 
 
 def work(what: StepSpeed) -> None:

@@ -33,10 +33,7 @@ def frame_command(
     from limpet.core.files import atomic_path
     from limpet.video.open import open_source
 
-    if out.suffix.lower() != ".png":
-        raise OutputError(f"--out is {out.name}; expected a name that ends in .png, since the image is a PNG")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; choose another name, or pass ", Option("overwrite"))
+    check_png("out", out, overwrite)
     with open_source(video) as reader:
         frame = next(reader.frames_from(at), None)
         if frame is None:
@@ -47,3 +44,13 @@ def frame_command(
             Image.fromarray(frame.image).save(temporary, format="PNG")
     height, width = frame.image.shape[:2]
     say(f"frame {frame.index} at {frame.time:.2f} s, {height}x{width} -> {out}")
+
+
+def check_png(option: str, path: Path, overwrite: bool) -> None:
+    """Raises OutputError unless a picture can be written under the name that was given with ``--option``."""
+    if path.suffix.lower() != ".png":
+        raise OutputError(
+            f"--{option} is {path.name}; expected a name that ends in .png, since the image is a PNG"
+        )
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; choose another name, or pass ", Option("overwrite"))

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from limpet.cli.frame import check_png
 from limpet.cli.options import SegmenterName
 from limpet.cli.terminal import note, say
-from limpet.core.errors import MaskError, Option, OutputError, VideoError
+from limpet.core.errors import MaskError, Option, VideoError
 from limpet.core.tracker_protocol import Image, Mask
 
 
@@ -62,8 +63,9 @@ def segment_command(
     from limpet.core.masks import write_mask
     from limpet.segment import Click, load_segmenter, segment_box
 
-    for name, path in (("out", out), ("view", view)):
-        _check_output(name, path, overwrite)
+    check_png("out", out, overwrite)
+    if view is not None:
+        check_png("view", view, overwrite)
     clicks = [Click(*_pair("point", text), positive=True) for text in point or []]
     clicks += [Click(*_pair("not-point", text), positive=False) for text in not_point or []]
     corners = None if box is None else _numbers("box", box, 4)
@@ -117,15 +119,6 @@ def _numbers(name: str, text: str, count: int) -> tuple[float, ...]:
             f"--{name} is {text!r}; expected {shape}: {count} numbers of pixels with commas between them"
         )
     return values
-
-
-def _check_output(name: str, path: Path | None, overwrite: bool) -> None:
-    if path is None:
-        return
-    if path.suffix.lower() != ".png":
-        raise OutputError(f"--{name} is {path.name}; expected a name that ends in .png")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or pass ", Option("overwrite"))
 
 
 def _image(source: str, at: int) -> Image:

@@ -290,14 +290,24 @@ def _labelled_frames(
     return pairs, objects
 
 
-def _complete_sequence(video: VideoFolders) -> VideoSequence:
+def listed_frames(video: VideoFolders) -> tuple[Path, ...]:
+    """The frames of a video that is to be evaluated, in their order.
+
+    Raises:
+        DataError: the folder of its frames or that of its masks does not exist.
+        VideoError: the frames cannot be listed, or there is none.
+    """
     if not video.frames.is_dir():
         raise DataError(
             f"sequence '{video.name}' is listed, but has no frames: {video.frames} does not exist"
         )
     if not video.masks.is_dir():
         raise DataError(f"sequence '{video.name}' has no annotations: {video.masks} does not exist")
-    frames = tuple(folder_images(video.frames))
+    return tuple(folder_images(video.frames))
+
+
+def _complete_sequence(video: VideoFolders) -> VideoSequence:
+    frames = listed_frames(video)
     if len(frames) < 3:
         raise DataError(
             f"sequence '{video.name}' has {len(frames)} frames in {video.frames}; "

@@ -7,9 +7,10 @@ is saved, since every step draws from generators that are seeded by the run's se
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -29,12 +30,15 @@ CHECKPOINT = "checkpoint.safetensors"  # its name in a run's folder
 KEPT = "kept"  # the folder there of averaged weights on the way
 
 
+Config = TypeVar("Config")
+
+
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Generic[Config]):
     """step: the next step to take; model, average, optimizer, helpers: tensors by name."""
 
     step: int
-    config: TrainConfig
+    config: Config
     model: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Tensor]
@@ -54,12 +58,24 @@ def save_checkpoint(
 
     ``helpers``: what is trained beside the model, see ``limpet.training.rollout.Objective``.
     """
+    header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
+    write_run(path, header, model, average, optimizer, helpers)
+
+
+def write_run(
+    path: Path,
+    header: Mapping[str, str],
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    helpers: nn.Module | None = None,
+) -> None:
+    """Write the tensors of a run, whole or not at all, with ``header`` as the file's facts."""
     helpers = helpers or nn.Identity()
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
     tensors |= {f"helpers.{k}": v for k, v in helpers.state_dict().items()}
     tensors |= {f"optimizer.{k}": v for k, v in _optimizer_tensors(model, helpers, optimizer).items()}
-    header = {"format": "limpet-checkpoint-1", "step": str(step), "config": json.dumps(config.as_json())}
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(tensor_file(whole, header))
@@ -95,7 +111,7 @@ def resumed_config(config: TrainConfig, folder: Path, given: Collection[str] | N
     return resume_config(load_checkpoint(folder / CHECKPOINT).config, config, given, f"the run in {folder}")
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint[TrainConfig]:
     """Read a checkpoint. Raises DataError when it is missing, damaged or something else."""
     if not path.is_file():
         raise DataError(
@@ -113,21 +129,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise DataError(
             f"{path} is not a training checkpoint of this version; its header says {header or 'nothing'}"
         )
-    parts = {
-        part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
-        for part in ("model", "average", "optimizer", "helpers")
-    }
     try:
-        return Checkpoint(int(header["step"]), TrainConfig.from_json(parse_json(header["config"])), **parts)
+        config = TrainConfig.from_json(parse_json(header["config"]))
+        return Checkpoint(int(header["step"]), config, **parts_of(tensors))
     except (KeyError, ValueError) as error:
         raise DataError(
             f"the header of {path} cannot be read ({error!r}); use an older checkpoint"
         ) from error
 
 
+def parts_of(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """What ``write_run`` wrote, as the arguments of a ``Checkpoint``: part -> name -> tensor."""
+    return {
+        part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+        for part in ("model", "average", "optimizer", "helpers")
+    }
+
+
 @torch.no_grad()
 def restore(
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint[Any],
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,

@@ -100,7 +100,7 @@ class Run:
         config: TrainConfig,
         folder: Path,
         fabric: Any,
-        start: Checkpoint | None,
+        start: Checkpoint[TrainConfig] | None,
         objective: Callable[[Model], Objective] = ClipLoss,
     ) -> None:
         self.config, self.folder, self.fabric = config, folder, fabric

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from limpet.core.errors import DataError
-from limpet.data.datasets import require_files
-from limpet.data.layouts import VideoFolders
+from limpet.data.datasets import listed_frames, require_files
+from limpet.data.layouts import VideoFolders, subfolders
 from limpet.evaluation.video_task import VideoTask
-from limpet.video.image_reader import folder_images
 
 Frames = Literal["all", "listed"]
 
@@ -139,6 +138,14 @@ class EvaluationProtocol(ABC):
         """Data set and split in words."""
         return f"{self.title}, {self.split}"
 
+    def unknown_split(self) -> DataError:
+        """The error that names the splits that are there: folders of the root that have JPEGImages."""
+        there = [name for name in subfolders(self.root) if (self.root / name / "JPEGImages").is_dir()]
+        return DataError(
+            f"there is no split '{self.split}' in {self.root}; the splits there are: {', '.join(there) or 'none'}; "
+            f"expected {self.layout}"
+        )
+
 
 @dataclass(frozen=True)
 class VideoFiles:
@@ -166,13 +173,7 @@ def files_of(video: VideoFolders, listed: Sequence[str] | None = None) -> VideoF
     Raises:
         DataError: it has no frames or masks, or there are masks or listed frames that no frame belongs to.
     """
-    if not video.frames.is_dir():
-        raise DataError(
-            f"sequence '{video.name}' is listed, but has no frames: {video.frames} does not exist"
-        )
-    if not video.masks.is_dir():
-        raise DataError(f"sequence '{video.name}' has no annotations: {video.masks} does not exist")
-    frames = tuple(folder_images(video.frames))
+    frames = listed_frames(video)
     index = {path.stem: position for position, path in enumerate(frames)}
     masks = {path.stem: path for path in mask_files(video.masks)}
     strange = [name for name in (*masks, *(listed or ())) if name not in index]

@@ -95,9 +95,5 @@ class MoseProtocol(EvaluationProtocol):
         if folder == self.root and self.split in names:
             names = [self.split]
         elif folder == self.root and (not names or self.split not in ("all", self.default_split)):
-            splits = [name for name in subfolders(self.root) if (self.root / name / "JPEGImages").is_dir()]
-            raise DataError(
-                f"there is no split '{self.split}' in {self.root}; the splits there are: "
-                f"{', '.join(splits) or 'none'}; expected {self.layout}"
-            )
+            raise self.unknown_split()
         return {name: VideoFolders(name, frames / name, masks / name) for name in names}

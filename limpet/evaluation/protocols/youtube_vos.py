@@ -68,11 +68,7 @@ class YouTubeVosProtocol(EvaluationProtocol):
         super().__init__(root, split, options)
         self.folder = self.root / self.split
         if not (self.folder / "JPEGImages").is_dir():
-            splits = [name for name in subfolders(self.root) if (self.root / name / "JPEGImages").is_dir()]
-            raise DataError(
-                f"there is no split '{self.split}' in {self.root}; the splits there are: "
-                f"{', '.join(splits) or 'none'}; expected {self.layout}"
-            )
+            raise self.unknown_split()
 
     def names(self) -> tuple[str, ...]:
         if self._described is None:

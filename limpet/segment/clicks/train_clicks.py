@@ -14,14 +14,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from limpet.core.config_fields import resume_config
 from limpet.core.cpu import keep_freed_memory
 from limpet.core.errors import DataError, Option
-from limpet.core.files import atomic_path
 from limpet.core.provenance import command_line
 from limpet.data import VideoSet
 from limpet.data.photometric import normalise
@@ -34,10 +32,11 @@ from limpet.segment.clicks.guides import draw_guides, next_click
 from limpet.segment.clicks.simulated_clicks import first_clicks
 from limpet.segment.segmenter import Click
 from limpet.tensor_files import read_tensors
+from limpet.training.checkpoint import CHECKPOINT, Checkpoint, parts_of, restore, write_run
 from limpet.training.monitor import Monitor, progress_bar
 from limpet.weights.weights_file import Weights, load_into, read_encoder, write_weights
 
-CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
+WEIGHTS = "weights.safetensors"
 _FORMAT = "limpet-click-checkpoint-1"
 _GAMMA = 2
 _ROUNDS = (0.4, 0.3, 0.2, 0.1)
@@ -169,14 +168,8 @@ class ClickRun:
 
     def save(self, step: int) -> None:
         """Write the checkpoint after ``step`` steps."""
-        tensors = {f"model.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
         header = {"format": _FORMAT, "step": str(step), "config": json.dumps(asdict(self.config))}
-        whole = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-        with atomic_path(self.out / CHECKPOINT) as temporary:
-            temporary.write_bytes(save(whole, header))
+        write_run(self.out / CHECKPOINT, header, self.network, self.average, self.optimizer)
 
     def restore(self, given: Collection[str] | None) -> int:
         """Load the checkpoint; returns how many steps were done."""
@@ -191,20 +184,10 @@ class ClickRun:
             raise DataError(f"{path} is not a checkpoint of the click model")
         begun = ClickTrainConfig(**json.loads(header["config"]))
         self.config = resume_config(begun, self.config, given, f"the run in {self.out}")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, rest = name.split(".", 1)
-            parts[part][rest] = tensor
-        self.network.load_state_dict(parts["model"])
-        self.average.load_state_dict(parts["average"])
-        state: dict[int, dict[str, Any]] = {}
-        for name, tensor in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.ema.n_averaged.fill_(int(header["step"]) + 1)
-        return int(header["step"])
+        start = Checkpoint(int(header["step"]), begun, **parts_of(tensors))
+        restore(start, self.network, self.average, self.optimizer)
+        self.ema.n_averaged.fill_(start.step + 1)
+        return start.step
 
 
 def normalised_focal_loss(logits: Tensor, target: Tensor) -> Tensor:
