@@ -60,16 +60,17 @@ def serve_command(
     Everything is kept in the folder of a project, see limpet project: each stroke as soon as it is made. Ctrl-C ends
     it.
     """
+    from limpet.segment.choose_segmenter import segmenter_files
+
     try:
+        from limpet.serve.click_process import ClickProcess
         from limpet.serve.run_server import Listening, run_server
         from limpet.serve.workbench import ServeConfig, Workbench
     except ModuleNotFoundError as error:
         raise MissingExtraError("limpet serve", "web", error.name or "starlette") from error
 
     roots = tuple(root or [Path.cwd(), *([path.absolute().parent] if path else [])])
-    from limpet.segment import load_segmenter
-
-    clicks = load_segmenter(segmenter, device)
+    clicks = ClickProcess(segmenter, device) if segmenter_files(segmenter) else None
     bench = Workbench(ServeConfig(roots, _model(model, weights), weights, device), segmenter=clicks)
     if path is not None:
         bench.open(path, project)
@@ -83,7 +84,11 @@ def serve_command(
         if browser:
             webbrowser.open(listening.address)
 
-    run_server(bench, host, port, started)
+    try:
+        run_server(bench, host, port, started)
+    finally:
+        if clicks is not None:
+            clicks.close()
     say("ended; everything is kept")
 
 

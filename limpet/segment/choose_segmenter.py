@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
 from limpet.core.errors import WeightsError
-from limpet.core.tracker_protocol import Image, Mask
-from limpet.segment.clicks.click_config import MODEL, NAME, NOTE
-from limpet.segment.segmenter import Click, Segmenter
+from limpet.segment.clicks.click_config import MODEL
+from limpet.segment.segmenter import Segmenter
 from limpet.weights.zoo import model_in
 
 NONE = "none"
@@ -39,43 +35,35 @@ def load_segmenter(name: str | None = None, device: str = "auto") -> Segmenter |
         WeightsError: a file is missing, damaged or of another kind.
         MissingExtraError: onnxruntime is not installed and ONNX files were named.
     """
-    if name == NONE or (name is None and not BUNDLED.is_file()):
+    files = segmenter_files(name)
+    if not files:
         return None
-    files = [] if name is None else [Path(each.strip()) for each in name.split(",")]
-    if any(file.suffix.lower() == ".onnx" for file in files):
-        if len(files) != 2:
-            raise WeightsError(f"the segmenter is {name!r}: SAM has an encoder and a decoder; {EXPECTED}")
+    if len(files) == 2:
         from limpet.segment.sam_onnx import SamOnnx
 
         return SamOnnx(*files)
-    if len(files) > 1 or (files and files[0].suffix.lower() != ".safetensors"):
+    from limpet.segment.clicks.click_model import ClickModel
+    from limpet.tracking.load import choose_device
+
+    return ClickModel(files[0], str(choose_device(device)))
+
+
+def segmenter_files(name: str | None = None) -> tuple[Path, ...]:
+    """The files of a model for clicks: its weights, or SAM's encoder and decoder; none where there is no model.
+
+    Raises:
+        WeightsError: the name is of another form, or weights are missing, damaged or of another model.
+    """
+    if name == NONE or (name is None and not BUNDLED.is_file()):
+        return ()
+    files = (BUNDLED,) if name is None else tuple(Path(each.strip()) for each in name.split(","))
+    if any(file.suffix.lower() == ".onnx" for file in files):
+        if len(files) != 2:
+            raise WeightsError(f"the segmenter is {name!r}: SAM has an encoder and a decoder; {EXPECTED}")
+        return files
+    if len(files) > 1 or files[0].suffix.lower() != ".safetensors":
         raise WeightsError(f"the segmenter is {name!r}; {EXPECTED}")
-    path = files[0] if files else BUNDLED
-    held = model_in(path)
+    held = model_in(files[0])
     if held != MODEL:
-        raise WeightsError(f"{path} holds weights of {held!r}, not of the click model; {EXPECTED}")
-    return _LoadedInBackground(path, device)
-
-
-class _LoadedInBackground:
-    """The click model, whose libraries take seconds to load: whoever asks for a mask meanwhile waits."""
-
-    name = NAME
-    note = NOTE
-
-    def __init__(self, path: Path, device: str) -> None:
-        self._loading: Future[Segmenter] = Future()
-        threading.Thread(target=self._load, args=(path, device), name="click model", daemon=True).start()
-
-    def _load(self, path: Path, device: str) -> None:
-        try:
-            from limpet.segment.clicks.click_model import ClickModel
-            from limpet.tracking.load import choose_device
-
-            self._loading.set_result(ClickModel(path, str(choose_device(device))))
-        except BaseException as error:  # told to whoever waits
-            self._loading.set_exception(error)
-
-    def segment(self, image: Image, clicks: Sequence[Click], mask: Mask | None = None) -> Mask:
-        """See ``Segmenter``."""
-        return self._loading.result().segment(image, clicks, mask)
+        raise WeightsError(f"{files[0]} holds weights of {held!r}, not of the click model; {EXPECTED}")
+    return files

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from limpet.core.masks import encode_mask
 from limpet.core.tracker_protocol import Mask
 from limpet.segment import Click, segment_box
+from limpet.serve.click_process import ClickProcess
 from limpet.serve.command_routes import command
 from limpet.serve.request_fields import Fields, RequestError
 from limpet.serve.workbench import Workbench
@@ -26,6 +27,13 @@ def click(bench: Workbench, fields: Fields) -> dict[str, Any]:
     present = fields.optional_mask("mask", (image.shape[0], image.shape[1]))
     began = time.monotonic()
     return _answer(bench.segmenter.segment(image, clicks, present), began)
+
+
+def prepare(bench: Workbench, fields: Fields) -> dict[str, Any]:
+    """Clicks will follow: the model for them is loaded, if it is not."""
+    if isinstance(bench.segmenter, ClickProcess):
+        bench.segmenter.prepare()
+    return {}
 
 
 def box(bench: Workbench, fields: Fields) -> dict[str, Any]:
@@ -51,6 +59,7 @@ def path(bench: Workbench, fields: Fields) -> dict[str, Any]:
 
 
 SEGMENT: list[Route] = [
+    command("/api/segment/prepare", prepare),
     command("/api/segment/click", click),
     command("/api/segment/box", box),
     command("/api/segment/livewire/anchor", anchor),

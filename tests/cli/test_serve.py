@@ -12,7 +12,7 @@ import pytest
 
 from limpet.cli.options import MODEL
 from limpet.project import Project
-from limpet.serve import background, run_server
+from limpet.serve import background, click_process, run_server
 from limpet.serve.run_server import Listening
 from limpet.serve.workbench import Workbench
 
@@ -34,6 +34,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
 
     monkeypatch.setattr(run_server, "run_server", run)
     monkeypatch.setattr(background.Background, "prepare", lambda self, model: None)
+    monkeypatch.setattr(click_process.ClickProcess, "prepare", lambda self: None)
     return found
 
 

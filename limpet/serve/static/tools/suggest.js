@@ -33,6 +33,11 @@ export const click = {
   asked: 0,
   answered: 0,
 
+  /** The model is loaded by the time of the first click; it is not kept for ever. */
+  prepare() {
+    postJson("/api/segment/prepare").catch(() => {}); // a click says what is wrong
+  },
+
   async down(point, event) {
     if (!isInside(point) || !mayDraw()) return;
     const { frame, active, proposal } = get();

@@ -1,5 +1,6 @@
-// The tools by name. Each may have down, move, up, leave (the pointer), accept, back, cancel (keys) and paint (what it
-// adds to the stage); points are [x, y] in pixels of the video. back and cancel return whether there was something.
+// The tools by name. Each may have prepare (it was chosen), down, move, up, leave (the pointer), accept, back, cancel
+// (keys) and paint (what it adds to the stage); points are [x, y] in pixels of the video. back and cancel return whether
+// there was something.
 
 import { get, set } from "../core/store.js";
 import { brush, eraser } from "./brush.js";
@@ -67,6 +68,7 @@ export function chooseTool(name) {
   acceptProposal();
   currentTool().up?.();
   set({ tool: name });
+  currentTool().prepare?.();
 }
 
 export function chooseObject(id) {
