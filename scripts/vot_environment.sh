@@ -12,8 +12,8 @@ folder=${1:-.venv-vot}
 python=${PYTHON:-python3}
 
 "$python" -m venv "$folder"
-# attributee 0.1.10 breaks every version of the toolkit, and 0.9.0 of the toolkit all experiments with anchors.
-"$folder/bin/python" -m pip install --quiet "vot-toolkit==0.7.4" "attributee==0.1.9" "vot-trax==4.0.2"
+# -I: pip must not look at the limpet of this folder. attributee 0.1.10 breaks every version of the toolkit, and 0.9.0 of the toolkit all experiments with anchors.
+"$folder/bin/python" -I -m pip install --quiet "vot-toolkit==0.7.4" "attributee==0.1.9" "vot-trax==4.0.2"
 "$folder/bin/python" -c "
 from importlib.metadata import version
 import vot.analysis

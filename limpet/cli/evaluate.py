@@ -134,9 +134,10 @@ _dataset_command(
 )
 _dataset_command(
     "burst",
-    """Follow the exemplar-guided protocol of BURST: J and F in the annotated frames, and the file of results.
+    """Follow the exemplar-guided protocol of BURST: HOTA, J and F in the annotated frames, and the file of results.
 
-    HOTA, the measure of BURST, is computed by its own code from results.json. Splits: val (the default), test.
+    HOTA, DetA and AssA are over all, common and uncommon classes; results.json is for BURST's own code. Splits: val
+    (the default), test.
     """,
 )
 

@@ -33,7 +33,7 @@ def report(
     settings: Mapping[str, Any],
 ) -> None:
     """Print the scores and write them; write and check the submission where labels are withheld."""
-    from limpet.evaluation.score_tables import results_table
+    from limpet.evaluation.score_tables import results_table, tracks_table
     from limpet.evaluation.video_result import scores_of
 
     receipt = replace(receipt_of(protocol, results, tracker), settings=settings)
@@ -45,6 +45,8 @@ def report(
         name, value = scores.headline
         name = name.replace("F", protocol.boundary_name)
         Console().print(results_table(scores, title=f"{protocol.split}: {name} {100 * value:.1f}"))
+        if scores.tracks:
+            Console().print(tracks_table(scores.tracks))
         _remarks(scores)
         if out is not None:
             written = _write(scores, protocol, out, receipt, job.predictions or job.masks)

@@ -23,7 +23,7 @@ def evaluate(
     save_masks: str | Path | None = None,
     on_frame: OnFrame | None = None,
 ) -> Scores:
-    """Measure J and F on a benchmark by its own protocol; docs/evaluation.md has the rules of each.
+    """Measure J and F, and HOTA for BURST, by a benchmark's own protocol; docs/evaluation.md has the rules of each.
 
     ``limpet eval`` does the same with a folder that can be resumed, several processes, and submissions.
 

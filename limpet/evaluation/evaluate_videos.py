@@ -15,7 +15,7 @@ from limpet.core.tracker_protocol import AnyTracker
 from limpet.data.datasets import VideoSequence, require_files
 from limpet.evaluation.follow_task import TaskFollower
 from limpet.evaluation.protocols.davis import task_of_sequence
-from limpet.evaluation.saved_masks import find_predictions, read_answer, save_answer, scored_files
+from limpet.evaluation.saved_masks import find_predictions, read_scored, save_answer, scored_files
 from limpet.evaluation.scores import Scores
 from limpet.evaluation.sequence_scorer import SequenceScorer
 from limpet.evaluation.video_result import VideoResult, scores_of
@@ -107,8 +107,8 @@ def run_video(
 def score_video(folder: Path, task: VideoTask, *, on_frame: OnFrame | None = None) -> VideoResult:
     """Score the saved masks of one video. Raises DataError, MaskError."""
     scorer = SequenceScorer(task)
-    for index in task.scored:
-        scorer.score(index, read_answer(scored_files(folder, task, index), task))
+    for index in task.measured:
+        scorer.score(index, read_scored(folder, task, index))
         if on_frame:
             on_frame(task, index)
     return VideoResult.of(scorer)

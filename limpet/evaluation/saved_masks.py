@@ -64,6 +64,25 @@ def read_answer(files: Mapping[int, Path], task: VideoTask) -> FrameMasks:
     return ObjectPlanes({number: mask > 0 for number, mask in found.items()}, task.size)
 
 
+def read_scored(folder: Path, task: VideoTask, index: int) -> FrameMasks:
+    """The saved masks of what is scored in a frame.
+
+    Where HOTA is measured, those are all tracks; a file may be missing in the frame in which the mask is given.
+
+    Raises:
+        DataError: see ``read_answer``. MaskError: a file cannot be read.
+    """
+    if not task.track_classes:
+        return read_answer(scored_files(folder, task, index), task)
+    files = {number: path for number, path in answer_files(folder, task, index).items() if path.is_file()}
+    given = task.given(index) if index in task.begins else ObjectPlanes({}, task.size)
+    saved = read_answer(files, task)
+    numbers = [each.number for each in task.objects]
+    return ObjectPlanes(
+        {number: (saved if number in files else given).plane(number) for number in numbers}, task.size
+    )
+
+
 def find_predictions(folder: Path, videos: tuple[str, ...]) -> Path:
     """Where in ``folder`` the folders of the videos lie: in itself, or in its only folder, such as Annotations.
 

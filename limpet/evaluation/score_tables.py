@@ -21,11 +21,13 @@ from limpet.core.files import atomic_path
 from limpet.core.json_text import finite_json
 from limpet.core.provenance import machine as this_machine
 from limpet.evaluation.disappearance import disappearance
+from limpet.evaluation.hota import Hota, TrackScores
 from limpet.evaluation.metrics import MeasureStats
 from limpet.evaluation.scores import ObjectScores, Scores, Summary, summarise
 
 MOST = 60
 """Sequences in a table on the screen."""
+TRACK_COLUMNS = ("HOTA", "DetA", "AssA")
 COLUMNS = ("J&F", "J mean", "J recall", "J decay", "F mean", "F recall", "F decay")
 
 
@@ -124,6 +126,17 @@ def results_table(scores: Scores, title: str | None = None, most: int = MOST) ->
     return table
 
 
+def tracks_table(tracks: TrackScores) -> Table:
+    """HOTA and its parts in per cent, over the classes of each group."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("classes")
+    for column in TRACK_COLUMNS:
+        table.add_column(column, justify="right", style="bold" if column == "HOTA" else None)
+    for group, measures in tracks.groups.items():
+        table.add_row(group, *(f"{100 * value:.1f}" for value in _track_values(measures).values()))
+    return table
+
+
 def write_csv(scores: Scores, folder: Path, receipt: Receipt | None = None) -> tuple[Path, Path]:
     """Write FOLDER/per_sequence.csv and FOLDER/per_object.csv, in per cent; the last row is the mean of all.
 
@@ -209,15 +222,24 @@ def _gap(gap: int | None) -> str:
 
 
 def _more_means(scores: Scores) -> dict[str, Any]:
-    """V of LVOS; G and its parts, and what happens around disappearances, where there are any."""
+    """V of LVOS; G and its parts; HOTA of BURST; and what happens around disappearances, where there are any."""
     found: dict[str, Any] = {"V": sum(each.variation for each in scores.objects) / len(scores.objects)}
     parts = scores.seen_and_unseen
     if parts:
         found |= {"G": parts.g, "seen": _as_json(parts.seen), "unseen": _as_json(parts.unseen)}
+    if scores.tracks:
+        found["tracks"] = {
+            kind: {name: _track_values(each) for name, each in measures.items()}
+            for kind, measures in (("groups", scores.tracks.groups), ("classes", scores.tracks.classes))
+        }
     around = disappearance(scores.objects)
     if around.absent_objects or around.returned_objects:
         found["disappearance"] = asdict(around)
     return found
+
+
+def _track_values(measures: Hota) -> dict[str, float]:
+    return dict(zip(TRACK_COLUMNS, (measures.hota, measures.detection, measures.association), strict=True))
 
 
 def _about(scored: ObjectScores) -> dict[str, Any]:

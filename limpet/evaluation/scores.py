@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from limpet.core.errors import DataError
+from limpet.evaluation.hota import TrackScores
 from limpet.evaluation.metrics import MeasureStats, measure_stats
 
 
@@ -103,6 +104,7 @@ class Scores:
         seconds: time spent in the tracker's steps; 0 when existing masks were scored.
         steps: number of those steps.
         notes: one sentence for each sequence in whose masks ids were found that are not scored.
+        tracks: HOTA, where the protocol measures it.
     """
 
     objects: tuple[ObjectScores, ...]
@@ -110,6 +112,7 @@ class Scores:
     seconds: float = 0.0
     steps: int = 0
     notes: tuple[str, ...] = ()
+    tracks: TrackScores | None = None
 
     def __post_init__(self) -> None:
         if not self.objects:
@@ -143,7 +146,9 @@ class Scores:
 
     @property
     def headline(self) -> tuple[str, float]:
-        """The number that papers compare and its name: G where there are unseen categories, else J&F."""
+        """The number that papers compare and its name: HOTA, or G where there are unseen categories, else J&F."""
+        if self.tracks is not None:
+            return ("HOTA", self.tracks.groups["all"].hota)
         parts = self.seen_and_unseen
         return ("G", parts.g) if parts else ("J&F", self.j_and_f)
 

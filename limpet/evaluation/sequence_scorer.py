@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from limpet.core.masks import VOID
+from limpet.evaluation.hota import ClassTracks, TrackFrame
+from limpet.evaluation.metrics import region_similarity
 from limpet.evaluation.scores import ObjectScores
-from limpet.evaluation.video_task import FrameMasks, Ids, LabelMap, TaskObject, VideoTask
+from limpet.evaluation.video_task import FrameMasks, Ids, LabelMap, TaskObject, TrackClass, VideoTask
 
 
 @dataclass
@@ -39,6 +41,7 @@ class SequenceScorer:
         self.task = task
         self._series = {each.number: _Series() for each in task.objects}
         self._unscored: dict[str, set[int]] = {"annotations": set(), "predictions": set()}
+        self._tracks: dict[TrackClass, list[TrackFrame]] = {each: [] for each in task.track_classes.values()}
 
     def score(self, index: int, prediction: FrameMasks | Ids) -> None:
         """Add J and F of the objects that are scored in this frame; there may be none.
@@ -46,13 +49,14 @@ class SequenceScorer:
         Args:
             prediction: the masks of frame ``index`` at the size of its annotation; an array holds one id per pixel.
         """
-        objects = self.task.scored.get(index, ())
-        if not objects:
+        if index not in self.task.measured:
             return
+        objects = self.task.scored.get(index, ())
         truth = self.task.masks.read(index)
         found = prediction
         if isinstance(found, np.ndarray):
             found = LabelMap(found, merged=self.task.any_id)
+        self._compare_tracks(index, truth, found)
         void = truth.void()
         for each in objects:
             a, b = truth.plane(each.number), found.plane(each.number)
@@ -64,6 +68,12 @@ class SequenceScorer:
             series.visible.append(bool(a.any()))
             series.found.append(series.visible[-1] or bool(b.any()))
         self._note_unscored(truth, found)
+
+    def tracks(self) -> tuple[ClassTracks, ...]:
+        """What HOTA is made of, by class; nothing where the task has no classes."""
+        return tuple(
+            ClassTracks(each.name, each.group, tuple(frames)) for each, frames in self._tracks.items()
+        )
 
     def objects(self) -> list[ObjectScores]:
         """The scores of each object; without those that no scored frame was left for (``notes`` tells)."""
@@ -103,6 +113,24 @@ class SequenceScorer:
             each.seen,
             each.category,
         )
+
+    def _compare_tracks(self, index: int, truth: FrameMasks, found: FrameMasks) -> None:
+        """Add the overlaps of the tracks of each class. A frame in which the truth shows no track does not count."""
+        begun = [each.number for each in self.task.objects if each.begins <= index]
+        classes = self.task.track_classes
+        shown = {
+            number: plane for number in begun if number in classes and (plane := truth.plane(number)).any()
+        }
+        if not shown:
+            return
+        drawn = {
+            number: plane for number in begun if number in classes and (plane := found.plane(number)).any()
+        }
+        for each, frames in self._tracks.items():
+            a, b = ({n: p for n, p in planes.items() if classes[n] == each} for planes in (shown, drawn))
+            overlaps = tuple(tuple(region_similarity(x, y) for y in b.values()) for x in a.values())
+            if a or b:
+                frames.append(TrackFrame(tuple(a), tuple(b), overlaps))
 
     def _note_unscored(self, truth: FrameMasks, found: FrameMasks) -> None:
         if self.task.overlap:

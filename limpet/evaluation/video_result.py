@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from limpet.core.errors import MissingExtraError
+from limpet.evaluation.hota import ClassTracks, TrackFrame, score_tracks
 from limpet.evaluation.scores import ObjectScores, Scores
 from limpet.evaluation.sequence_scorer import SequenceScorer
 
@@ -23,6 +25,7 @@ class VideoResult:
         network_size: (height, width) of the network's input; None where no model ran.
         answered: how many masks were asked for: files, where each object has its own.
         labelled: whether its labels are public.
+        tracks: what HOTA is made of, where it is measured.
     """
 
     name: str
@@ -34,6 +37,7 @@ class VideoResult:
     network_size: tuple[int, int] | None = None
     answered: int = 0
     labelled: bool = True
+    tracks: tuple[ClassTracks, ...] = ()
 
     @classmethod
     def of(
@@ -56,6 +60,7 @@ class VideoResult:
             network_size,
             len(task.answers) * (len(task.objects) if task.overlap else 1),
             task.labelled,
+            scorer.tracks(),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,15 +85,31 @@ class VideoResult:
             None if size is None else (int(size[0]), int(size[1])),
             int(content["answered"]),
             bool(content["labelled"]),
+            tuple(_tracks(each) for each in content["tracks"]),
         )
+
+
+def _tracks(content: dict[str, Any]) -> ClassTracks:
+    frames = (
+        TrackFrame(tuple(each["truth"]), tuple(each["found"]), tuple(map(tuple, each["overlaps"])))
+        for each in content["frames"]
+    )
+    return ClassTracks(str(content["name"]), str(content["group"]), tuple(frames))
 
 
 def scores_of(results: Sequence[VideoResult]) -> Scores:
     """The scores of all videos together, in the order of ``results``. Raises DataError where nothing was scored."""
+    notes = [note for result in results for note in result.notes]
+    try:
+        tracks = score_tracks(each for result in results for each in result.tracks)
+    except MissingExtraError as error:
+        tracks = None
+        notes.insert(0, str(error))
     return Scores(
         tuple(each for result in results for each in result.objects),
         {result.name: result.frames for result in results if result.objects},
         sum(result.seconds for result in results),
         sum(result.steps for result in results),
-        tuple(note for result in results for note in result.notes),
+        tuple(notes),
+        tracks,
     )

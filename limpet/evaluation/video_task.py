@@ -184,6 +184,17 @@ class TaskObject:
 
 
 @dataclass(frozen=True)
+class TrackClass:
+    """A class whose tracks are measured together.
+
+    group: of the classes over which a mean of its own is reported, or "".
+    """
+
+    name: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
 class VideoTask:
     """One video as its protocol treats it. Only paths are held; files are read one at a time.
 
@@ -200,6 +211,7 @@ class VideoTask:
         folders: number of the object -> name of the folder of its files, where masks may overlap.
         measure: J and F of one object in one frame.
         notes: sentences about what the data set names but does not have.
+        track_classes: number of the object -> its class, where HOTA is measured: over the frames that are asked for.
     """
 
     name: str
@@ -214,6 +226,7 @@ class VideoTask:
     folders: Mapping[int, str] = field(default_factory=dict)
     measure: FrameMeasure = region_and_boundary
     notes: tuple[str, ...] = ()
+    track_classes: Mapping[int, TrackClass] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -238,6 +251,11 @@ class VideoTask:
             for index in each.scored:
                 found.setdefault(index, []).append(each)
         return {index: tuple(found[index]) for index in sorted(found)}
+
+    @cached_property
+    def measured(self) -> tuple[int, ...]:
+        """The frames whose masks are compared with the truth, ascending."""
+        return tuple(sorted({*self.scored, *(self.answers if self.track_classes else ())}))
 
     @cached_property
     def size(self) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation.burst_tracks import make_tracks
 from evaluation.tiny import box, make_sequence, make_split, make_youtube_vos, moving_box
 from PIL import Image
 
@@ -120,3 +121,17 @@ def test_bad_input(limpet: Limpet, root: Path, weights: Path, tmp_path: Path) ->
     limpet(*command, "val", "--weights", weights).refused(
         "'one' lacks the annotations of 1 of 4 frames", "00002.png"
     )
+
+
+def test_burst_is_told_by_hota(limpet: Limpet, tmp_path: Path) -> None:
+    make_tracks(tmp_path / "burst", tmp_path / "saved")
+    command = ("eval", "burst", tmp_path / "burst", "--predictions", "saved", "--out", "scores")
+    for _ in range(2):  # the second time from what was kept
+        outcome = limpet(*command)
+        outcome.succeeded()
+        assert "val: HOTA 68.1" in outcome.out
+        rows = [line.split() for line in outcome.out.splitlines()]
+        assert ["uncommon", "81.7", "81.2", "82.2"] in rows and ["classes", "HOTA", "DetA", "AssA"] in rows
+    found = json.loads((tmp_path / "scores/scores.json").read_text())["tracks"]
+    assert found["classes"]["tag"]["AssA"] == pytest.approx(0.9248120300751881)
+    assert list(found["groups"]) == ["all", "common", "uncommon"]

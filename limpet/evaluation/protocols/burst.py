@@ -16,12 +16,27 @@ from limpet.core.limits import is_frame_size, limits
 from limpet.data.datasets import require_files
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
 from limpet.evaluation.saved_masks import answer_files, read_answer
-from limpet.evaluation.video_task import ObjectPlanes, TaskObject, VideoTask
+from limpet.evaluation.video_task import ObjectPlanes, TaskObject, TrackClass, VideoTask
 from limpet.exchange.coco_rle import compress, counts_to_mask, decompress, mask_counts
 
-_CODE = "https://github.com/Ali2500/BURST-benchmark README.md"
+_BURST = "https://github.com/Ali2500/BURST-benchmark"
+_CODE = f"{_BURST} README.md"
 FRAMES = ("frames", "images")
 TRUTH, GIVEN, RESULTS = "all_classes.json", "first_frame_annotations.json", "results.json"
+_COMMON = frozenset({
+    4, 13, 34, 35, 36, 41, 45, 58, 60, 78, 79, 81, 91, 95, 99, 118, 126, 133, 139, 154, 174, 185, 211, 221, 229, 235,
+    237, 276, 299, 347, 371, 382, 392, 428, 429, 452, 475, 480, 502, 544, 579, 621, 625, 642, 699, 714, 717, 729, 747,
+    779, 805, 829, 852, 896, 926, 937, 961, 979, 980, 982, 993, 1001, 1018, 1038, 1057, 1091, 1097, 1099, 1115, 1117,
+    1122, 1132, 1135, 1144, 1155, 1162, 1215, 1229,
+})  # fmt: skip
+"""The common classes (burstapi/eval/run.py, print_results); all others are uncommon."""
+_LEFT_OUT = frozenset({
+    20, 63, 108, 180, 188, 204, 212, 247, 303, 403, 407, 415, 490, 504, 507, 513, 529, 567, 569, 588, 672, 691, 702,
+    708, 711, 720, 736, 737, 798, 813, 815, 827, 831, 851, 877, 883, 912, 971, 976, 1130, 1133, 1134, 1169, 1184, 1220,
+})  # fmt: skip
+"""Classes without HOTA, "distractors" (trackeval/datasets/burst_helpers/burst_base.py)."""
+_MERGED = {153: 943, 201: 1175, 967: 529}
+"""Classes that count as another one (assets/tao_categories.json, "merged"; the others there are left out)."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +86,13 @@ class BurstProtocol(EvaluationProtocol):
             f"{_CODE}, Evaluation: 'completely omit the entry'",
         ),
         RuleSource(
-            "an object is scored in the annotated frames after its first one; HOTA, BURST's own measure, is computed "
-            "by its code from the file of results",
-            f"{_CODE}, Evaluation",
+            "HOTA, DetA and AssA, BURST's own measures, are over all annotated frames that show an object, the given "
+            "ones included, and averaged over classes, over the common and over the uncommon ones",
+            f"{_BURST} burstapi/eval/run.py and burstapi/thirdparty/trackeval/datasets/burst_helpers/burst_base.py",
+        ),
+        RuleSource(
+            "J and F of an object are over the annotated frames after its first one",
+            "as in SA-V; BURST itself has no J and F",
         ),
     )
 
@@ -101,7 +120,9 @@ class BurstProtocol(EvaluationProtocol):
                 number,
                 begins[number],
                 tuple(at for at in annotated if at > begins[number]) if self._labelled else (),
-                category=str(sequence.get("track_category_ids", {}).get(str(track), "")),
+                category=self._category_names.get(
+                    category := _category(sequence, track), str(category or "")
+                ),
             )
             for track, number in numbers.items()
         )
@@ -114,7 +135,22 @@ class BurstProtocol(EvaluationProtocol):
             self._labelled,
             overlap=True,
             folders={number: f"{track:03}" for track, number in numbers.items()},
+            track_classes=self._track_classes(sequence, numbers) if self._labelled else {},
         )
+
+    def _track_classes(
+        self, sequence: Mapping[str, Any], numbers: Mapping[int, int]
+    ) -> dict[int, TrackClass]:
+        """Number of each track -> its class; without those that are left out."""
+        classes = {}
+        for track, number in numbers.items():
+            category = _category(sequence, track)
+            category = _MERGED.get(category, category)
+            if category not in _LEFT_OUT:
+                name = self._category_names.get(category, str(category or "no class"))
+                group = ("common" if category in _COMMON else "uncommon") if category else ""
+                classes[number] = TrackClass(name, group)
+        return classes
 
     def write_results(self, masks: Path, out: Path) -> list[str]:
         """Write ``results.json`` in the format of the annotations, for BURST's own code."""
@@ -157,9 +193,15 @@ class BurstProtocol(EvaluationProtocol):
             content: dict[str, Any] = read_json(path, limits().json_bytes)
             for sequence in content["sequences"]:
                 _check(sequence)
+            for category in content.get("categories", ()):
+                int(category["id"]), category["name"]
             return content
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is not a file of BURST ({error!r}); download it again") from error
+
+    @cached_property
+    def _category_names(self) -> dict[int, str]:
+        return {int(each["id"]): str(each["name"]) for each in self.content.get("categories", ())}
 
     @cached_property
     def sequences(self) -> dict[str, dict[str, Any]]:
@@ -194,6 +236,11 @@ class BurstProtocol(EvaluationProtocol):
         raise DataError(f"there are no frames of split '{self.split}' in {self.root}; expected {self.layout}")
 
 
+def _category(sequence: Mapping[str, Any], track: int) -> int:
+    """The category of a track; 0 where the file does not tell it."""
+    return int(sequence.get("track_category_ids", {}).get(str(track), 0))
+
+
 def _check(sequence: dict[str, Any]) -> None:
     """Raises ValueError or KeyError for an entry that is not one of BURST."""
     files = sequence["all_image_paths"]
@@ -207,6 +254,8 @@ def _check(sequence: dict[str, Any]) -> None:
     for track, segment in ((track, segment) for each in shown for track, segment in each.items()):
         if int(track) < 0 or not isinstance(segment["rle"], str):
             raise ValueError(f"'{sequence['seq_name']}': track {track} has no RLE")
+    if any(int(category) < 0 for category in sequence.get("track_category_ids", {}).values()):
+        raise ValueError(f"'{sequence['seq_name']}': a category is below 0")
     for part in (sequence["dataset"], sequence["seq_name"], *files):
         if not part or "/" in part or "\\" in part or part in (".", ".."):
             raise ValueError(f"{part!r} is not the name of a file or folder")
