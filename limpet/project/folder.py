@@ -26,7 +26,7 @@ from limpet.core.json_text import read_json, read_text
 from limpet.core.masks import decode_mask
 from limpet.core.tracker_protocol import Mask
 from limpet.project.project_file import Edit, Head, check_version, read_head, write_head
-from limpet.project.snapshot import Snapshot, Table, read_snapshot, write_snapshot
+from limpet.project.snapshot import OnPage, Snapshot, Table, read_snapshot, write_snapshot
 from limpet.project.store import Store
 from limpet.project.video_reference import VideoReference
 
@@ -74,11 +74,12 @@ class Folder:
         return folder
 
     @classmethod
-    def open(cls, path: Path, earlier: Folder | None = None) -> Folder:
+    def open(cls, path: Path, earlier: Folder | None = None, on_page: OnPage | None = None) -> Folder:
         """Open as much as can be read. Nothing is written.
 
         Args:
             earlier: the same folder as it was opened before; its pages that still count are not read again.
+            on_page: called with each page that is read; see ``Table.leave_out_broken``.
 
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
@@ -97,7 +98,7 @@ class Folder:
             folder.problems.append(str(error))
         if earlier is not None:
             folder.table = earlier.table
-        folder._load()
+        folder._load(on_page)
         return folder
 
     def mask(self, digest: str) -> Mask:
@@ -190,7 +191,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise ProjectError(f"{path} is not valid: {error}") from error
 
-    def _load(self) -> None:
+    def _load(self, on_page: OnPage | None) -> None:
         """Read the current snapshot, or the nearest earlier one that can be read."""
         before = [edit.number for edit in self.head.edits[: self.head.position]]
         for number in [*reversed(before), self.head.base]:
@@ -199,7 +200,7 @@ class Folder:
                 break
             except ProjectError as error:
                 self.problems.append(str(error))
-        self.problems += self.table.leave_out_broken()
+        self.problems += self.table.leave_out_broken(on_page)
 
     @classmethod
     def _rescue(cls, path: Path, problem: str) -> Folder:

@@ -12,7 +12,7 @@ from limpet.core.tracker_protocol import Mask
 from limpet.project.folder import Folder
 from limpet.project.key_frames import Keys, Status
 from limpet.project.project_file import Edit
-from limpet.project.snapshot import PAGE, Entry, Page, Snapshot, Table
+from limpet.project.snapshot import PAGE, Entry, OnPage, Page, Snapshot, Table
 from limpet.project.store import Store
 from limpet.project.video_reference import VideoReference
 from limpet.video.video_reader import VideoReader
@@ -25,15 +25,18 @@ class ProjectView:
         self._folder = folder
 
     @classmethod
-    def open(cls, folder: str | Path) -> Self:
+    def open(cls, folder: str | Path, on_page: OnPage | None = None) -> Self:
         """Open a project. Nothing is written, and the video does not have to be there.
 
         If something is wrong with the folder, ``problems`` lists it, and the project can be read but not changed.
 
+        Args:
+            on_page: called with each page of frames as it is checked, for those who need all of them once.
+
         Raises:
             ProjectError: there is no project, or nothing of it can be read.
         """
-        return cls(Folder.open(Path(folder)))
+        return cls(Folder.open(Path(folder), on_page=on_page))
 
     def reopened(self) -> Self:
         """The project as it is on the disk now, after changes by others; only what changed is read."""

@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -24,6 +24,7 @@ from limpet.project.store import Store
 PAGE = 1000
 """Frames per page: an edit of one frame rewrites one page, however long the video is."""
 _KEPT_PAGES = 8
+_EDITS = 1 << 53
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,6 +41,7 @@ class Entry:
 
 
 Page = dict[int, Entry]
+OnPage = Callable[[int, str, Page], None]
 
 
 @dataclass(frozen=True)
@@ -107,18 +109,25 @@ class Table:
             page = self.page(number)
             yield from ((frame, page[frame]) for frame in sorted(page))
 
-    def leave_out_broken(self) -> list[str]:
-        """Read every page once and put those that cannot be read into ``broken``; returns what is wrong with them."""
+    def leave_out_broken(self, on_page: OnPage | None = None) -> list[str]:
+        """Read every page once and put those that cannot be read into ``broken``; returns what is wrong with them.
+
+        Args:
+            on_page: called with the number of each page that is read, its sha256 and its frames.
+        """
         problems = []
         self.intact &= set(self.pages.values())
         for number in sorted(self.pages):
             if self.pages[number] in self.intact:
                 continue
             try:
-                self.page(number)
+                page = self.page(number)
             except ProjectError as error:
                 self.broken.add(number)
                 problems.append(f"frames {number * PAGE} to {(number + 1) * PAGE - 1}: {error}")
+            else:
+                if on_page is not None:
+                    on_page(number, self.pages[number], page)
         return problems
 
     def page(self, number: int) -> Page:
@@ -146,8 +155,9 @@ def write_page(page: Page) -> bytes:
 
 def read_page(data: bytes) -> Page:
     """What ``write_page`` wrote. Raises ProjectError for anything else."""
+    ids, most = _Ids(), limits().frames
     try:
-        return {_frame(frame): _entry(value) for frame, value in parse_json(data).items()}
+        return {_frame(frame, most): _entry(value, ids) for frame, value in parse_json(data).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProjectError(f"a page of frames is not valid ({error!r}); update limpet") from error
 
@@ -166,12 +176,12 @@ def write_snapshot(snapshot: Snapshot, number: int) -> str:
 
 def read_snapshot(text: str) -> Snapshot:
     """What ``write_snapshot`` wrote. Raises ValueError; the message says what is wrong."""
-    content = parse_json(text)
+    content, most = parse_json(text), limits().frames
     try:
         objects = {_id(i): str(name) for i, name in content["objects"].items()}
-        given = {_frame(frame): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}
-        locked = tuple((_frame(first), _frame(last)) for first, last in content["locked"])
-        pages = {_frame(page): _digest(digest) for page, digest in content["pages"].items()}
+        given = {_frame(frame, most): tuple(_id(i) for i in ids) for frame, ids in content["given"].items()}
+        locked = tuple((_frame(first, most), _frame(last, most)) for first, last in content["locked"])
+        pages = {_frame(page, most): _digest(digest) for page, digest in content["pages"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"unexpected content ({error!r})") from error
     check_content(content)
@@ -188,19 +198,27 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     return {"mask": entry.mask, "objects": objects}
 
 
-def _entry(value: Any) -> Entry:
-    objects = {
-        _id(i): (
-            whole_number(edit, "a number of an edit", 0, 1 << 53),
-            finite_number(sure, "a confidence", 0, 1),
-        )
-        for i, (edit, sure) in value["objects"].items()
-    }
+class _Ids(dict[str, int]):
+    """Ids of objects by their text: a page has few, thousands of times."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = _id(text)
+        return self[text]
+
+
+def _entry(value: Any, ids: _Ids) -> Entry:
+    objects: dict[int, tuple[int, float]] = {}
+    for text, (edit, sure) in value["objects"].items():
+        # An hour of 20 objects has two million of these, and nearly all of them are so.
+        if not (type(edit) is int and type(sure) is float and 0 <= edit <= _EDITS and 0.0 <= sure <= 1.0):
+            edit = whole_number(edit, "a number of an edit", 0, _EDITS)
+            sure = finite_number(sure, "a confidence", 0, 1)
+        objects[ids[text]] = edit, sure
     return Entry(_digest(value["mask"]), objects)
 
 
-def _frame(value: Any) -> int:
-    return whole_number(int(value), "a frame", 0, limits().frames)
+def _frame(value: Any, most: int) -> int:
+    return whole_number(int(value), "a frame", 0, most)
 
 
 def _id(text: Any) -> int:

@@ -49,6 +49,10 @@ class Timeline:
     def __init__(self) -> None:
         self._pages: dict[str, PageArrays] = {}
 
+    def note_page(self, number: int, digest: str, page: Page) -> None:
+        """A page that was read anyway."""
+        self._pages[digest] = PageArrays(page, number)
+
     def describe(
         self, project: ProjectView, frames: int, first: int = 0, last: int | None = None
     ) -> dict[str, Any]:
@@ -108,7 +112,7 @@ class Timeline:
 
     def _page(self, project: ProjectView, number: int, digest: str) -> PageArrays:
         if digest not in self._pages:
-            self._pages[digest] = PageArrays(project.page(number), number)
+            self.note_page(number, digest, project.page(number))
         return self._pages[digest]
 
     def _forget_all_but(self, digests: Iterable[str]) -> None:

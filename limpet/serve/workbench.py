@@ -13,6 +13,7 @@ import limpet
 from limpet.core.errors import VideoError
 from limpet.project import Project
 from limpet.project.folder import is_project
+from limpet.project.snapshot import OnPage
 from limpet.project.video_reference import fingerprint
 from limpet.segment import Livewire, Segmenter
 from limpet.serve.background import Background, worker_command
@@ -109,13 +110,18 @@ class Workbench:
             LimpetError: it cannot be opened; what was open stays open.
         """
         with self._lock:
-            project = Project.open(path) if is_project(path) else project_of(path, folder)
+            timeline = Timeline()
+            project = (
+                Project.open(path, timeline.note_page)
+                if is_project(path)
+                else project_of(path, folder, timeline.note_page)
+            )
             self.close()
             served = ServedProject(
                 project, lambda revision: self.hub.publish("change", {"revision": revision})
             )
             self._opened = Opened(
-                served, FrameServer(project.open_video), Timeline(), project.video.sha256_head[:16]
+                served, FrameServer(project.open_video), timeline, project.video.sha256_head[:16]
             )
             self.hub.publish("change", {"revision": served.revision})
         return f"{project.path} is open"
@@ -258,8 +264,8 @@ class Workbench:
         return resolved
 
 
-def project_of(video: Path, folder: Path | None = None) -> Project:
-    """The project of a video, which is made if there is none.
+def project_of(video: Path, folder: Path | None = None, on_page: OnPage | None = None) -> Project:
+    """The project of a video, which is made if there is none. on_page: see ``Project.open``.
 
     Raises:
         VideoError: it cannot be read, or the folder is the project of another video. OutputError, ProjectError.
@@ -269,7 +275,7 @@ def project_of(video: Path, folder: Path | None = None) -> Project:
     folder = folder or video.with_name(f"{video.stem if video.is_file() else video.name}-project")
     if not is_project(folder):
         return Project.create(folder, video)
-    project = Project.open(folder)
+    project = Project.open(folder, on_page)
     if fingerprint(video) != (project.video.nbytes, project.video.sha256_head):
         raise VideoError(f"{folder} is the project of another video; choose another folder with --project")
     return project

@@ -314,6 +314,16 @@ def test_opening_again_reads_only_what_is_new(project: Project, monkeypatch: pyt
     assert np.array_equal(again.mask(3), box(1, 4))
 
 
+def test_each_page_is_handed_over_as_it_is_checked(project: Project) -> None:
+    project.add(0, box(1, 2))
+    seen = []
+    opened = Project.open(project.path, lambda *page: seen.append(page))
+    assert seen == [(0, opened.snapshot.pages[0], {0: opened.entry(0)})]
+    next((project.path / "pages").glob("*/*.json")).write_text("{}")
+    assert "is damaged" in Project.open(project.path, lambda *page: seen.append(page)).problems[0]
+    assert len(seen) == 1
+
+
 def test_what_an_edit_refers_to_is_on_the_disk_before_it_counts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

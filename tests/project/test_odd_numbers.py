@@ -88,7 +88,21 @@ def test_numbers_of_snapshots(filled: Project, entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "pair", [[-1, 0.5], [1, 1.5], [1, -0.1], [1, float("nan")], [1, "0.5"], ["1", 0.5], [1], 1]
+    "pair",
+    [
+        [-1, 0.5],
+        [2**54, 0.5],
+        [True, 0.5],
+        [1.0, 0.5],
+        [1, True],
+        [1, 1.5],
+        [1, -0.1],
+        [1, float("nan")],
+        [1, "0.5"],
+        ["1", 0.5],
+        [1],
+        1,
+    ],
 )
 def test_numbers_of_pages(pair: Any) -> None:
     good = {"5": {"mask": "a" * 64, "objects": {"1": [1, 0.5]}}}

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from limpet.project import Project
+from limpet.project.project_view import ProjectView
 from limpet.project.snapshot import PAGE, Entry
 from limpet.results.object_track import LostRule
 from limpet.serve import event_hub
@@ -146,6 +147,15 @@ class Long:
         self.parsed += 1
         objects = dict.fromkeys(range(1, 21), (1, 0.9))
         return {number * PAGE + k: Entry("", objects | {1: (1, 0.1 if k < 5 else 0.9)}) for k in range(PAGE)}
+
+
+def test_the_first_timeline_is_of_the_pages_that_were_checked(
+    begun: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = begun.get("/api/timeline")
+    begun.bench.open(begun.folder)
+    monkeypatch.setattr(ProjectView, "page", lambda self, number: {})
+    assert begun.get("/api/timeline") | {"revision": 0} == expected | {"revision": 0}
 
 
 def test_a_long_timeline_is_short_and_quick() -> None:
