@@ -4,8 +4,8 @@
 
 A video of 90,000 frames (25 a second, h264, a key frame every 30 frames; the demo clip enlarged, its packets repeated)
 whose every frame has a mask of 20 objects with confidences. Milliseconds as in page_latency.py, for key presses, for
-jumps all over the hour, for a brush stroke, and until the answers for the whole timeline are there; and the largest
-resident memory of the server. It needs `limpet[web,browser]` and chromium.
+jumps all over the hour, for a brush stroke, for clicks, and until the answers for the whole timeline are there; and the
+largest resident memory of the server and of the processes it started. It needs `limpet[web,browser]` and chromium.
 """
 
 from __future__ import annotations
@@ -33,11 +33,27 @@ from limpet.video.open import open_video
 
 RATE = 25
 OBJECTS = 20
+MASKS = 300
+"""More than the page keeps, so that a jump has to fetch its mask."""
 TIMELINE = """async () => {
     const {getJson} = await import("/core/api.js");
     const begun = performance.now();
     await getJson("/api/timeline?from=0&to=90000");
     return [performance.now() - begun];
+}"""
+
+
+CLICK = """async clicks => {
+    const {postJson} = await import("/core/api.js");
+    const {get} = await import("/core/store.js");
+    const times = [];
+    for (let i = 0; i < clicks; i++) {
+        const begun = performance.now();
+        const points = [[900 + i, 500, 1]];
+        await postJson("/api/segment/click", {frame: get().frame, object: 1, points, mask: null});
+        times.push(performance.now() - begun);
+    }
+    return times;
 }"""
 
 
@@ -75,9 +91,9 @@ def make_video(path: Path, frames: int) -> int:
 
 
 def make_project(folder: Path, video: Path, frames: int) -> None:
-    """Every frame has a mask, as a propagation leaves them; the files of 50 masks are used again and again."""
+    """Every frame has a mask, as a propagation leaves them; the files of MASKS masks are used again and again."""
     project = Project.create(folder, video)
-    masks = [moving_disks(number) for number in range(50)]
+    masks = [moving_disks(number) for number in range(MASKS)]
     project.add(0, masks[0])
     draft = Draft(project._folder)
     names = [project.masks.put(encode_mask(mask)) for mask in masks]
@@ -99,11 +115,26 @@ def moving_disks(number: int) -> np.ndarray:
     return mask
 
 
+def processes(server: int) -> dict[str, int]:
+    """The server and what it started, by their modules."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    names = {Path(f"/proc/{child}/cmdline").read_text().split("\0")[2]: int(child) for child in children}
+    return {"server": server, **names}
+
+
+def peak_megabytes(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1000
+
+
 def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
-    made = time.perf_counter()
-    make_video(folder / "hour.mp4", frames)
-    make_project(folder / "hour-project", folder / "hour.mp4", frames)
-    print(f"made in {time.perf_counter() - made:.0f} s; {(folder / 'hour.mp4').stat().st_size / 1e6:.0f} MB")
+    if not (folder / "hour-project").exists():
+        made = time.perf_counter()
+        make_video(folder / "hour.mp4", frames)
+        make_project(folder / "hour-project", folder / "hour.mp4", frames)
+        print(
+            f"made in {time.perf_counter() - made:.0f} s; {(folder / 'hour.mp4').stat().st_size / 1e6:.0f} MB"
+        )
     begun = time.perf_counter()
     served = Served(folder, "hour.mp4")
     found: dict[str, list[float]] = {}
@@ -121,10 +152,9 @@ def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
         tell(found, "jump, nothing fetched", *timed(page, SHOWN, {"frames": far, "pause": 1200, "key": None}))
         tell(found, "brush", *timed(page, STROKE, 60))
         page.locator(".saved:text-is('Saved')").wait_for()
-        status = Path(f"/proc/{served._process.pid}/status").read_text()
-        peak = int(status.split("VmHWM:")[1].split()[0]) / 1000
-        print(f"largest resident memory of the server: {peak:.0f} MB")
-        found["server MB"] = [peak]
+        tell(found, "click (the first one, then others)", *timed(page, CLICK, 5))
+        for name, process in processes(served._process.pid).items():
+            tell(found, f"MB at most: {name}", [peak_megabytes(process)])
     finally:
         served.stop()
     return found
@@ -133,6 +163,7 @@ def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=90_000)
+    parser.add_argument("--folder", type=Path, help="Made there where it is missing, and kept.")
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="The browser.")
     parser.add_argument("--json", type=Path, help="Also write the times there.")
     options = parser.parse_args()
@@ -144,7 +175,9 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=options.chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        found = measure(browser, Path(scratch), options.frames)
+        folder = options.folder or Path(scratch)
+        folder.mkdir(exist_ok=True)
+        found = measure(browser, folder, options.frames)
         browser.close()
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "milliseconds": found}, indent=1) + "\n")

@@ -166,11 +166,14 @@ class FrameServer:
     def _next_key(self) -> Key | None:
         """The latest request that is still waited for and can be served."""
         for key in reversed(list(self._pending)):
-            if all(future.cancelled() for future in self._pending[key]):
+            if not self._is_awaited(key):
                 del self._pending[key]
             elif self._indexed or (self._reader is not None and key[0] < _FROM_THE_START):
                 return key
         return None
+
+    def _is_awaited(self, key: Key) -> bool:
+        return not all(future.cancelled() for future in self._pending[key])
 
     def _advance(self, key: Key) -> None:
         """One frame farther on the way to a request."""
@@ -200,13 +203,21 @@ class FrameServer:
             self._cursors.pop(0).reader.close()
         assert self._reader is not None
         reader = self._reader.twin()
-        first, fill = index, None
+        first, fill = self._first_awaited(index - near, index), None
         if height != RGB and (index + 1, height) in self._jpegs:  # a page that goes backwards
             first, fill = max(0, index - _BACK + 1), height
         frames = reader.frames_from(first) if self._indexed else iter(reader)
         cursor = _Cursor(reader, frames, first if self._indexed else 0, fill, index)
         self._cursors.append(cursor)
         return cursor
+
+    def _first_awaited(self, low: int, high: int) -> int:
+        """The first frame from ``low`` to ``high`` that is waited for: the later ones are decoded after it anyway."""
+        with self._changed:
+            return min(
+                (key[0] for key in self._pending if low <= key[0] <= high and self._is_awaited(key)),
+                default=high,
+            )
 
     def _deliver(self, key: Key, frame: Frame) -> None:
         if frame.image is None:
@@ -259,7 +270,9 @@ def _encode(image: Image, height: int) -> bytes:
         # Averaging over areas takes three times as long, and differs only where a picture becomes much smaller.
         way = cv2.INTER_AREA if image.shape[0] >= 2 * height else cv2.INTER_LINEAR
         image = np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
-    done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
     if not done:
         raise VideoError("the frame could not be written as JPEG")
     return bytes(data)

@@ -165,6 +165,19 @@ def test_what_nobody_waits_for_is_not_decoded(clip: Path) -> None:
     server.close()
 
 
+def test_a_jump_and_what_is_fetched_ahead_of_it_are_one_seek(server: FrameServer, opened: Opened) -> None:
+    server.length()
+    order: list[int] = []
+    with server._changed:  # nothing is begun meanwhile
+        given_up = server.jpeg(68)
+        asked = [server.jpeg(index) for index in (70, 71, 72)]  # the frame itself, then what comes after it
+        for index, future in enumerate(asked, 70):
+            future.add_done_callback(lambda _, index=index: order.append(index))
+        assert given_up.cancel()
+    assert all(future.result(30) for future in asked)
+    assert order == [70, 71, 72] and opened.sought == [70]
+
+
 def test_the_ends(server: FrameServer) -> None:
     assert server.length() == COUNT
     assert number(look(server, COUNT - 1)) == COUNT - 1 and server.counted == COUNT

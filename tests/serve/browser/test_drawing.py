@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -118,6 +119,30 @@ def test_locked_frames_refuse_and_say_what_to_do(driver: Driver) -> None:
     assert driver.masks() == before
     driver.press("u")
     driver.note("Frame 0 is unlocked.")
+
+
+def test_a_stroke_while_masks_are_read_is_drawn_when_they_are_here(driver: Driver) -> None:
+    driver.drag((30, 40), (50, 45))
+    driver.saved()
+    other = driver.project.mask(0)
+    assert other is not None
+    other[70:80, 100:110] = 1
+    held: list[Any] = []
+    driver.page.route("**/mask/*.png", lambda route: held.append(route))
+    driver.project.correct(0, other)  # by another program
+    while not held:
+        driver.page.wait_for_timeout(20)
+    driver.drag((30, 20), (60, 20))
+    assert len(driver.project.edits) == 2
+    for each in held:
+        each.continue_()
+    driver.page.unroute("**/mask/*.png")
+    while len(driver.project.edits) < 3:
+        driver.page.wait_for_timeout(50)
+    driver.saved()
+    mask = driver.project.mask(0)
+    assert mask is not None
+    assert mask[20, 30] == mask[20, 60] == mask[40, 30] == mask[75, 105] == 1
 
 
 def test_pngs_are_read_and_written_exactly(driver: Driver) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -110,6 +112,43 @@ def test_two_quick_clicks_both_count(driver: Driver) -> None:
     driver.click(80.5, 50.5)
     wait_for_pixels(driver, int(disks((40, 40, 1), (80, 50, 1)).sum()))
     driver.press("Escape")
+    assert proposed(driver) == 0 and driver.project.mask(0) is None
+
+
+def test_enter_before_the_answer_accepts_it(driver: Driver) -> None:
+    held: list[Any] = []
+    driver.page.route("**/api/segment/click", lambda route: held.append(route))
+    driver.press("k")
+    driver.click(40.5, 40.5)
+    driver.press("Enter")
+    while not held:
+        driver.page.wait_for_timeout(20)
+    assert driver.project.mask(0) is None
+    driver.press("ArrowRight")
+    driver.ready(1)
+    held[0].continue_()
+    driver.page.unroute("**/api/segment/click")
+    while not driver.project.objects:
+        driver.page.wait_for_timeout(50)
+    driver.saved()
+    assert np.array_equal(driver.project.mask(0), disks((40, 40, 1)))
+    assert driver.project.mask(1) is None and driver.page.locator("[data-frame='1']").count() == 1
+
+
+def test_a_suggestion_for_a_frame_that_was_left_is_not_taken_unseen(driver: Driver) -> None:
+    held: list[Any] = []
+    driver.page.route("**/api/segment/click", lambda route: held.append(route))
+    driver.press("k")
+    driver.click(40.5, 40.5)
+    while not held:
+        driver.page.wait_for_timeout(20)
+    driver.press("ArrowRight")
+    driver.ready(1)
+    held[0].continue_()
+    driver.page.unroute("**/api/segment/click")
+    driver.note("came after you had left it")
+    driver.press("ArrowRight")
+    driver.ready(2)
     assert proposed(driver) == 0 and driver.project.mask(0) is None
 
 

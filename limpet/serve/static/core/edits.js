@@ -68,12 +68,18 @@ function push(edit) {
 }
 
 /** The ids of a frame as the person sees it: the server's mask with the strokes on top that it does not have yet. */
-let composed = { base: null, key: "", ids: null, frame: -1 };
+const NOTHING = { base: null, key: "", ids: null, frame: -1, name: null };
+let composed = NOTHING;
 export function shownIds(frame) {
   const base = idsOf(frame);
   const strokes = [...answered, ...line].filter((edit) => edit.kind === "paint" && edit.frame === frame);
-  // While the mask with this tab's own strokes is read, they are shown as they were, and can be drawn on.
-  if (base === undefined && composed.frame === frame) return composed.ids;
+  if (base === undefined && composed.frame === frame) {
+    // While the mask with this tab's own strokes is read, they are shown as they were, and can be drawn on. The mask
+    // after that one is of somebody else.
+    composed.name ??= nameOf(frame);
+    return composed.name === nameOf(frame) ? composed.ids : undefined;
+  }
+  if (!strokes.length && composed.frame === frame) composed = NOTHING;
   if (!strokes.length || base === undefined) return base;
   const key = strokes.map((edit) => `${(edit.serial ??= ++serial)}:${edit.object.id}`).join() + frame;
   if (composed.base === base && composed.key === key) return composed.ids;
@@ -84,7 +90,7 @@ export function shownIds(frame) {
       else if (ids[i] === object.id) ids[i] = 0;
     }
   }
-  composed = { base, key, ids, frame };
+  composed = { base, key, ids, frame, name: null };
   return ids;
 }
 let serial = 0;
@@ -178,7 +184,7 @@ async function finish(edit, answer) {
 /** What answered strokes show may be gone. */
 function forgetAnswered() {
   answered = [];
-  composed = { base: null, key: "", ids: null, frame: -1 };
+  composed = NOTHING;
 }
 
 async function refuse(edit, error) {

@@ -127,7 +127,7 @@ export const KEYS = [
     keys: ["enter"],
     shown: "Enter",
     what: "accept, close the outline",
-    run: () => acceptProposal() || currentTool().accept?.(),
+    run: () => currentTool().acceptSoon?.() || acceptProposal() || currentTool().accept?.(),
   },
   { group: "Tools", keys: ["escape"], shown: "Esc", what: "give up what is in progress", run: escape },
   {

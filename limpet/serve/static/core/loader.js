@@ -50,9 +50,12 @@ export class Loader {
     const now = performance.now();
     for (const [rank, key] of this.wanted.entries()) {
       const room = rank === 0 ? AHEAD + 1 : AHEAD;
-      if (this.flying.size >= room) return;
-      if (this.items.has(key) || this.flying.has(key) || (this.failed.get(key) ?? 0) > now) continue;
-      this.start(key);
+      if (this.items.has(key) || (this.failed.get(key) ?? 0) > now) continue;
+      if (!this.flying.has(key)) {
+        if (this.flying.size >= room) return;
+        this.start(key);
+      }
+      if (rank === 0) return; // nothing is fetched ahead until what the person waits for is here
     }
   }
 

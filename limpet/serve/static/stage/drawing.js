@@ -5,6 +5,8 @@ import { note } from "../core/notes.js";
 import { brushMap, planeOf } from "../core/raster.js";
 import { get, set } from "../core/store.js";
 
+const PATIENCE = 5000; // ms for the masks of a frame to be read
+
 /** The ids that are being changed, or null. */
 export const drawing = { frame: -1, ids: null, object: null };
 
@@ -36,6 +38,26 @@ export function mayDraw() {
 function refuse(text) {
   note(text);
   return false;
+}
+
+let waiting = null; // what the pointer did while the masks of the frame were being read
+
+/** Do what the pointer asks for: at once, or in its turn when the masks are here. `begins`: it is a press. */
+export function handOver(act, begins = false) {
+  if (waiting) waiting.push(act);
+  else if (begins && get().project && shownIds(get().frame) === undefined) doOnceRead([act]);
+  else act();
+}
+
+async function doOnceRead(acts) {
+  const { frame } = get();
+  const until = performance.now() + PATIENCE;
+  waiting = acts;
+  while (shownIds(frame) === undefined && get().frame === frame && performance.now() < until)
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  waiting = null;
+  if (get().frame !== frame) return note("Nothing was drawn: the frame was left before its masks were read.");
+  for (const act of acts) act(); // where the masks could not be read, this says so
 }
 
 /** Begin to change the shown frame. Returns {ids, object, map}; the map is that of a brush for the object. */

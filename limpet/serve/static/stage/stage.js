@@ -11,7 +11,7 @@ import { toolNamed } from "../tools/tools.js";
 import { paintProposal } from "../tools/proposal.js";
 import { hideCursor, paintCursor } from "./cursor.js";
 import { attach, requestDraw } from "./draw.js";
-import { mayDraw } from "./drawing.js";
+import { handOver, mayDraw } from "./drawing.js";
 import { fit, pan, setSizes, toVideo, view, zoom } from "./view.js";
 
 export function activeColor() {
@@ -65,6 +65,7 @@ function listenTo(canvas) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   const tool = () => toolNamed(get().tool).tool;
+  const hand = (to, what, ...facts) => handOver(() => to[what]?.(...facts), what === "down");
   const onDivider = ([x]) => {
     const { compare, project } = get();
     return compare !== null && Math.abs(x - view.x - project.video.width * view.scale * compare) < 8;
@@ -76,7 +77,7 @@ function listenTo(canvas) {
       hideCursor();
       last = at(event);
       held = event.button === 1 || event.shiftKey ? "pan" : onDivider(last) ? "divider" : "tool";
-      if (held === "tool") tool().down(toVideo(...last), event);
+      if (held === "tool") hand(tool(), "down", toVideo(...last), event);
       event.preventDefault();
     },
     pointermove(event) {
@@ -87,16 +88,14 @@ function listenTo(canvas) {
       } else {
         // A browser joins several moves into one event; a fast curve needs all of them.
         const all = event.getCoalescedEvents?.() ?? [];
-        tool().move?.(
-          (all.length ? all : [event]).map((one) => toVideo(...at(one))),
-          held === "tool",
-        );
+        const points = (all.length ? all : [event]).map((one) => toVideo(...at(one)));
+        hand(tool(), "move", points, held === "tool");
       }
       last = [x, y];
       if (held === "pan") requestDraw();
     },
     pointerup() {
-      if (held === "tool") tool().up?.();
+      if (held === "tool") hand(tool(), "up");
       held = null;
     },
     pointercancel() {

@@ -2,14 +2,14 @@
 
 import { postJson } from "../core/api.js";
 import { freeId, shownIds } from "../core/edits.js";
-import { noteError } from "../core/notes.js";
+import { note, noteError } from "../core/notes.js";
 import { decodePng, encodePng, fromBase64, toBase64 } from "../core/png.js";
 import { planeOf } from "../core/raster.js";
 import { get, set } from "../core/store.js";
 import { mayDraw, videoSize } from "../stage/drawing.js";
 import { requestDraw } from "../stage/draw.js";
 import { isInside, toStage } from "../stage/view.js";
-import { discardProposal, propose } from "./proposal.js";
+import { acceptProposal, discardProposal, propose } from "./proposal.js";
 
 /** Ask, and tell the person that something is being worked on. Returns the plane, or null. */
 async function ask(path, body, words) {
@@ -25,6 +25,17 @@ async function ask(path, body, words) {
   }
 }
 
+/** An answer is shown; where Enter was pressed meanwhile, it is accepted. */
+function take(tool, frame, active, plane, isWhole) {
+  const { accepting } = tool;
+  tool.accepting = false;
+  if (!plane || (get().active !== active && !accepting)) return;
+  if (get().frame !== frame && !accepting)
+    return note(`The suggestion for frame ${frame} came after you had left it. Ask again there.`);
+  propose(frame, active, plane, isWhole);
+  if (accepting) acceptProposal();
+}
+
 /** Clicks belong to one object in one frame. Each asks again with all of them. */
 export const click = {
   points: [],
@@ -32,6 +43,7 @@ export const click = {
   active: null,
   asked: 0,
   answered: 0,
+  accepting: false,
 
   /** The model is loaded by the time of the first click; it is not kept for ever. */
   prepare() {
@@ -60,9 +72,14 @@ export const click = {
     const plane = await ask("/api/segment/click", body, "Finding the object ...");
     if (number !== this.asked) return; // there are further clicks, or the person gave up
     this.answered = number;
-    if (plane && get().active === active) propose(frame, active, plane, true);
+    take(this, frame, active, plane, true);
     if (!plane) this.points.pop();
     requestDraw();
+  },
+
+  /** Enter before the answer is there. */
+  acceptSoon() {
+    return this.asked > this.answered && (this.accepting = true);
   },
 
   back() {
@@ -77,12 +94,14 @@ export const click = {
     const busy = this.points.length > 0;
     this.points = [];
     this.answered = ++this.asked;
+    this.accepting = false;
     requestDraw();
     return discardProposal() || busy;
   },
 
   paint(context) {
     if (this.frame !== get().frame || this.active !== get().active) return;
+    if (!get().proposal && this.asked === this.answered) return; // they were accepted
     for (const [x, y, inside] of this.points) {
       const [cx, cy] = toStage(x + 0.5, y + 0.5);
       context.beginPath();
@@ -99,6 +118,9 @@ export const click = {
 export const box = {
   from: null,
   to: null,
+  asked: 0,
+  answered: 0,
+  accepting: false,
 
   down(point) {
     if (mayDraw()) this.from = this.to = point;
@@ -123,17 +145,26 @@ export const box = {
       Math.max(from[1], to[1]),
     ];
     const rect = corners.map((v, i) => Math.round(Math.max(0, Math.min(i % 2 ? height : width, v))));
+    const number = ++this.asked;
     const plane = await ask(
       "/api/segment/box",
       { frame, box: rect },
       "Cutting the object out of the box ...",
     );
-    if (plane && get().active === active) propose(frame, active, plane, false);
+    if (number !== this.asked) return; // there is another box, or the person gave up
+    this.answered = number;
+    take(this, frame, active, plane, false);
+  },
+
+  acceptSoon() {
+    return this.asked > this.answered && (this.accepting = true);
   },
 
   cancel() {
-    const busy = this.from !== null;
+    const busy = this.from !== null || this.asked > this.answered;
     this.from = this.to = null;
+    this.answered = ++this.asked;
+    this.accepting = false;
     requestDraw();
     return discardProposal() || busy;
   },

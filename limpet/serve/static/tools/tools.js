@@ -1,6 +1,6 @@
-// The tools by name. Each may have prepare (it was chosen), down, move, up, leave (the pointer), accept, back, cancel
-// (keys) and paint (what it adds to the stage); points are [x, y] in pixels of the video. back and cancel return whether
-// there was something.
+// The tools by name. Each may have prepare (it was chosen), down, move, up, leave (the pointer), acceptSoon,
+// accept, back, cancel (keys) and paint (what it adds to the stage); points are [x, y] in pixels of the video.
+// acceptSoon, back and cancel return whether there was something.
 
 import { get, set } from "../core/store.js";
 import { brush, eraser } from "./brush.js";
