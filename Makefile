@@ -17,13 +17,16 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
 
-# What takes too long for every change: each kind of file damaged at every byte, bit and field, long runs, kills; about
-# an hour and a half.
+# What takes too long for every change: each kind of file damaged at every byte, bit and field, long runs, and 100 kills
+# each of track, project propagate, batch and serve; about two hours.
 soak: $(READY)
 	LIMPET_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -s tests/damage
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/soak.py --overlay --frames 20000
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kill_and_resume.py --preload --frames 40 --max-size 48 --model deaot-nano
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kill_project.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kill_batch.py --frames 10 --max-size 48
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/kill_serve.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

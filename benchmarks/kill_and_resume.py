@@ -1,8 +1,8 @@
 """Kills `limpet track` at random moments with SIGKILL, resumes it, and compares every byte with an undisturbed run.
 
-    python benchmarks/kill_and_resume.py                     # 50 moments on the demo clip
-    python benchmarks/kill_and_resume.py --moments 10 --seed 7 --max-size 160
-    python benchmarks/kill_and_resume.py --preload --frames 48 --jobs 8      # cheaper, for a busy machine
+    python benchmarks/kill_and_resume.py                     # 100 runs on the demo clip, each killed
+    python benchmarks/kill_and_resume.py --kills 10 --seed 7 --max-size 160
+    python benchmarks/kill_and_resume.py --preload --frames 48 --model deaot-nano    # cheaper, for a busy machine
 
 Each moment is a run of its own: started, killed, and resumed with --resume until it ends; some are killed again while
 they resume. A third of the moments is spread over the whole time of a run, with its start-up; a third comes a random
@@ -17,15 +17,12 @@ imported everything and done nothing else, which saves most of the time of a sho
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import signal
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -35,9 +32,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
+from killing import GLANCE, digests, processes
+from killing import start as start_limpet
 
 from limpet.bench.machine import describe_machine, machine_lines
-from limpet.cli.main import main as main_of_limpet
 from limpet.core.errors import LimpetError
 from limpet.core.masks import write_mask
 from limpet.demo.demo_clip import demo_masks, demo_video
@@ -45,15 +43,13 @@ from limpet.results.journal import ROW
 from limpet.results.run_folder import RunFolder
 from limpet.tracking.state_checkpoints import STATE
 
-PRELOADED = [
+PRELOADED = (
     "limpet.cli.track",
     "limpet.tracking.track_video",
     "limpet.results.report_page",
     "limpet.results.report_picture",
     "av",
-]
-GLANCE = 0.01
-"""Seconds between two looks at a run."""
+)
 AGAIN = 0.3
 """Share of the runs that are killed a second time, and of those a third time."""
 
@@ -79,12 +75,6 @@ class Kill:
     lost: float
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Every file of a folder by its path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
 def masks_in(folder: Path) -> int:
     """How many frames have a mask."""
     masks = folder / "masks"
@@ -93,19 +83,9 @@ def masks_in(folder: Path) -> int:
 
 def start(context: BaseContext, command: tuple[str, ...], folder: Path, *more: str) -> BaseProcess:
     """``limpet`` in a process of its own."""
-    log = folder.parent / f"{folder.name}.log"
-    process = context.Process(target=limpet, args=([*command, "--out", str(folder), *more], log))
-    process.start()
-    return process
-
-
-def limpet(arguments: list[str], log: Path) -> None:
-    """What ``limpet`` does on the command line; all that it says goes into a file."""
-    with log.open("ab") as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    sys.argv = ["limpet", *arguments]
-    main_of_limpet()
+    return start_limpet(
+        context, [*command, "--out", str(folder), *more], folder.parent / f"{folder.name}.log"
+    )
 
 
 def undisturbed(context: BaseContext, command: tuple[str, ...], folder: Path) -> Task:
@@ -188,8 +168,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--moments", type=int, default=50, help="runs, each killed at least once")
+    parser.add_argument("--kills", type=int, default=100, help="runs, each killed at least once")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="deaot-t-deformable")
     parser.add_argument("--max-size", type=int, default=96, help="small, so that a run takes seconds")
     parser.add_argument("--frames", type=int, help="only so many of the clip; default: all")
     parser.add_argument("--preload", action="store_true", help="import everything once, not in every run")
@@ -199,11 +180,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def tasks(context: BaseContext, folder: Path, max_size: int, frames: int | None) -> list[Task]:
-    masks = demo_masks()
+def tasks(context: BaseContext, folder: Path, options: argparse.Namespace) -> list[Task]:
+    masks, frames = demo_masks(), options.frames
     write_mask(folder / "first.png", masks[0])
     write_mask(folder / "later.png", np.where(masks[30] == 2, np.uint8(9), np.uint8(0)))
-    plain = ("track", str(demo_video()), "--mask", str(folder / "first.png"), "--max-size", str(max_size))
+    plain = ("track", str(demo_video()), "--mask", str(folder / "first.png"), "--device", "cpu")
+    plain += ("--model", options.model, "--max-size", str(options.max_size))
     plain += ("--max-frames", str(frames)) if frames else ()
     grown = (*plain, "--memory", "official", "--add", f"30:{folder / 'later.png'}")
     return [undisturbed(context, plain, folder / "plain"), undisturbed(context, grown, folder / "grown")]
@@ -214,10 +196,8 @@ def main() -> int:
     print("\n".join(machine_lines(machine := describe_machine())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
     folder.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("forkserver" if options.preload else "spawn")
-    if options.preload:
-        context.set_forkserver_preload(PRELOADED)
-    todo = tasks(context, folder, options.max_size, options.frames)
+    context = processes(*PRELOADED if options.preload else ())
+    todo = tasks(context, folder, options)
     for task in todo:
         print(
             f"undisturbed: {task.frames} frames in {task.seconds:.1f} s, the last {task.ending:.1f} s without frame"
@@ -237,7 +217,7 @@ def main() -> int:
         return kills, same
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(pool.map(run, range(options.moments)))
+        outcomes = list(pool.map(run, range(options.kills)))
     kills = [each for found, _ in outcomes for each in found]
     identical = sum(same for _, same in outcomes)
     lost = [each.lost for each in kills]

@@ -1,29 +1,34 @@
 """Kills `limpet batch` at random moments with SIGKILL, repeats the command, and compares every byte of all results.
 
-    python benchmarks/kill_batch.py                          # 20 moments over 40 short clips
-    python benchmarks/kill_batch.py --moments 3 --clips 6 --frames 20
+    python benchmarks/kill_batch.py                          # 100 kills over 40 short clips
+    python benchmarks/kill_batch.py --kills 20
+    python benchmarks/kill_batch.py --kills 3 --clips 6 --frames 20
 
-One run is left undisturbed. In another one, at each moment either the command or one of its workers is killed, by turns
-of a seeded dice; a command that was killed is started again, and a worker's place is taken by the command itself. At
-the end the command is left alone, and every file of every job must be the one of the undisturbed run.
+One run is left undisturbed. In others, at each moment either the command or one of its workers is killed, as a seeded
+dice says; a command that was killed is started again, and a worker's place is taken by the command itself. When all
+jobs are done, every file of every job must be the one of the undisturbed run, and no job may have been done twice. Then
+another run begins, until there were enough kills: at most one for two clips in a run, so that it comes to an end.
+
+The command and its workers are forked from a process that has imported everything and done nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
+from killing import GLANCE, digests, processes, processor_seconds, start, workers_of
 
 from limpet.batch.job import SUMMARY_FILES
 from limpet.batch.ledger import BATCH_FOLDER, ENDED
@@ -33,7 +38,17 @@ from limpet.demo.demo_clip import demo_masks, demo_video
 from limpet.results.journal import Journal
 from limpet.video.open import open_video
 
-PROGRAM = (sys.executable, "-c", "from limpet.cli.main import main; main()")
+OF_WORKERS = 0.5
+"""Share of the kills that end a worker."""
+PRELOADED = (
+    "limpet.cli.batch",
+    "limpet.batch.run_batch",
+    "limpet.batch.worker_main",
+    "limpet.tracking.load",
+    "limpet.results.report_page",
+    "limpet.results.report_picture",
+    "av",
+)
 
 
 def make_clips(folder: Path, count: int, frames: int) -> None:
@@ -53,59 +68,78 @@ def make_clips(folder: Path, count: int, frames: int) -> None:
         write_mask(folder / f"{clip.name}.png", masks[begin])
 
 
-def start(clips: Path, out: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+def run(context: BaseContext, folder: Path, out: Path, options: argparse.Namespace) -> BaseProcess:
     """The command, with what it says in a file beside its folder."""
-    size = ("--model", options.model, "--max-size", str(options.max_size), "--device", "cpu")
-    words = (
-        "batch",
-        str(clips),
-        "--out",
-        str(out),
-        "--workers",
-        str(options.workers),
-        "--retries",
-        "9",
-        *size,
-    )
-    with out.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen([*PROGRAM, *words], stdout=log, stderr=log)
+    words = ["batch", str(folder / "clips"), "--out", str(out), "--workers", str(options.workers)]
+    words += ["--retries", "9", "--model", options.model, "--max-size", str(options.max_size)]
+    return start(context, [*words, "--device", "cpu"], out.with_suffix(".log"))
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Every file of the results, and the summary."""
-    files = [path for path in folder.rglob("*") if path.is_file() and BATCH_FOLDER not in path.parts]
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.name != SUMMARY_FILES[1]  # has the name of its folder
-    }
+def results(out: Path) -> dict[str, str]:
+    """Every file of the results, and the summary but for the page, which has the name of its folder."""
+    return digests(out, lambda path: BATCH_FOLDER in path.parts or path.name == SUMMARY_FILES[1])
 
 
-def workers_of(process: int) -> list[int]:
-    """Processes that a process started, as /proc tells."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == process and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
+def undisturbed(context: BaseContext, folder: Path, options: argparse.Namespace) -> float:
+    """Processor seconds of its workers."""
+    process, taken = run(context, folder, folder / "undisturbed", options), dict[int, float]()
+    while process.is_alive():
+        taken |= {
+            worker: max(taken.get(worker, 0), processor_seconds(worker)) for worker in workers_of(process.pid)
+        }
+        time.sleep(GLANCE)
+    if process.exitcode:
+        raise SystemExit(f"the undisturbed run failed; see {folder}/undisturbed.log")
+    return sum(taken.values())
 
 
-def kill_something(process: subprocess.Popen[bytes], chance: random.Random) -> str:
+def wait(process: BaseProcess, seconds: float) -> None:
+    """Until the workers have taken so much processor time from now on, or the command has ended."""
+    before = {worker: processor_seconds(worker) for worker in workers_of(process.pid)}
+    while process.is_alive():
+        now = sum(processor_seconds(worker) - before.get(worker, 0) for worker in workers_of(process.pid))
+        if now >= seconds:
+            return
+        time.sleep(GLANCE)
+
+
+def kill_something(process: BaseProcess, chance: random.Random) -> str:
     """Kill the command, or one of its workers; returns which."""
     workers = workers_of(process.pid)
-    if workers and chance.random() < 0.5:
+    if workers and chance.random() < OF_WORKERS:
         try:
             os.kill(chance.choice(workers), signal.SIGKILL)
         except ProcessLookupError:
             return "nothing"
         return "worker"
     process.kill()
-    process.wait()
+    process.join()
     return "command"
+
+
+def disturbed(
+    context: BaseContext, folder: Path, out: Path, options: argparse.Namespace, most: int, spacing: float,
+    chance: random.Random,
+) -> Counter[str]:  # fmt: skip
+    """One run with at most so many kills; gives what was killed, and under "wrong" 1 if it did not come out right."""
+    kills: Counter[str] = Counter()
+    process = run(context, folder, out, options)
+    while kills.total() < most and process.is_alive():
+        wait(process, chance.uniform(0, spacing))
+        if process.is_alive():
+            kills[kill_something(process, chance)] += 1
+        if process.exitcode == -signal.SIGKILL:
+            process = run(context, folder, out, options)
+    process.join()
+    again = sum(count > 1 for count in ended(out).values())
+    same = results(out) == results(folder / "undisturbed")
+    print(
+        f"{out.name}: {kills['command']} kills of the command, {kills['worker']} of a worker; the last command ended "
+        f"with {process.exitcode}; jobs done more than once: {again}; all results identical: {'yes' if same else 'NO'}",
+        flush=True,
+    )
+    kills["wrong"] = int(not same or process.exitcode != 0 or again > 0)
+    return kills
 
 
 def ended(out: Path) -> Counter[str]:
@@ -118,7 +152,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--moments", type=int, default=20, help="kills")
+    parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--frames", type=int, default=24, help="of each clip")
     parser.add_argument("--model", default="deaot-nano")
@@ -133,38 +167,33 @@ def main() -> int:
     options = parse()
     print("\n".join(machine_lines(describe_machine())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-batch-"))
-    clips, chance = folder / "clips", random.Random(options.seed)
-    make_clips(clips, options.clips, options.frames)
-    begin = time.monotonic()
-    if start(clips, folder / "undisturbed", options).wait():
-        raise SystemExit(f"the undisturbed run failed; see {folder}/undisturbed.log")
-    seconds = time.monotonic() - begin
-    print(f"undisturbed: {options.clips} clips of {options.frames} frames in {seconds:.1f} s")
-    kills: Counter[str] = Counter()
-    process = start(clips, folder / "killed", options)
-    while kills.total() < options.moments:
-        until = time.monotonic() + chance.uniform(0, 2 * seconds / options.moments)
-        while process.poll() is None and time.monotonic() < until:
-            time.sleep(0.01)
-        if process.poll() is not None:
-            break  # it was done before all moments had come
-        kills[kill_something(process, chance)] += 1
-        if process.poll() is not None:
-            process = start(clips, folder / "killed", options)
-    code = process.wait()
-    again = {name: count for name, count in ended(folder / "killed").items() if count > 1}
-    same = digests(folder / "killed") == digests(folder / "undisturbed")
+    context, chance = processes(*PRELOADED), random.Random(options.seed)
+    make_clips(folder / "clips", options.clips, options.frames)
+    seconds = undisturbed(context, folder, options)
     print(
-        f"{kills.total()} kills: {kills['command']} of the command, {kills['worker']} of a worker; the last command "
-        f"ended with {code}; jobs done more than once: {len(again)}; all results identical: {'yes' if same else 'NO'}"
+        f"undisturbed: {options.clips} clips of {options.frames} frames in {seconds:.1f} s of processor time",
+        flush=True,
     )
-    good = same and code == 0 and not again
-    if good and options.folder is None:
+    most = max(1, options.clips // 2)
+    kills: Counter[str] = Counter()
+    runs = 0
+    while (left := options.kills - kills["command"] - kills["worker"]) > 0:
+        runs += 1
+        out = folder / f"killed-{runs}"
+        kills += disturbed(context, folder, out, options, min(most, left), 2 * seconds / most, chance)
+        if not kills["wrong"]:
+            shutil.rmtree(out)
+    print(
+        f"{kills['command'] + kills['worker']} kills, {kills['command']} of the command and {kills['worker']} of a "
+        f"worker, in {runs} runs of {options.clips} jobs; {kills['wrong']} runs came out wrong; "
+        f"{os.getloadavg()[0]:.1f} load"
+    )
+    if not kills["wrong"] and options.folder is None:
         shutil.rmtree(folder)
     else:
         print(f"everything is in {folder}")
-    return 0 if good else 1
+    return int(kills["wrong"] > 0)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -5,20 +5,24 @@
     python benchmarks/soak.py --overlay --frames 20000
 
 The frames come from a generator, so that reading takes no disk. Each row is a tenth of the run: resident memory at its
-end in MB, how much that grew, and CPU time per frame. The last lines compare the last tenth with the second one, since
-the first one fills caches. The exit code is 1 if memory grows by more than 1 MB per 10,000 frames, or CPU time per
-frame by more than 5 %.
+end in MB, how much that grew, and time per frame: of the processor, and by the clock, which other programs lengthen.
+The last line compares the last tenth with the second one, since the first one fills caches. The exit code is 1 if
+memory grows by more than 1 MB per 10,000 frames, or processor time per frame by more than 5 %. A run that is ended
+early by Ctrl-C or SIGTERM compares what it has; --json writes the rows after each tenth.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import limpet
+from limpet.bench.machine import describe_machine, machine_lines
 from limpet.core.tracker_protocol import TrackerFacts
 
 SIZE = (48, 64)
@@ -103,6 +108,61 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 1e6
 
 
+@dataclass(frozen=True)
+class Row:
+    """A tenth of a run: frames so far, resident MB, and milliseconds per frame of the processor and by the clock."""
+
+    frames: int
+    resident: float
+    processor: float
+    clock: float
+
+
+class Table:
+    """Prints a row for each tenth of a run, and compares."""
+
+    def __init__(self, frames: int, path: Path | None) -> None:
+        self.rows: list[Row] = []
+        self._each, self._path = max(1, frames // 10), path
+        self._begin = time.process_time(), time.perf_counter()
+        print(
+            "| frames | resident MB | grew by | CPU ms per frame | ms by the clock |\n|---|---|---|---|---|"
+        )
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """As ``limpet.track`` calls it after each frame."""
+        if done % self._each:
+            return
+        taken = [
+            now - then
+            for now, then in zip((time.process_time(), time.perf_counter()), self._begin, strict=True)
+        ]
+        row = Row(done, resident(), *(1000 * seconds / self._each for seconds in taken))
+        grew = row.resident - self.rows[-1].resident if self.rows else 0.0
+        self.rows.append(row)
+        print(
+            f"| {done:,} | {row.resident:.1f} | {grew:+.2f} | {row.processor:.3f} | {row.clock:.3f} |",
+            flush=True,
+        )
+        if self._path is not None:
+            self._path.write_text(json.dumps([asdict(row) for row in self.rows], indent=1) + "\n")
+        self._begin = time.process_time(), time.perf_counter()
+
+    def compare(self) -> int:
+        """Say how the last row differs from the second one; returns the exit code."""
+        if len(self.rows) < 3:
+            print("too few frames to compare")
+            return 1
+        early, late = self.rows[1], self.rows[-1]
+        growth = (late.resident - early.resident) / (late.frames - early.frames) * 10_000
+        slower = late.processor / early.processor
+        print(
+            f"{late.frames:,} frames; {growth:+.3f} MB per 10,000 frames; the last tenth took {slower:.3f} of the "
+            f"second one's processor time, and {late.clock / early.clock:.3f} by the clock"
+        )
+        return int(growth > 1 or slower > 1.05)
+
+
 def main() -> int:
     """Run, print the table, compare; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -111,36 +171,23 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--overlay", action="store_true")
     parser.add_argument("--network", action="store_true", help="track with deaot-nano")
+    parser.add_argument("--json", type=Path, help="write the rows there too")
     given = parser.parse_args()
+    print("\n".join(machine_lines(describe_machine())), flush=True)
     tracker: Any = limpet.load("deaot-nano", device="cpu", enlarge=1.0) if given.network else Shifting()
-    rows: list[tuple[int, float, float]] = []
-    begin = [time.process_time()]
-
-    def on_frame(done: int, total: int | None) -> None:
-        if done % (given.frames // 10) == 0:
-            now = time.process_time()
-            rows.append((done, resident(), (now - begin[0]) / (given.frames // 10)))
-            grew = rows[-1][1] - rows[-2][1] if len(rows) > 1 else 0.0
-            print(f"| {done:,} | {rows[-1][1]:.1f} | {grew:+.2f} | {1000 * rows[-1][2]:.3f} |", flush=True)
-            begin[0] = time.process_time()
-
-    print("| frames | resident MB | grew by | CPU ms per frame |\n|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        video: Any = frames(given.frames)
-        result = limpet.track(
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    video: Any = frames(given.frames)
+    table = Table(given.frames, given.json)
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        limpet.track(
             video,
             first_mask(),
             Path(folder) / "out",
             tracker=tracker,
             overlay=given.overlay,
-            on_frame=on_frame,
+            on_frame=table,
         )
-    growth = (rows[-1][1] - rows[1][1]) / (rows[-1][0] - rows[1][0]) * 10_000
-    slower = rows[-1][2] / rows[1][2]
-    print(
-        f"{result.frames:,} frames; {growth:+.3f} MB per 10,000 frames; the last tenth took {slower:.3f} of the second"
-    )
-    return int(growth > 1 or slower > 1.05)
+    return table.compare()
 
 
 if __name__ == "__main__":
