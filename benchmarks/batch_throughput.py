@@ -13,13 +13,16 @@ import argparse
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from kill_batch import PROGRAM, make_clips
+from kill_batch import make_clips
 
 from limpet.bench.machine import describe_machine, machine_lines
+
+PROGRAM = (sys.executable, "-c", "from limpet.cli.main import main; main()")
 
 
 def parse() -> argparse.Namespace:

@@ -24,7 +24,8 @@ from limpet.core.provenance import VERSION
 
 if TYPE_CHECKING:
     from limpet.batch.config import BatchConfig
-    from limpet.batch.job import BatchJob, JobSettings
+    from limpet.batch.job import BatchJob
+    from limpet.batch.job_settings import JobSettings
     from limpet.batch.run_batch import BatchResult, run_batch
     from limpet.data.config import ClipConfig
     from limpet.distillation.config import DistillationConfig
@@ -97,7 +98,7 @@ _LATER = {
     "BatchedTracker": "limpet.tracking.batched_tracker",
     "ClipConfig": "limpet.data.config",
     "DistillationConfig": "limpet.distillation.config",
-    "JobSettings": "limpet.batch.job",
+    "JobSettings": "limpet.batch.job_settings",
     "LabelConfig": "limpet.distillation.label_clip",
     "Project": "limpet.project",
     "Scores": "limpet.evaluation.scores",

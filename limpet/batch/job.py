@@ -1,4 +1,4 @@
-"""What a job of a batch is: a video, its first mask, a name, and the settings of ``limpet track``."""
+"""What a job of a batch is: a video, its first mask, a name and its settings; and how a row of a list says so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
+from limpet.batch.job_settings import JobSettings
 from limpet.core.errors import DataError
 
 SUMMARY_FILES = ("batch.json", "batch.html")
@@ -22,62 +23,6 @@ _PATHS = ("weights", "bundle")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 COLUMNS = ("video", "mask", "name", "frame", "add")
 """What a row of a list may hold besides the settings."""
-
-
-@dataclass(frozen=True)
-class JobSettings:
-    """How a video is tracked: the options of ``limpet track``, by their names.
-
-    >>> JobSettings(model="deaot-nano", max_size=320).max_size
-    320
-
-    model, weights, max_size, enlarge, objects_at_once, precision, memory, flip, scales, flow: see ``limpet.load``.
-    memory_budget: MB (10^6 bytes) that a state may hold.
-    bundle, runtime: an exported tracker instead of a model, see ``limpet.load_exported``.
-    resize_mask, overlay, max_frames, max_seconds: see ``limpet.track``.
-
-    Raises:
-        DataError: a setting of a model beside a bundle, or a runtime without one.
-    """
-
-    model: str | None = None
-    weights: str | None = None
-    max_size: int = 480
-    enlarge: float = 1.67
-    objects_at_once: int | None = None
-    precision: str = "auto"
-    memory: str | None = None
-    memory_budget: float | None = None
-    flip: bool = False
-    scales: tuple[float, ...] = (1.0,)
-    flow: str | None = None
-    bundle: str | None = None
-    runtime: str | None = None
-    resize_mask: bool = False
-    overlay: bool = True
-    max_frames: int | None = None
-    max_seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.bundle is None:
-            if self.runtime is not None:
-                raise DataError(
-                    f"runtime is {self.runtime!r}, but no bundle is given; name one, or leave it out"
-                )
-            return
-        other = [
-            name for name in LOAD if getattr(self, name) != JobSettings.__dataclass_fields__[name].default
-        ]
-        if other:
-            raise DataError(
-                f"{other[0]} does not go with a bundle, which was exported with its own; leave it out"
-            )
-
-
-LOAD = (
-    "model", "weights", "max_size", "enlarge", "objects_at_once", "memory", "memory_budget", "flip", "scales", "flow",
-)  # fmt: skip
-"""Settings of a model that torch runs."""
 
 
 @dataclass(frozen=True)

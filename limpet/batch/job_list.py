@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from limpet.batch.job import BatchJob, JobSettings, default_name, job_from_row
+from limpet.batch.job import BatchJob, default_name, job_from_row
+from limpet.batch.job_settings import JobSettings
 from limpet.core.errors import DataError
 from limpet.core.json_text import parse_json
 from limpet.video.image_reader import IMAGE_SUFFIXES

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from limpet.batch.config import BatchConfig, devices_of
 from limpet.batch.dispatch import Event, Worker, dispatch
-from limpet.batch.job import SUMMARY_FILES, JobSettings, JobTask
+from limpet.batch.job import SUMMARY_FILES, JobTask
 from limpet.batch.job_list import Jobs, check_jobs, open_jobs
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.ledger import JobOutcome, Ledger, LedgerEntry
 from limpet.batch.process_worker import Launch, ProcessWorker, worker_command
 from limpet.batch.summary import write_summary

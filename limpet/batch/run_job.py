@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from limpet.batch.job import LOAD, BatchJob, JobSettings, JobTask, OnFrames
+from limpet.batch.job import BatchJob, JobTask, OnFrames
+from limpet.batch.job_settings import LOAD, JobSettings
 from limpet.batch.ledger import JobOutcome
 from limpet.core.errors import LimpetError, OutputError
 from limpet.core.json_text import read_json, whole_number

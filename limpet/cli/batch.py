@@ -10,7 +10,7 @@ import typer
 from rich.progress import TextColumn
 
 from limpet.batch.config import BatchConfig
-from limpet.batch.job import JobSettings
+from limpet.batch.job_settings import JobSettings
 from limpet.cli.bundle_options import Bundle, RuntimeName
 from limpet.cli.config_options import with_options
 from limpet.cli.options import (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from limpet.batch.job import LOAD, BatchJob, JobSettings, JobTask, default_name, job_from_row
-from limpet.cli.track import track_command
+from limpet.batch.job import BatchJob, JobTask, default_name, job_from_row
+from limpet.batch.job_settings import JobSettings
 from limpet.core.errors import DataError
 
 HERE = Path("/lists")
@@ -144,16 +144,3 @@ def test_moved_files_are_the_same_job_and_other_settings_are_not() -> None:
         replace(job, settings=replace(job.settings, max_size=320)),
     ]
     assert len({each.key() for each in (job, *others)}) == 4
-
-
-def test_settings_are_those_of_limpet_track() -> None:
-    """By name and default: what the command offers and a job cannot have are streams, folders and the device."""
-    import inspect
-
-    command = {each.name: each.default for each in inspect.signature(track_command).parameters.values()}
-    settings = {name: each.default for name, each in JobSettings.__dataclass_fields__.items()}
-    others = {"context", "video", "mask", "out", "add", "device", "live", "overwrite", "resume"}
-    assert command.keys() - others == settings.keys()
-    command["scales"] = (1.0,)
-    assert {name: command[name] for name in settings} == settings
-    assert set(LOAD) < settings.keys()

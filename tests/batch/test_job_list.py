@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from limpet.batch.job import BatchJob, JobSettings
+from limpet.batch.job import BatchJob
 from limpet.batch.job_list import check_jobs, open_jobs
+from limpet.batch.job_settings import JobSettings
 from limpet.core.errors import DataError
 
 SETTINGS = JobSettings(model="deaot-nano")

@@ -18,7 +18,7 @@ import pytest
 
 from limpet.batch.config import BatchConfig
 from limpet.batch.dispatch import WorkerDiedError
-from limpet.batch.job import JobSettings
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.ledger import JobOutcome, Ledger
 from limpet.batch.process_worker import Launch
 from limpet.batch.ray_worker import RayWorker, WorkerHost, join_cluster, plan_workers, ray_workers

@@ -14,7 +14,8 @@ import pytest
 
 from limpet.batch.config import BatchConfig
 from limpet.batch.dispatch import Worker
-from limpet.batch.job import BatchJob, JobSettings
+from limpet.batch.job import BatchJob
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.ledger import BATCH_FOLDER, Ledger
 from limpet.batch.process_worker import Launch, ProcessWorker
 from limpet.batch.run_batch import BatchProgress, BatchResult, run_batch

@@ -11,7 +11,8 @@ import pytest
 from cli.clips import write_images
 from networks import frames, mask_of, small_tracker
 
-from limpet.batch.job import BatchJob, JobSettings, JobTask
+from limpet.batch.job import BatchJob, JobTask
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.run_job import TrackerShelf, load_tracker, run_job
 from limpet.core.masks import write_mask
 from limpet.results.run_folder import RunFolder

@@ -14,7 +14,7 @@ from cli.clips import picture, write_first_mask, write_images, write_video
 
 import limpet
 from limpet.batch.config import BatchConfig
-from limpet.batch.job import JobSettings
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.run_batch import BatchProgress, process_workers, run_batch
 from limpet.results.run_folder import RUN_FOLDER
 

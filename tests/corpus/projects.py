@@ -13,8 +13,8 @@ from damage.request_kinds import _BOUNDARY, _FORM, _MASK, Server
 from damage.results_kinds import RESULTS
 from serve.conftest import TOKEN
 
-from limpet.batch.job import JobSettings
 from limpet.batch.job_list import JobFile
+from limpet.batch.job_settings import JobSettings
 from limpet.core.errors import LimpetError
 from limpet.project import Project
 from limpet.serve.guard import TOKEN_HEADER

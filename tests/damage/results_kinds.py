@@ -17,8 +17,9 @@ from project.tiny import Repeats, boxes, make_video
 from results.reports import example
 from safetensors.torch import save
 
-from limpet.batch.job import BatchJob, JobSettings
+from limpet.batch.job import BatchJob
 from limpet.batch.job_list import JobFile
+from limpet.batch.job_settings import JobSettings
 from limpet.batch.ledger import JobOutcome, Ledger
 from limpet.batch.run_job import outcome_in
 from limpet.project import Project
