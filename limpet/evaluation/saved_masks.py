@@ -67,12 +67,12 @@ def read_answer(files: Mapping[int, Path], task: VideoTask) -> FrameMasks:
 def read_scored(folder: Path, task: VideoTask, index: int) -> FrameMasks:
     """The saved masks of what is scored in a frame.
 
-    Where HOTA is measured, those are all tracks; a file may be missing in the frame in which the mask is given.
+    Where masks may overlap, those of all objects; where a file is missing that is not scored, the given mask or none.
 
     Raises:
         DataError: see ``read_answer``. MaskError: a file cannot be read.
     """
-    if not task.track_classes:
+    if not task.overlap:
         return read_answer(scored_files(folder, task, index), task)
     files = {number: path for number, path in answer_files(folder, task, index).items() if path.is_file()}
     given = task.given(index) if index in task.begins else ObjectPlanes({}, task.size)

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from limpet.core.files import atomic_path, output_error
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol
-from limpet.evaluation.saved_masks import read_answer, scored_files
+from limpet.evaluation.saved_masks import read_scored
 from limpet.evaluation.scores import Scores, summarise
 from limpet.evaluation.video_task import FrameMasks, VideoTask, draw_label_map
 from limpet.visual.overlay import draw_overlay
@@ -61,7 +61,7 @@ def draw_worst(scores: Scores, task: VideoTask, masks: Path) -> Image.Image:
     for name in names:
         frame = task.frame(index[name])
         truth = task.masks.read(index[name])
-        found = read_answer(scored_files(masks, task, index[name]), task)
+        found = read_scored(masks, task, index[name])
         columns.append((_draw(frame, truth, task), _draw(frame, found, task)))
     height = max(each.shape[0] for column in columns for each in column)
     size = (MARGIN + len(columns) * (WIDTH + MARGIN), 2 * height + 3 * MARGIN + 2 * LINE)

@@ -92,7 +92,7 @@ class BurstProtocol(EvaluationProtocol):
         ),
         RuleSource(
             "J and F of an object are over the annotated frames after its first one",
-            "as in SA-V; BURST itself has no J and F",
+            "BURST has no J and F; this is as in https://github.com/facebookresearch/sam2 sav_dataset/README.md",
         ),
     )
 

@@ -26,6 +26,7 @@ class LvosProtocol(YouTubeVosProtocol):
         "ROOT or ROOT/valid"
     )
     default_split = "valid"
+    own_field, other_field, other = "frame_range", "frames", "youtube-vos"
     rules = (
         RuleSource(
             "an object begins in the first frame whose mask shows it", f"{_CODE} lvos/lvos_seperate.py"

@@ -96,4 +96,12 @@ class MoseProtocol(EvaluationProtocol):
             names = [self.split]
         elif folder == self.root and (not names or self.split not in ("all", self.default_split)):
             raise self.unknown_split()
-        return {name: VideoFolders(name, frames / name, masks / name) for name in names}
+        nested = next((name for name in names if subfolders(frames / name)), None)
+        if nested:
+            raise DataError(
+                f"{frames / nested} holds folders instead of the frames of a video; expected {self.layout}"
+            )
+        videos = {name: VideoFolders(name, frames / name, masks / name) for name in names}
+        for video in videos.values():  # all are looked at first, so that a gap is known before the work
+            files_of(video)
+        return videos

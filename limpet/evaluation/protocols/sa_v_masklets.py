@@ -78,6 +78,13 @@ class SaVProtocol(EvaluationProtocol):
             number = len(objects) + 1
             paths[number], folders[number] = files, folder
             objects.append(TaskObject(_object_id(folder, name), number, begins, tuple(sorted(files))[1:-1]))
+        for number, files in paths.items():
+            inside = {at for each in paths.values() for at in each if min(files) < at < max(files)}
+            if inside - set(files):
+                gaps = len(inside - set(files))
+                notes.append(
+                    f"{name}: object {folders[number]} has no mask in {gaps} frames that others have: not scored"
+                )
         if not objects:
             raise DataError(f"video '{name}': no mask in {self.folder / MASKS / name} shows an object")
         return VideoTask(

@@ -40,6 +40,8 @@ class YouTubeVosProtocol(EvaluationProtocol):
         "frames valid_all_frames/JPEGImages/VIDEO/*.jpg"
     )
     default_split = "valid"
+    own_field, other_field, other = "frames", "frame_range", "lvos"
+    """What an object of meta.json has; what it has in another benchmark, and that one's name."""
     rules = (
         RuleSource(
             "an object begins in the first frame whose mask shows it, which may be in the middle of a video; 0 there "
@@ -71,9 +73,7 @@ class YouTubeVosProtocol(EvaluationProtocol):
             raise self.unknown_split()
 
     def names(self) -> tuple[str, ...]:
-        if self._described is None:
-            return tuple(subfolders(self.folder / "JPEGImages"))
-        return tuple(sorted(name for name, video in self._described.items() if video.get("objects")))
+        return self._names
 
     def task(self, name: str) -> VideoTask:
         files = self._files(name)
@@ -127,6 +127,15 @@ class YouTubeVosProtocol(EvaluationProtocol):
         version = _VERSIONS.get(len(self.names()), "") if self.split == "valid" else ""
         return f"{self.title}{' ' * bool(version)}{version}, {self.split}"
 
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        names = subfolders(self.folder / "JPEGImages")
+        if self._described is not None:
+            names = sorted(name for name, video in self._described.items() if video.get("objects"))
+        for name in names:  # all are looked at first, so that a gap is known before the work
+            self._files(name)
+        return tuple(names)
+
     def _files(self, name: str) -> VideoFiles:
         listed = self.folder / "JPEGImages" / name
         if not listed.is_dir():
@@ -148,7 +157,17 @@ class YouTubeVosProtocol(EvaluationProtocol):
     def _described(self) -> dict[str, Any] | None:
         """The videos of meta.json; None where there is no such list."""
         path = self.folder / "meta.json"
-        return read_meta(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        videos = read_meta(path)
+        objects = [each for video in videos.values() for each in (video.get("objects") or {}).values()]
+        fields = {field for each in objects for field in each}
+        if self.other_field in fields and self.own_field not in fields:
+            raise DataError(
+                f"{path} gives each object '{self.other_field}' instead of '{self.own_field}', as {self.other} does; "
+                f"use: limpet eval {self.other}"
+            )
+        return videos
 
     @cached_property
     def _seen(self) -> frozenset[str]:

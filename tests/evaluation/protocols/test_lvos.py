@@ -6,8 +6,9 @@ import pytest
 
 from limpet.core.errors import DataError
 from limpet.evaluation.protocols.lvos import LvosProtocol
+from limpet.evaluation.protocols.youtube_vos import YouTubeVosProtocol
 
-from ..tiny import make_lvos
+from ..tiny import make_lvos, make_youtube_vos
 
 
 def test_frame_ranges_say_what_is_scored(tmp_path: Path) -> None:
@@ -64,3 +65,14 @@ def test_only_frames_that_are_scored_need_labels(tmp_path: Path) -> None:
     (tmp_path / "valid/Annotations/old/00000016.png").unlink()
     with pytest.raises(DataError, match=r"'old' lacks the annotations of 1 of 4 frames .*: 00000016\.png"):
         LvosProtocol(tmp_path).task("old")
+
+
+def test_the_list_of_another_benchmark_is_told(tmp_path: Path) -> None:
+    make_youtube_vos(tmp_path / "ytvos")
+    make_lvos(tmp_path / "lvos")
+    with pytest.raises(
+        DataError, match=r"gives each object 'frames' instead of 'frame_range', as youtube-vos does"
+    ):
+        LvosProtocol(tmp_path / "ytvos").names()
+    with pytest.raises(DataError, match="use: limpet eval lvos"):
+        YouTubeVosProtocol(tmp_path / "lvos").names()

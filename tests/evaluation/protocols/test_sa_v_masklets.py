@@ -43,3 +43,11 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     save_ids(masks / "002/99999.png", box(0, 0))
     with pytest.raises(DataError, match="1 belong to no frame: 99999"):
         SaVProtocol(tmp_path).task("person")
+
+
+def test_a_mask_that_others_have_is_missed_aloud(tmp_path: Path) -> None:
+    make_sa_v(tmp_path)
+    (tmp_path / "sav_val/Annotations_6fps/person/001/00008.png").unlink()
+    task = SaVProtocol(tmp_path).task("person")
+    assert task.notes == ("person: object 001 has no mask in 1 frames that others have: not scored",)
+    assert task.objects[1].scored == (4, 12)
