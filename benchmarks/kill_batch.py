@@ -10,6 +10,11 @@ jobs are done, every file of every job must be the one of the undisturbed run, a
 another run begins, until there were enough kills: at most one for two clips in a run, so that it comes to an end.
 
 The command and its workers are forked from a process that has imported everything and done nothing else.
+
+    python benchmarks/kill_batch.py --kills 20 --ray
+
+With --ray the runs that are disturbed use a Ray cluster of two nodes of one core on this machine, one of which is
+removed in the middle of each run, and another one added; workers are then started as always.
 """
 
 from __future__ import annotations
@@ -24,11 +29,11 @@ import tempfile
 import time
 from collections import Counter
 from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from killing import GLANCE, digests, processes, processor_seconds, start, workers_of
+from killing import EARLY, GLANCE, descendants, digests, processes, processor_seconds, start, workers_of
 
 from limpet.batch.job import SUMMARY_FILES
 from limpet.batch.ledger import BATCH_FOLDER, ENDED
@@ -68,11 +73,77 @@ def make_clips(folder: Path, count: int, frames: int) -> None:
         write_mask(folder / f"{clip.name}.png", masks[begin])
 
 
-def run(context: BaseContext, folder: Path, out: Path, options: argparse.Namespace) -> BaseProcess:
-    """The command, with what it says in a file beside its folder."""
-    words = ["batch", str(folder / "clips"), "--out", str(out), "--workers", str(options.workers)]
-    words += ["--retries", "9", "--model", options.model, "--max-size", str(options.max_size)]
-    return start(context, [*words, "--device", "cpu"], out.with_suffix(".log"))
+class Cluster:
+    """Two Ray nodes of one core each; ``lose`` removes one and adds another."""
+
+    def __init__(self) -> None:
+        os.environ |= {"RAY_memory_monitor_refresh_ms": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
+        from ray import cluster_utils
+
+        self._node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+        head = {**self._node, "include_dashboard": False}
+        self._cluster: Any = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+        self._cluster.add_node(**self._node)
+        self.address = str(self._cluster.address)
+
+    def lose(self) -> None:
+        """As a machine that is switched off."""
+        self._cluster.remove_node(next(iter(self._cluster.worker_nodes)), allow_graceful=False)
+        self._cluster.add_node(**self._node)
+
+    def close(self) -> None:
+        """End both."""
+        self._cluster.shutdown()
+
+
+class Batch:
+    """`limpet batch` over and over, with what it says in a file beside its folder."""
+
+    def __init__(
+        self,
+        context: BaseContext,
+        folder: Path,
+        name: str,
+        options: argparse.Namespace,
+        cluster: Cluster | None,
+    ) -> None:
+        self.out, self.cluster, self._context = folder / name, cluster, context
+        self._words = [
+            "batch",
+            str(folder / "clips"),
+            "--out",
+            str(self.out),
+            "--workers",
+            str(options.workers),
+        ]
+        self._words += ["--retries", "9", "--model", options.model, "--max-size", str(options.max_size)]
+        self._words += ["--device", "cpu", *(["--ray", cluster.address] if cluster else [])]
+        self.start()
+
+    def start(self) -> None:
+        """Give the command."""
+        self.process = start(self._context, self._words, self.out.with_suffix(".log"))
+
+    def workers(self) -> list[int]:
+        """Its workers; on a cluster they are below this process, which started the nodes."""
+        if self.cluster is None:
+            return workers_of(self.process.pid)
+        return descendants(os.getpid(), "limpet.batch.worker_main")
+
+    def masks(self) -> int:
+        """How many there are."""
+        return sum(1 for _ in self.out.glob("*/masks/[0-9]*"))
+
+    def wait(self, seconds: float, early: bool) -> None:
+        """Until a mask more is there, unless ``early``, and then so much processor time of the workers; or the end."""
+        masks = self.masks()
+        while not early and self.process.is_alive() and self.masks() == masks:
+            time.sleep(GLANCE)
+        before = {worker: processor_seconds(worker) for worker in self.workers()}
+        while self.process.is_alive():
+            if sum(processor_seconds(worker) - before.get(worker, 0) for worker in self.workers()) >= seconds:
+                return
+            time.sleep(GLANCE)
 
 
 def results(out: Path) -> dict[str, str]:
@@ -80,65 +151,53 @@ def results(out: Path) -> dict[str, str]:
     return digests(out, lambda path: BATCH_FOLDER in path.parts or path.name == SUMMARY_FILES[1])
 
 
-def undisturbed(context: BaseContext, folder: Path, options: argparse.Namespace) -> float:
+def undisturbed(batch: Batch) -> float:
     """Processor seconds of its workers."""
-    process, taken = run(context, folder, folder / "undisturbed", options), dict[int, float]()
-    while process.is_alive():
-        taken |= {
-            worker: max(taken.get(worker, 0), processor_seconds(worker)) for worker in workers_of(process.pid)
-        }
+    taken: dict[int, float] = {}
+    while batch.process.is_alive():
+        taken |= {each: max(taken.get(each, 0), processor_seconds(each)) for each in batch.workers()}
         time.sleep(GLANCE)
-    if process.exitcode:
-        raise SystemExit(f"the undisturbed run failed; see {folder}/undisturbed.log")
+    if batch.process.exitcode:
+        raise SystemExit(f"the undisturbed run failed; see {batch.out}.log")
     return sum(taken.values())
 
 
-def wait(process: BaseProcess, seconds: float) -> None:
-    """Until the workers have taken so much processor time from now on, or the command has ended."""
-    before = {worker: processor_seconds(worker) for worker in workers_of(process.pid)}
-    while process.is_alive():
-        now = sum(processor_seconds(worker) - before.get(worker, 0) for worker in workers_of(process.pid))
-        if now >= seconds:
-            return
-        time.sleep(GLANCE)
-
-
-def kill_something(process: BaseProcess, chance: random.Random) -> str:
+def kill_something(batch: Batch, chance: random.Random) -> str:
     """Kill the command, or one of its workers; returns which."""
-    workers = workers_of(process.pid)
+    workers = batch.workers()
     if workers and chance.random() < OF_WORKERS:
         try:
             os.kill(chance.choice(workers), signal.SIGKILL)
         except ProcessLookupError:
             return "nothing"
         return "worker"
-    process.kill()
-    process.join()
+    batch.process.kill()
+    batch.process.join()
     return "command"
 
 
-def disturbed(
-    context: BaseContext, folder: Path, out: Path, options: argparse.Namespace, most: int, spacing: float,
-    chance: random.Random,
-) -> Counter[str]:  # fmt: skip
+def disturbed(batch: Batch, most: int, spacing: float, chance: random.Random) -> Counter[str]:
     """One run with at most so many kills; gives what was killed, and under "wrong" 1 if it did not come out right."""
     kills: Counter[str] = Counter()
-    process = run(context, folder, out, options)
-    while kills.total() < most and process.is_alive():
-        wait(process, chance.uniform(0, spacing))
-        if process.is_alive():
-            kills[kill_something(process, chance)] += 1
-        if process.exitcode == -signal.SIGKILL:
-            process = run(context, folder, out, options)
-    process.join()
-    again = sum(count > 1 for count in ended(out).values())
-    same = results(out) == results(folder / "undisturbed")
+    while kills["command"] + kills["worker"] < most and batch.process.is_alive():
+        batch.wait(chance.uniform(0, spacing), chance.random() < EARLY)
+        if batch.cluster and not kills["node"] and kills.total() >= most // 2:
+            batch.cluster.lose()
+            kills["node"] = 1
+        elif batch.process.is_alive():
+            kills[kill_something(batch, chance)] += 1
+        if batch.process.exitcode == -signal.SIGKILL:
+            batch.start()
+    batch.process.join()
+    again = sum(count > 1 for count in ended(batch.out).values())
+    same = results(batch.out) == results(batch.out.parent / "undisturbed")
     print(
-        f"{out.name}: {kills['command']} kills of the command, {kills['worker']} of a worker; the last command ended "
-        f"with {process.exitcode}; jobs done more than once: {again}; all results identical: {'yes' if same else 'NO'}",
+        f"{batch.out.name}: {kills['command']} kills of the command, {kills['worker']} of a worker, {kills['node']} "
+        f"nodes removed; the last command ended with {batch.process.exitcode}; jobs done more than once: {again}; all "
+        f"results identical: {'yes' if same else 'NO'}",
         flush=True,
     )
-    kills["wrong"] = int(not same or process.exitcode != 0 or again > 0)
+    kills["wrong"] = int(not same or batch.process.exitcode != 0 or again > 0)
     return kills
 
 
@@ -159,6 +218,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-size", type=int, default=96, help="small, so that a clip takes seconds")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--ray", action="store_true", help="on a Ray cluster of two nodes; one is removed in each run"
+    )
     parser.add_argument("--folder", type=Path, help="where to work; it is kept")
     return parser.parse_args()
 
@@ -169,24 +231,27 @@ def main() -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-batch-"))
     context, chance = processes(*PRELOADED), random.Random(options.seed)
     make_clips(folder / "clips", options.clips, options.frames)
-    seconds = undisturbed(context, folder, options)
+    seconds = undisturbed(Batch(context, folder, "undisturbed", options, None))
     print(
         f"undisturbed: {options.clips} clips of {options.frames} frames in {seconds:.1f} s of processor time",
         flush=True,
     )
     most = max(1, options.clips // 2)
     kills: Counter[str] = Counter()
+    cluster = Cluster() if options.ray else None
     runs = 0
     while (left := options.kills - kills["command"] - kills["worker"]) > 0:
         runs += 1
-        out = folder / f"killed-{runs}"
-        kills += disturbed(context, folder, out, options, min(most, left), 2 * seconds / most, chance)
+        batch = Batch(context, folder, f"killed-{runs}", options, cluster)
+        kills += disturbed(batch, min(most, left), 2 * seconds / most, chance)
         if not kills["wrong"]:
-            shutil.rmtree(out)
+            shutil.rmtree(batch.out)
+    if cluster is not None:
+        cluster.close()
     print(
         f"{kills['command'] + kills['worker']} kills, {kills['command']} of the command and {kills['worker']} of a "
-        f"worker, in {runs} runs of {options.clips} jobs; {kills['wrong']} runs came out wrong; "
-        f"{os.getloadavg()[0]:.1f} load"
+        f"worker, and {kills['node']} nodes removed, in {runs} runs of {options.clips} jobs; "
+        f"{kills['wrong']} runs came out wrong; {os.getloadavg()[0]:.1f} load"
     )
     if not kills["wrong"] and options.folder is None:
         shutil.rmtree(folder)

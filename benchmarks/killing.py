@@ -51,7 +51,7 @@ def _limpet(arguments: list[str], log: Path, save_seconds: float | None) -> None
     with log.open("ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
-    if arguments[0] in ("serve", "batch"):
+    if arguments[0] in ("serve", "batch") and "--ray" not in arguments:
         fork_workers()
     if save_seconds is not None:
         from limpet.project import propagation
@@ -71,6 +71,18 @@ def digests(folder: Path, leave_out: Callable[[Path], bool] = lambda path: False
 def workers_of(process: int | None) -> list[int]:
     """The forked workers of a process, as /proc tells."""
     return [worker for source in _children_of(process) for worker in _children_of(source)]
+
+
+def descendants(process: int, module: str) -> list[int]:
+    """Processes below a process, at any depth, that were started as ``python -m module``."""
+    found = []
+    for child in _children_of(process):
+        try:
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        found += [child] if module.encode() in words else descendants(child, module)
+    return found
 
 
 def _children_of(process: int | None) -> list[int]:
