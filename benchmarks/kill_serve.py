@@ -35,9 +35,12 @@ from kill_project import content, make_project, trouble
 from killing import GLANCE, Course, course_of, processes, processor_seconds, start, workers_of
 
 from limpet.bench.machine import describe_machine, machine_lines
+from limpet.project.propagation import SCRATCH
 
 PATIENCE = 180
 """Seconds for an answer, on a machine that does other work."""
+BETWEEN = 0.3
+"""Seconds between two questions to the server."""
 OF_WORKER = 1 / 3
 PRELOADED = (
     "limpet.cli.serve",
@@ -53,7 +56,7 @@ class Served:
     """A server with a project, and the process beside it that propagates."""
 
     def __init__(self, context: BaseContext, job: Path, model: str) -> None:
-        self._log = job.parent / "log.txt"
+        self._job, self._log, self._asked = job, job.parent / "log.txt", 0.0
         self._log.touch()
         told = self._log.stat().st_size
         words = ["serve", str(job), "--no-browser", "--port", "0", "--segmenter", "none"]
@@ -80,24 +83,23 @@ class Served:
 
     def propagate(self) -> None:
         """Have it begin."""
+        self._scratch = set(self._job.glob(f"{SCRATCH}*"))
         self.ask("propagate", {})
-
-    def running(self) -> Any:
-        """What the page is told of the propagation; None: there is none."""
-        return self.ask("state")["project"]["running"]
+        self._over, self._asked = False, time.monotonic()
 
     def worker(self) -> int | None:
         """The process that propagates."""
         return next(iter(workers_of(self.process.pid)), None)
 
     def works(self) -> bool:
-        """Whether a step has been made."""
-        running = self.running()
-        return running is not None and running["step"] > 0
+        """Whether the tracker has been loaded and a job begun."""
+        return set(self._job.glob(f"{SCRATCH}*")) != self._scratch
 
     def ended(self) -> bool:
-        """Whether the propagation is over."""
-        return self.running() is None
+        """Whether the propagation is over; asked a few times a second, since to answer takes processor time."""
+        if time.monotonic() - self._asked > BETWEEN:
+            self._over, self._asked = self.ask("state")["project"]["running"] is None, time.monotonic()
+        return self._over
 
     def seconds(self) -> float:
         """Processor time of the process that propagates."""
