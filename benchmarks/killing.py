@@ -19,8 +19,8 @@ from forked_workers import fork_workers
 
 from limpet.cli.main import main as main_of_limpet
 
-GLANCE = 0.01
-"""Seconds between two looks at a process."""
+GLANCE = 0.05
+"""Seconds between two looks at a process, since each takes processor time from it."""
 EARLY = 0.2
 """Share of the kills that come while a process starts; the others come while it works."""
 

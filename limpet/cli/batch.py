@@ -24,7 +24,7 @@ from limpet.cli.options import (
     TrackerOptions,
     parse_scales,
 )
-from limpet.cli.terminal import LateBar, note, notes, say
+from limpet.cli.terminal import LateBar, counted, note, notes, say
 from limpet.core.config_fields import build
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def batch_command(
         raise
     notes([f"skipped {line}" for line in result.skipped], rest=f"see {out / 'batch.json'}")
     if result.earlier:
-        note(f"{_jobs(result.earlier)} had been done before")
-    say(f"{result.done} of {_jobs(result.total)} done -> {result.folder / 'batch.html'}")
+        note(f"{counted(result.earlier, 'job')} had been done before")
+    say(f"{result.done} of {counted(result.total, 'job')} done -> {result.folder / 'batch.html'}")
     if not result.complete:
         raise typer.Exit(SOME_FAILED)
 
@@ -127,7 +127,3 @@ def _plain(settings: JobSettings) -> JobSettings:
 
 def _text(path: object) -> str | None:
     return None if path is None else str(path)
-
-
-def _jobs(count: int) -> str:
-    return f"{count} job" if count == 1 else f"{count} jobs"

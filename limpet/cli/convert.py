@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from limpet.cli.terminal import notes, say
+from limpet.cli.terminal import counted, notes, say
 
 
 def convert_command(
@@ -61,5 +61,4 @@ def convert_command(
     masks = masks.renamed(parse_names(name or []))
     write_masks(masks, out, to, ConversionOptions(polygons, video), overwrite=overwrite)
     notes(masks.notices, "see docs/formats.md")
-    count = len(masks.names)
-    say(f"{count} object{'s' * (count != 1)} -> {out}")
+    say(f"{counted(len(masks.names), 'object')} -> {out}")

@@ -12,7 +12,7 @@ import typer
 
 from limpet.cli.config_options import with_options
 from limpet.cli.options import ResizeMask, TrackerOptions, load_arguments
-from limpet.cli.terminal import between_frames, note, notes, say
+from limpet.cli.terminal import between_frames, counted, note, notes, say
 from limpet.core.errors import LimpetError, MaskError, ProjectError
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def export(
     with between_frames(folder.name) as on_frame:
         result = project.export(out, overwrite=overwrite, overlay=overlay, on_frame=on_frame)
     notes(result.notices, f"see {out / 'report.json'}")
-    say(f"{result.frames} frames -> {result.folder}")
+    say(f"{counted(result.frames, 'frame')} -> {result.folder}")
     if result.problems:
         raise ProjectError(f"the result is not complete: {'; '.join(result.problems)}")
 
@@ -281,9 +281,9 @@ def tell_edit(project: Project) -> None:
     counts = Counter(kind for _, kind in project.statuses())
     waiting = counts["stale"] + counts["empty"]
     if edit.kind != "propagate" and waiting:
-        note(
-            f"{waiting} frames are stale or empty; update them with: limpet project propagate {project.path}"
-        )
+        be = "is" if waiting == 1 else "are"
+        update = f"update {'it' if waiting == 1 else 'them'} with: limpet project propagate {project.path}"
+        note(f"{counted(waiting, 'frame')} {be} stale or empty; {update}")
 
 
 def _hint(mask: Path) -> None:

@@ -52,6 +52,11 @@ def error(text: str) -> None:
     _print(Console(stderr=True), f"error: {one_line(text)}", "red")
 
 
+def counted(count: int, what: str) -> str:
+    """``1 frame``, ``8 frames``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def _print(console: Console, text: str, style: str = "") -> None:
     # A terminal gets lines that end between words; elsewhere a path that is cut in two could not be copied.
     soft = not console.is_terminal

@@ -25,7 +25,7 @@ from limpet.cli.options import (
     TrackerOptions,
     load_arguments,
 )
-from limpet.cli.terminal import BetweenFrames, between_frames, note, notes, say
+from limpet.cli.terminal import BetweenFrames, between_frames, counted, note, notes, say
 from limpet.core.errors import LimpetError, MaskError, VideoError
 
 if TYPE_CHECKING:
@@ -139,11 +139,13 @@ def frame_by_frame(name: str, folder: Path) -> Iterator[BetweenFrames]:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
         kept = len(masks_from(folder, 0)) if between is not None and between.done else 0
         if kept:
-            reason.add_note(f"{stopped}the results of {_frames(kept)} are kept in {folder}")
+            reason.add_note(f"{stopped}the results of {counted(kept, 'frame')} are kept in {folder}")
             if is_unfinished(folder):
                 reason.add_note("to continue, give the same command with --resume")
         elif between is not None and between.done:
-            reason.add_note(f"{stopped}{folder} is gone, and the results of {_frames(between.done)} with it")
+            reason.add_note(
+                f"{stopped}{folder} is gone, and the results of {counted(between.done, 'frame')} with it"
+            )
         elif stopped:
             reason.add_note("stopped before the first frame was tracked; nothing was written")
         raise
@@ -186,18 +188,18 @@ def _tell(result: TrackResult) -> None:
     ids = ", ".join(map(str, sorted(result.object_ids)))
     objects = f"object {ids}" if len(result.object_ids) == 1 else f"objects {ids or 'none'}"
     if result.was_complete and not result.problems:
-        say(f"{result.folder} was complete already: {_frames(result.frames)}, {objects}")
+        say(f"{result.folder} was complete already: {counted(result.frames, 'frame')}, {objects}")
         return
     if result.was_complete:
         note(
-            f"there is nothing to resume in {result.folder}: the run reached its end, {_frames(result.frames)}"
+            f"there is nothing to resume in {result.folder}: the run reached its end, {counted(result.frames, 'frame')}"
         )
         raise VideoError("; ".join(result.problems))
     if result.begun_at:
-        note(f"continued after {_frames(result.begun_at)} that were done")
+        note(f"continued after {counted(result.begun_at, 'frame')} that were done")
     speed = f"{result.frames_per_second:.1f} frames/s"
     streamed = f", {kept_up}" if kept_up else ""
-    say(f"{_frames(result.frames)}, {objects}, {speed}{streamed} -> {result.folder}")
+    say(f"{counted(result.frames, 'frame')}, {objects}, {speed}{streamed} -> {result.folder}")
     if result.look_first:
         say(f"look first: {_first_of(result.look_first)}")
     if result.problems:
@@ -207,7 +209,3 @@ def _tell(result: TrackResult) -> None:
 def _first_of(moments: Sequence[str], most: int = 3) -> str:
     more = len(moments) - most
     return "; ".join([*moments[:most], *([f"and {more} more in report.html"] if more > 0 else [])])
-
-
-def _frames(count: int) -> str:
-    return f"{count} frame" if count == 1 else f"{count} frames"

@@ -18,7 +18,7 @@ from limpet.cli.options import (
     ResizeMask,
     WeightsFile,
 )
-from limpet.cli.terminal import FrameProgress, StopBetweenFrames, notes, say
+from limpet.cli.terminal import FrameProgress, StopBetweenFrames, counted, notes, say
 from limpet.core.errors import LimpetError, VideoError
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _frame_by_frame(name: str, folder: Path) -> Iterator[Callable[[int, int | No
     except (LimpetError, KeyboardInterrupt) as reason:
         stopped = "stopped; " if isinstance(reason, KeyboardInterrupt) else ""
         if drawn:
-            reason.add_note(f"{stopped}the pictures of {_frames(drawn)} are kept in {folder}")
+            reason.add_note(f"{stopped}the pictures of {counted(drawn, 'frame')} are kept in {folder}")
         elif stopped:
             reason.add_note("stopped before the first picture; nothing was written")
         raise
@@ -163,11 +163,9 @@ def _tell(result: VisualiseResult) -> None:
     """Print the outcome. Raises VideoError when a part of the task could not be done."""
     notes(result.notices, rest="of the same kind")
     if result.frames:
-        pictures = "1 picture" if result.pictures == 1 else f"{result.pictures} pictures"
-        say(f"{', '.join(result.kinds)} of {_frames(result.frames)}, {pictures} as PNG -> {result.folder}")
+        pictures = counted(result.pictures, "picture")
+        say(
+            f"{', '.join(result.kinds)} of {counted(result.frames, 'frame')}, {pictures} as PNG -> {result.folder}"
+        )
     if result.problems:
         raise VideoError("; ".join(result.problems))
-
-
-def _frames(count: int) -> str:
-    return f"{count} frame" if count == 1 else f"{count} frames"

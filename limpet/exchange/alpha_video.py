@@ -104,7 +104,7 @@ def write(sequence: MaskSequence, out: Path, options: ConversionOptions) -> None
             "VP9 blurs alpha a little: masks come back with the pixels that are at least half opaque"
         )
     if options.video is None:
-        sequence.note("the videos are white with alpha; give the video itself to see its pictures in them")
+        sequence.note("the videos are white with alpha; name the video (--video) to see its pictures in them")
 
 
 def _groups(sequence: MaskSequence) -> list[tuple[int, ...]]:
