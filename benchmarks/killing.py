@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ def processes(*preloaded: str) -> BaseContext:
     Without modules each has an interpreter of its own, as on the command line; most of the time of a short run is its
     start.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started ends, too
     context = multiprocessing.get_context("forkserver" if preloaded else "spawn")
     if preloaded:
         context.set_forkserver_preload(list(preloaded))

@@ -42,7 +42,7 @@ def test_a_whole_session(job: Path, tmp_path: Path) -> None:
     assert "nothing to do" in run("propagate", job)
     run("lock", job, 7, 8)
     write_mask(tmp_path / "b.png", box(1, 9))
-    assert "5 frames are stale or empty; update them with: limpet project propagate" in run("correct", job, 3, tmp_path / "b.png")
+    assert "5 frames are stale or empty; update them" in run("correct", job, 3, tmp_path / "b.png")
     run("propagate", job, "--between", 0, 3)
     run("propagate", job, "--forwards", 3)
     run("propagate", job, "--backwards", 3, "--to", 2, "--object", 1)
