@@ -54,21 +54,15 @@ def masks(request: Request) -> Response:
     last = _number(request, "to", first)
     if last - first >= MOST_MASKS:
         raise RequestError(f"{last - first + 1} frames are too many; ask for at most {MOST_MASKS} at once")
-    names: dict[str, str | None] = {}
-    before: dict[str, str | None] = {}
-    confidence: dict[str, dict[str, float]] = {}
+    before: dict[int, str | None] = {}
     with opened.served.view() as project:
-        for frame in range(first, last + 1):
-            entry = project.entry(frame)
-            names[str(frame)] = None if entry is None else entry.mask
-            if entry is not None:
-                confidence[str(frame)] = {str(i): round(value, 3) for i, (_, value) in entry.objects.items()}
+        names, confidence = opened.timeline.masks(project, first, last)
         earlier = project.before_last_edit() if "before" in request.query_params else None
         for frame in range(first, last + 1 if earlier else first):
             entry = earlier.entry(frame) if earlier else None
             mask = None if entry is None else entry.mask
-            if mask != names[str(frame)]:
-                before[str(frame)] = mask
+            if mask != names[frame]:
+                before[frame] = mask
         revision = opened.served.revision
     answer = {"revision": revision, "masks": names, "confidence": confidence, "before": before}
     return JSONResponse(answer, headers=_NEVER)

@@ -1,4 +1,4 @@
-"""The timeline: statuses, lanes and confidences of all frames as runs, cheap for 100,000 frames.
+"""The timeline: statuses, lanes and confidences of all frames as runs, cheap for 100,000 frames; and their masks.
 
 A page of a project (1,000 frames) is parsed into arrays once and remembered by its sha256, so that a change costs the
 pages that it changed, and the rest is arithmetic on arrays.
@@ -28,14 +28,18 @@ Confidences = NDArray[np.float32]  # (frames,) 0..1; NaN where the object was no
 
 
 class PageArrays:
-    """A page as arrays. masked: bool (PAGE,), whether there is a mask. objects: id -> versions and confidences."""
+    """A page as arrays.
+
+    masks: PAGE names, None where there is no mask. masked: bool (PAGE,). objects: id -> versions and confidences.
+    """
 
     def __init__(self, page: Page, number: int) -> None:
+        self.masks: list[str | None] = [None] * PAGE
         self.masked = np.zeros(PAGE, bool)
         self.objects: dict[int, tuple[Versions, Confidences]] = {}
         for frame, entry in page.items():
             row = frame - number * PAGE
-            self.masked[row] = True
+            self.masked[row], self.masks[row] = True, entry.mask
             for object_id, (version, confidence) in entry.objects.items():
                 if object_id not in self.objects:
                     self.objects[object_id] = np.zeros(PAGE, np.int64), np.full(PAGE, np.nan, np.float32)
@@ -52,6 +56,28 @@ class Timeline:
     def note_page(self, number: int, digest: str, page: Page) -> None:
         """A page that was read anyway."""
         self._pages[digest] = PageArrays(page, number)
+
+    def masks(
+        self, project: ProjectView, first: int, last: int
+    ) -> tuple[dict[int, str | None], dict[int, dict[int, float]]]:
+        """The names of the masks of some frames, and the confidences of the objects in those that have one."""
+        names: dict[int, str | None] = dict.fromkeys(range(first, last + 1))
+        confidences: dict[int, dict[int, float]] = {}
+        for number in range(first // PAGE, last // PAGE + 1):
+            digest = project.snapshot.pages.get(number)
+            if digest is None or number in project.unreadable_pages:
+                continue
+            page, begin = self._page(project, number, digest), number * PAGE
+            frames = range(max(first, begin), min(last + 1, begin + PAGE))
+            rows = slice(frames.start - begin, frames.stop - begin)
+            names.update(zip(frames, page.masks[rows], strict=True))
+            confidences |= {frame: {} for frame in frames if names[frame] is not None}
+            for object_id, (_, values) in sorted(page.objects.items()):
+                known = np.flatnonzero(~np.isnan(values[rows]))
+                rounded = values[rows][known].astype(float).round(3)
+                for row, value in zip(known.tolist(), rounded.tolist(), strict=True):
+                    confidences[frames[row]][object_id] = value
+        return names, confidences
 
     def describe(
         self, project: ProjectView, frames: int, first: int = 0, last: int | None = None

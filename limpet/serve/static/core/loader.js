@@ -5,6 +5,8 @@
 
 const AHEAD = 2;
 const AGAIN = 1500; // ms until something that failed is tried again
+const loaders = [];
+const waitedFor = new Set(); // loaders whose most urgent thing is not here yet; meanwhile none fetches ahead
 
 export class Loader {
   /**
@@ -20,6 +22,7 @@ export class Loader {
     this.flying = new Map(); // key -> AbortController
     this.failed = new Map(); // key -> until when it is not tried again
     this.wanted = [];
+    loaders.push(this);
   }
 
   get(key) {
@@ -36,26 +39,36 @@ export class Loader {
     this.wanted = keys;
     const set = new Set(keys);
     for (const [key, control] of this.flying) if (!set.has(key)) control.abort();
-    this.next();
+    this.go();
   }
 
   clear() {
     for (const control of this.flying.values()) control.abort();
     this.items.clear();
     this.failed.clear();
-    this.wanted = [];
+    this.want([]);
+  }
+
+  /** Fetch what the person waits for; when nobody waits, every loader fetches ahead. */
+  go() {
+    const [urgent] = this.wanted;
+    if (urgent === undefined || this.has(urgent)) waitedFor.delete(this);
+    else {
+      waitedFor.add(this);
+      if (!this.flying.has(urgent)) this.start(urgent);
+    }
+    if (!waitedFor.size) for (const loader of loaders) loader.next();
+  }
+
+  /** Whether it need not be fetched now: it is here, or could not be had a moment ago. */
+  has(key) {
+    return this.items.has(key) || (this.failed.get(key) ?? 0) > performance.now();
   }
 
   next() {
-    const now = performance.now();
-    for (const [rank, key] of this.wanted.entries()) {
-      const room = rank === 0 ? AHEAD + 1 : AHEAD;
-      if (this.items.has(key) || (this.failed.get(key) ?? 0) > now) continue;
-      if (!this.flying.has(key)) {
-        if (this.flying.size >= room) return;
-        this.start(key);
-      }
-      if (rank === 0) return; // nothing is fetched ahead until what the person waits for is here
+    for (const key of this.wanted) {
+      if (this.flying.size >= AHEAD) return;
+      if (!this.has(key) && !this.flying.has(key)) this.start(key);
     }
   }
 
@@ -70,12 +83,12 @@ export class Loader {
     } catch (error) {
       if (error.name !== "AbortError") {
         this.failed.set(key, performance.now() + AGAIN);
-        setTimeout(() => this.next(), AGAIN + 50);
+        setTimeout(() => this.go(), AGAIN + 50);
         this.onError?.(key, error);
       }
     } finally {
       this.flying.delete(key);
-      this.next();
+      this.go();
     }
   }
 }
