@@ -48,6 +48,8 @@ class PeerAdapter(Protocol):
 
 def use_checkout(checkout: str) -> None:
     """Import from a checkout; what it writes into the current folder goes into one of its own."""
+    if not checkout:
+        raise SystemExit("this peer is run from a checkout of its code; add checkout=FOLDER")
     folder = Path(checkout).expanduser().resolve()
     if not folder.is_dir():
         raise SystemExit(f"there is no checkout {folder}")

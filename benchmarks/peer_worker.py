@@ -24,7 +24,13 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     adapter = find_adapter(job["adapter"])
     shape, frames, masks = tuple(job["shape"]), Path(job["frames"]), Path(job["masks"])
-    peer = adapter(PeerSettings(**job["settings"]))
+    try:
+        peer = adapter(PeerSettings(**job["settings"]))
+    except ModuleNotFoundError as error:
+        raise SystemExit(
+            f"there is no module {error.name} in the checkout {job['settings']['checkout']} or in the environment of "
+            f"{sys.executable}; give the checkout of {job['adapter']}, and its environment as python=..."
+        ) from error
     _set_threads(job["threads"])
     if hasattr(peer, "start_video"):
         peer.start_video(

@@ -15,7 +15,7 @@ from limpet.cli.config_options import given, with_options
 from limpet.cli.evaluation_options import MemoryOptions
 from limpet.cli.options import TrackerOptions
 from limpet.cli.terminal import note, notes, say
-from limpet.cli.vot_options import VotOptions, load_tracker
+from limpet.cli.vot_options import VotOptions, open_tracker
 from limpet.core.errors import DataError, OutputError
 from limpet.core.files import atomic_path
 
@@ -32,7 +32,7 @@ def _group() -> None:
 
 @app.command()
 @with_options(TrackerOptions, MemoryOptions, VotOptions)
-def serve(**options: Any) -> None:
+def serve(context: typer.Context, **options: Any) -> None:
     """Answer the toolkit of VOT, which starts this command.
 
     It speaks TraX on standard input and output, with masks and several objects. limpet vot init writes the line of
@@ -46,7 +46,7 @@ def serve(**options: Any) -> None:
         note("this is started by VOT's toolkit, not by hand; see: limpet vot init --help")
     min_confidence = options.pop("min_confidence")
     connection = toolkit_connection(sys.stdin)
-    tracker = load_tracker(options)
+    tracker = open_tracker(context, options)
     warm_up(tracker)
     notes(answer(tracker, connection, f"limpet {tracker.name}", min_confidence), rest="in the toolkit's log")
 
@@ -112,7 +112,9 @@ def init(
         raise DataError(
             f"--{lonely[0]} is about videos of your own; name them with --data ROOT, or leave it out"
         )
-    tracker = load_tracker(options)  # what cannot be loaded is told here, and not in a log of the toolkit
+    tracker = open_tracker(
+        context, options
+    )  # what cannot be loaded is told here, and not in a log of the toolkit
     words = serve_words(context, options)
     if made:
         _make_workspace(

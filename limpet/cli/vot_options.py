@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from limpet.cli.bundle_options import Bundle, RuntimeName, exported_tracker
 from limpet.cli.options import TrackerOptions, load_arguments
 from limpet.core.errors import ModelError
 
 if TYPE_CHECKING:
+    from limpet.core.tracker_protocol import AnyTracker
     from limpet.tracking.tracker import Tracker
 
 VOT_PANEL = "For VOT"
@@ -84,6 +86,8 @@ class VotOptions:
     short_term_skip: ShortTermSkip = None
     preset: PresetName = None
     min_confidence: MinConfidence = 0.0
+    bundle: Bundle = None
+    runtime: RuntimeName = None
 
 
 def memories_of(options: dict[str, Any]) -> Memories:
@@ -99,6 +103,12 @@ def memories_of(options: dict[str, Any]) -> Memories:
         "max_frames": options["memory_frames"],
     }
     return replace(preset, **{key: value for key, value in chosen.items() if value is not None})
+
+
+def open_tracker(context: typer.Context, options: dict[str, Any]) -> AnyTracker[Any]:
+    """The exported tracker of ``--bundle``, or a model. Raises ModelError for options that do not go together."""
+    make = exported_tracker(context, options["bundle"], options["runtime"], options["precision"])
+    return load_tracker(options) if make is None else make()
 
 
 def load_tracker(options: dict[str, Any]) -> Tracker:

@@ -130,6 +130,8 @@ def test_an_unknown_adapter_and_a_missing_checkout(
     for contestant, sentence in (
         ("a=vision", "there is no adapter 'vision'"),
         (f"a=aot,checkout={tmp_path / 'none'}", "there is no checkout"),
+        (f"a=aot,checkout={tmp_path}", "there is no module networks in the checkout"),
+        ("a=aot", "add checkout=FOLDER"),
     ):
         with pytest.raises(SystemExit, match="a has ended; its error is above"):
             run(monkeypatch, tmp_path, "--objects", "1", "--contestant", contestant)

@@ -14,6 +14,8 @@ from cli.clips import masks_of, write_images
 from cli.command import Limpet
 
 from limpet.core.masks import write_mask
+from limpet.evaluation.vot.regions import decode_region, encode_region
+from limpet.evaluation.vot.trax_connection import parse_message
 from limpet.tracking.track_video import track
 from limpet.tracking.tracker import Tracker
 
@@ -47,11 +49,18 @@ def shots(tmp_path: Path) -> Path:
     return write_images(tmp_path / "shots", noise(COUNT))
 
 
-def run_without_torch(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_without_torch(folder: Path, *arguments: object, lines: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
     settings = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        command, cwd=folder, env=settings, capture_output=True, text=True, timeout=100, check=False
+        command,
+        cwd=folder,
+        env=settings,
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
 
 
@@ -76,6 +85,31 @@ def test_without_torch_the_results_are_the_trackers(
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert report["complete"] is True and report["model"] == "deaot-t" and report["calibrated"] is True
     assert report["info"]["device"].startswith({"onnx": "onnxruntime"}.get(backend, backend))
+
+
+def test_vot_is_served_without_torch(bundles: Path, original: Tracker, shots: Path, tmp_path: Path) -> None:
+    frames = sorted(shots.iterdir())
+    region = encode_region(boxes(1) > 0)
+    asked = [f'@@TRAX:initialize "mask:{region}"', *(f'@@TRAX:frame "file://{path}"' for path in frames)]
+    done = run_without_torch(
+        tmp_path, "vot", "serve", "--bundle", bundles / "onnx", lines="\n".join([*asked, "@@TRAX:quit"])
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    said = [parse_message(line) for line in done.stdout.splitlines()]
+    assert [word for word, _ in said] == ["hello", *["state"] * COUNT]
+    track(shots, boxes(1), tmp_path / "torch", tracker=original, overlay=False)
+    for (_, arguments), expected in zip(said[1:], masks_of(tmp_path / "torch"), strict=True):
+        found = decode_region(arguments[0]).on_image(expected.shape)
+        assert (found == (expected > 0)).mean() > 0.999
+
+
+def test_the_toolkit_is_told_of_a_bundle(limpet: Limpet, bundles: Path) -> None:
+    words = ("vot", "init", "ws", "--bundle", bundles / "onnx")
+    limpet(*words, "--min-confidence", 0.5).succeeded()
+    command = Path("ws/trackers.ini").read_text()
+    assert f"vot serve --min-confidence 0.5 --bundle {(bundles / 'onnx').resolve()}\n" in command
+    limpet(*words, "--preset", "vot2020").refused("--preset does not go with --bundle: its memory was fixed")
+    limpet(*words, "--short-term-skip", 2).refused("its short-term memory is the previous frame")
 
 
 def test_what_needs_torch_says_so_without_it(shots: Path, tmp_path: Path) -> None:

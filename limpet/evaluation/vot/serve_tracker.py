@@ -104,8 +104,13 @@ def serve(
     return remarks
 
 
-def warm_up(tracker: AnyTracker[Any], size: tuple[int, int] = WARM_UP_SIZE) -> None:
-    """Track an object through two grey frames (H, W): the first steps of a process take longer than all others."""
+def warm_up(tracker: AnyTracker[Any], size: tuple[int, int] | None = None) -> None:
+    """Track an object through two grey frames: the first steps of a process take longer than all others.
+
+    Args:
+        size: (H, W) of the frames; None takes that of a bundle which is for one size, or 480x854.
+    """
+    size = size or getattr(getattr(tracker, "manifest", None), "frame_size", None) or WARM_UP_SIZE
     frame, mask = np.full((*size, 3), 128, np.uint8), np.zeros(size, np.uint8)
     mask[: size[0] // 2, : size[1] // 2] = 1
     tracker.step(frame, tracker.start(frame, mask))
