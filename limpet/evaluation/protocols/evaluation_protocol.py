@@ -14,6 +14,8 @@ from limpet.data.layouts import VideoFolders, subfolders
 from limpet.evaluation.video_task import VideoTask
 
 Frames = Literal["all", "listed"]
+ALL_FRAMES = "_all_frames"
+"""YouTube-VOS has a folder SPLIT_all_frames beside that of each split."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class EvaluationProtocol(ABC):
     def unknown_split(self) -> DataError:
         """The error that names the splits that are there: folders of the root that have JPEGImages."""
         there = [name for name in subfolders(self.root) if (self.root / name / "JPEGImages").is_dir()]
+        there = [name for name in there if not name.endswith(ALL_FRAMES)]
         return DataError(
             f"there is no split '{self.split}' in {self.root}; the splits there are: {', '.join(there) or 'none'}; "
             f"expected {self.layout}"

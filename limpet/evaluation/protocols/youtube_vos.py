@@ -13,6 +13,7 @@ from limpet.core.limits import limits
 from limpet.data.layouts import VideoFolders, subfolders
 from limpet.evaluation.protocols.begins import first_masks
 from limpet.evaluation.protocols.evaluation_protocol import (
+    ALL_FRAMES,
     ArchiveLayout,
     EvaluationProtocol,
     ProtocolOptions,
@@ -27,7 +28,6 @@ from limpet.video.image_reader import folder_images
 _PAPER = "Xu et al., 2018, https://arxiv.org/abs/1809.03327"
 _VERSIONS = {474: "2018", 507: "2019"}
 """Number of validation videos -> version (https://youtube-vos.org/dataset/vos)."""
-_ALL_FRAMES = "_all_frames"
 
 
 class YouTubeVosProtocol(EvaluationProtocol):
@@ -105,7 +105,7 @@ class YouTubeVosProtocol(EvaluationProtocol):
     @property
     def all_frames(self) -> Path:
         """Folder of the frames that the tracker sees."""
-        return self.root / f"{self.split}{_ALL_FRAMES}" / "JPEGImages"
+        return self.root / f"{self.split}{ALL_FRAMES}" / "JPEGImages"
 
     @property
     def sees_all(self) -> bool:
@@ -113,7 +113,7 @@ class YouTubeVosProtocol(EvaluationProtocol):
         there = self.all_frames.is_dir()
         if self.options.frames == "all" and not there:
             raise DataError(
-                f"there is no folder {self.all_frames} with all frames; unpack {self.split}{_ALL_FRAMES} there, or "
+                f"there is no folder {self.all_frames} with all frames; unpack {self.split}{ALL_FRAMES} there, or "
                 "evaluate on the listed frames: --frames listed"
             )
         return there and self.options.frames != "listed"

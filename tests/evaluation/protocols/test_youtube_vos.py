@@ -68,7 +68,7 @@ def test_a_set_without_meta_json_is_read_from_its_masks(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     make_youtube_vos(tmp_path, labelled=True)
     with pytest.raises(
-        DataError, match=r"no split 'test' in .*; the splits there are: valid, valid_all_frames"
+        DataError, match=r"no split 'test' in .*; the splits there are: valid; expected YouTube-VOS"
     ):
         YouTubeVosProtocol(tmp_path, "test")
     (tmp_path / "valid/Annotations/late/00006.png").unlink()
