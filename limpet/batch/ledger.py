@@ -113,13 +113,18 @@ class Ledger:
         return self._path
 
     @property
+    def started(self) -> bool:
+        """Whether this folder is that of a batch, by this command or an earlier one."""
+        return self._journal.path.exists()
+
+    @property
     def lock_descriptor(self) -> int | None:
         """Of the lock: workers inherit it, so that the folder is locked as long as one of them lives."""
         return None if self._lock is None else self._lock.fileno()
 
     def start(self) -> None:
         """Write the first line, if there is none yet."""
-        if not self._journal.path.exists():
+        if not self.started:
             self._journal.append(BATCH, {"made_by": "limpet batch", "version": VERSION})
 
     def forget(self) -> None:

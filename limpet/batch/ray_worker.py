@@ -107,6 +107,7 @@ def ray_workers(
     try:
         with without_telemetry():
             import ray
+            from ray import is_initialized  # noqa: F401  a folder of that name would be taken for a package
     except ImportError as error:
         raise MissingExtraError("a batch on a Ray cluster", "ray", "ray") from error
     join_cluster(ray, config.ray or LOCAL)

@@ -173,11 +173,9 @@ def _check_folders(jobs: Jobs, out: Path, ledger: Ledger) -> tuple[int, int, int
     Raises:
         OutputError: a folder of results was not made by this batch, or by a job with other settings.
     """
-    begun_before = False
     done = partly = left = 0
     for job in jobs:
         folder, entry = out / job.name, ledger.find(job.name)
-        begun_before |= entry is not None
         if entry is None and not is_blank(folder):
             raise OutputError(
                 f"{folder} exists, and was not made by this batch; choose another folder for the batch, or move it away"
@@ -192,7 +190,7 @@ def _check_folders(jobs: Jobs, out: Path, ledger: Ledger) -> tuple[int, int, int
             )
         done += entry.status == "done"
         partly += entry.status == "partly"
-    if not begun_before and (mine := [name for name in SUMMARY_FILES if (out / name).exists()]):
+    if not ledger.started and (mine := [name for name in SUMMARY_FILES if (out / name).exists()]):
         raise OutputError(f"{out / mine[0]} exists, and was not made by this batch; choose another folder")
     return done, partly, left
 

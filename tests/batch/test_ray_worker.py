@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,9 +108,10 @@ def test_no_cluster_and_no_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         LimpetError, match=r"^Ray does not start here: Could not find any running Ray instance\.$"
     ):
         join_cluster(SimpleNamespace(is_initialized=lambda: False, init=refuse), "local")
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'limpet\[ray\]'"):
-        run_batch(jobs_of("a"), tmp_path / "out", BatchConfig(ray="local"))
+    for missing in (None, ModuleType("ray")):  # the latter is what a folder "ray" in the current folder gives
+        monkeypatch.setitem(sys.modules, "ray", missing)
+        with pytest.raises(MissingExtraError, match=r"pip install 'limpet\[ray\]'"):
+            run_batch(jobs_of("a"), tmp_path / "out", BatchConfig(ray="local"))
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,16 @@ def test_what_is_refused_before_any_work(tmp_path: Path) -> None:
         batch(jobs_of("a"), tmp_path / "file")
 
 
+def test_a_batch_that_ended_before_its_first_job_goes_on(tmp_path: Path) -> None:
+    def no_cluster(*_: object) -> list[Worker]:
+        raise LimpetError("there is no Ray cluster")
+
+    with pytest.raises(LimpetError, match="no Ray cluster"):
+        run_batch(jobs_of("a"), tmp_path, make_workers=no_cluster)
+    assert (tmp_path / "batch.json").exists()
+    assert batch(jobs_of("a"), tmp_path).complete
+
+
 def test_names_are_escaped_on_the_page(tmp_path: Path) -> None:
     name = 'a<img src=x onerror="alert(1)">&%?#'.replace("/", "")
     batch(jobs_of(name), tmp_path)
