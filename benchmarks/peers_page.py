@@ -11,6 +11,8 @@ import matplotlib
 matplotlib.use("agg")
 from matplotlib import pyplot
 
+from limpet.bench.machine import busy_warning
+
 COLOURS = ("#4477aa", "#ee9944", "#228833", "#aa3377", "#66ccee", "#bbbbbb", "#333333")
 
 
@@ -23,13 +25,15 @@ def write_page(result: dict[str, Any], folder: Path) -> None:
     _lines(
         races, names, lambda row: row["agreement"]["iou"], f"IoU with {names[0]}", folder / "agreement.png"
     )
+    warning = busy_warning(machine["cores_used_by_others"], machine["load"])
     where = machine["cpu"] if settings["device"] == "cpu" else settings["device"]
     lines = [
         "# A race, frame by frame in turn",
         "",
-        f"{where}, {settings['threads']} threads, {settings['precision']}, network input of at most "
+        f"{where}, {settings['threads']} thread(s), {settings['precision']}, network input of at most "
         f"{settings['max_size']} pixels.\nlimpet {machine['limpet']}, commit {machine['commit']}.",
         "",
+        *([f"**{warning[:1].upper()}{warning[1:]}.**", ""] if warning else []),
         "| contestant | adapter | model | weights | runs on, in the first clip |",
         "|---|---|---|---|---|",
         *(_contestant(row) for row in races[0]["rows"]),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from peers import agreement, growth, main, parse_contestant
+from peers_page import write_page
 
 from .stand_in_peers import CHECKOUTS, write_checkout
 
@@ -83,6 +84,12 @@ def test_a_faithful_peer_has_equal_masks(tmp_path: Path, monkeypatch: pytest.Mon
         "agreement.png", "memory.png", "race.json", "race.md", "time.png"
     ]  # fmt: skip
     assert not (checkout / "result").exists(), "what a peer writes goes into a folder of its own"
+    for others, told in ((1.5, True), (0.0, False)):
+        result["machine"]["cores_used_by_others"] = others  # type: ignore[index]
+        write_page(result, tmp_path / "race")
+        assert (
+            "**Other programs are computing (they used 1.5 cores)" in (tmp_path / "race/race.md").read_text()
+        ) is told
 
 
 def test_adapters_call_the_interface_of_their_peer(tmp_path: Path) -> None:

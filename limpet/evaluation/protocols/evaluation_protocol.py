@@ -179,7 +179,7 @@ def files_of(video: VideoFolders, listed: Sequence[str] | None = None) -> VideoF
     frames = listed_frames(video)
     index = {path.stem: position for position, path in enumerate(frames)}
     masks = {path.stem: path for path in mask_files(video.masks)}
-    strange = [name for name in (*masks, *(listed or ())) if name not in index]
+    strange = [name for name in dict.fromkeys((*masks, *(listed or ()))) if name not in index]
     if strange:
         raise DataError(
             f"sequence '{video.name}' has masks or listed frames without a frame in {video.frames}: "
