@@ -46,7 +46,7 @@ def report(
         name = name.replace("F", protocol.boundary_name)
         Console().print(results_table(scores, title=f"{protocol.split}: {name} {100 * value:.1f}"))
         if scores.tracks:
-            Console().print(tracks_table(scores.tracks))
+            Console().print(tracks_table(scores))
         _remarks(scores)
         if out is not None:
             written = _write(scores, protocol, out, receipt, job.predictions or job.masks)

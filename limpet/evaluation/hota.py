@@ -8,6 +8,8 @@ their product. All three are averaged over alpha (Luiten et al., IJCV 2021, sect
 unpaired masks of a class are added up; over classes, the three measures are averaged. The numbers equal those of
 TrackEval 1.3.0, by the same authors.
 
+The overlap is that of masks, or that of the boxes around them: BURST's code compares boxes.
+
 Legend: G true tracks and P predicted ones in a frame; A thresholds.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,21 @@ ALPHAS = np.arange(0.05, 0.99, 0.05)
 """The thresholds: 0.05, 0.10 … 0.95."""
 _EPSILON = float(np.finfo(float).eps)
 Values = NDArray[np.float64]
+Rows = tuple[tuple[float, ...], ...]
+Overlap = Literal["boxes", "masks"]
+
+
+@dataclass(frozen=True)
+class TrackClass:
+    """A class whose tracks are measured together.
+
+    group: of the classes over which a mean of its own is reported, or "".
+    measured: False for a class that has no score, but whose true tracks make a frame count for the others.
+    """
+
+    name: str
+    group: str = ""
+    measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,16 +51,18 @@ class TrackFrame:
 
     Args:
         truth: numbers of the G tracks that the truth shows. found: of the P tracks that the prediction shows.
-        overlaps: G rows of P values, the intersection over union of each pair.
+        masks: G rows of P values, the intersection over union of each pair. boxes: that of the boxes around them.
     """
 
     truth: tuple[int, ...]
     found: tuple[int, ...]
-    overlaps: tuple[tuple[float, ...], ...]
+    masks: Rows
+    boxes: Rows
 
-    def as_array(self) -> Values:
+    def overlaps(self, kind: Overlap) -> Values:
         """The overlaps, float64 (G, P)."""
-        return np.array(self.overlaps, np.float64).reshape(len(self.truth), len(self.found))
+        rows = self.boxes if kind == "boxes" else self.masks
+        return np.array(rows, np.float64).reshape(len(self.truth), len(self.found))
 
 
 @dataclass(frozen=True)
@@ -109,8 +129,11 @@ class TrackScores:
     groups: Mapping[str, Hota]
 
 
-def score_tracks(videos: Iterable[ClassTracks]) -> TrackScores | None:
+def score_tracks(videos: Iterable[ClassTracks], overlap: Overlap) -> TrackScores | None:
     """HOTA of all classes; None where there is no track.
+
+    Args:
+        overlap: of what pairs are compared.
 
     Raises:
         MissingExtraError: scipy is not installed.
@@ -118,7 +141,7 @@ def score_tracks(videos: Iterable[ClassTracks]) -> TrackScores | None:
     counts: dict[str, TrackCounts] = {}
     groups: dict[str, list[str]] = {"all": []}
     for each in videos:
-        found = count_pairs(each.frames)
+        found = count_pairs(each.frames, overlap)
         if each.name in counts:
             counts[each.name] += found
             continue
@@ -134,7 +157,7 @@ def score_tracks(videos: Iterable[ClassTracks]) -> TrackScores | None:
     )
 
 
-def count_pairs(frames: Sequence[TrackFrame]) -> TrackCounts:
+def count_pairs(frames: Sequence[TrackFrame], kind: Overlap) -> TrackCounts:
     """Pair the tracks of one class in one video.
 
     Raises:
@@ -148,7 +171,7 @@ def count_pairs(frames: Sequence[TrackFrame]) -> TrackCounts:
     found = {number: place for place, number in enumerate(sorted({i for f in frames for i in f.found}))}
     rows = [np.array([truth[number] for number in frame.truth], int) for frame in frames]
     columns = [np.array([found[number] for number in frame.found], int) for frame in frames]
-    overlaps = [frame.as_array() for frame in frames]
+    overlaps = [frame.overlaps(kind) for frame in frames]
     together, frames_of_truth = np.zeros((len(truth), len(found))), np.zeros((len(truth), 1))
     frames_of_found = np.zeros((1, len(found)))
     for overlap, row, column in zip(overlaps, rows, columns, strict=True):
@@ -170,6 +193,19 @@ def count_pairs(frames: Sequence[TrackFrame]) -> TrackCounts:
         frames_of_found.sum() - counted,
         (pairs * shares).sum((1, 2)),
     )
+
+
+def box_overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
+    """Intersection over union of two boxes (left, top, width, height) in pixels.
+
+    >>> box_overlap((0, 0, 4, 2), (2, 0, 4, 2))
+    0.3333333333333333
+    """
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / (one[2] * one[3] + other[2] * other[3] - width * height)
 
 
 def _mean(measures: Sequence[Hota]) -> Hota:

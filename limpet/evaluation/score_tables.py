@@ -126,14 +126,17 @@ def results_table(scores: Scores, title: str | None = None, most: int = MOST) ->
     return table
 
 
-def tracks_table(tracks: TrackScores) -> Table:
-    """HOTA and its parts in per cent, over the classes of each group."""
+def tracks_table(scores: Scores) -> Table:
+    """HOTA and its parts in per cent, over the classes of each group: by boxes, as BURST's code, and by masks."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("classes")
+    table.add_column("overlap of")
     for column in TRACK_COLUMNS:
         table.add_column(column, justify="right", style="bold" if column == "HOTA" else None)
-    for group, measures in tracks.groups.items():
-        table.add_row(group, *(f"{100 * value:.1f}" for value in _track_values(measures).values()))
+    for kind, tracks in _tracks(scores).items():
+        for group, measures in tracks.groups.items():
+            values = (f"{100 * value:.1f}" for value in _track_values(measures).values())
+            table.add_row(group, f"{kind} (BURST's code)" if kind == "boxes" else kind, *values)
     return table
 
 
@@ -229,13 +232,21 @@ def _more_means(scores: Scores) -> dict[str, Any]:
         found |= {"G": parts.g, "seen": _as_json(parts.seen), "unseen": _as_json(parts.unseen)}
     if scores.tracks:
         found["tracks"] = {
-            kind: {name: _track_values(each) for name, each in measures.items()}
-            for kind, measures in (("groups", scores.tracks.groups), ("classes", scores.tracks.classes))
+            overlap: {
+                kind: {name: _track_values(each) for name, each in measures.items()}
+                for kind, measures in (("groups", tracks.groups), ("classes", tracks.classes))
+            }
+            for overlap, tracks in _tracks(scores).items()
         }
     around = disappearance(scores.objects)
     if around.absent_objects or around.returned_objects:
         found["disappearance"] = asdict(around)
     return found
+
+
+def _tracks(scores: Scores) -> dict[str, TrackScores]:
+    kinds = {"boxes": scores.tracks, "masks": scores.mask_tracks}
+    return {kind: tracks for kind, tracks in kinds.items() if tracks is not None}
 
 
 def _track_values(measures: Hota) -> dict[str, float]:

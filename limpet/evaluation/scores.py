@@ -104,7 +104,8 @@ class Scores:
         seconds: time spent in the tracker's steps; 0 when existing masks were scored.
         steps: number of those steps.
         notes: one sentence for each sequence in whose masks ids were found that are not scored.
-        tracks: HOTA, where the protocol measures it.
+        tracks: HOTA, where the protocol measures it, of the boxes around masks, as BURST's code has it.
+        mask_tracks: HOTA of the masks themselves.
     """
 
     objects: tuple[ObjectScores, ...]
@@ -113,6 +114,7 @@ class Scores:
     steps: int = 0
     notes: tuple[str, ...] = ()
     tracks: TrackScores | None = None
+    mask_tracks: TrackScores | None = None
 
     def __post_init__(self) -> None:
         if not self.objects:

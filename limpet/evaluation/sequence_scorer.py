@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from limpet.core.masks import VOID
-from limpet.evaluation.hota import ClassTracks, TrackFrame
+from limpet.evaluation.hota import ClassTracks, TrackClass, TrackFrame, box_overlap
 from limpet.evaluation.metrics import region_similarity
 from limpet.evaluation.scores import ObjectScores
-from limpet.evaluation.video_task import FrameMasks, Ids, LabelMap, TaskObject, TrackClass, VideoTask
+from limpet.evaluation.video_task import Flags, FrameMasks, Ids, LabelMap, TaskObject, VideoTask
+from limpet.exchange.coco_rle import bounding_box, mask_counts
 
 
 @dataclass
@@ -41,7 +42,9 @@ class SequenceScorer:
         self.task = task
         self._series = {each.number: _Series() for each in task.objects}
         self._unscored: dict[str, set[int]] = {"annotations": set(), "predictions": set()}
-        self._tracks: dict[TrackClass, list[TrackFrame]] = {each: [] for each in task.track_classes.values()}
+        self._tracks: dict[TrackClass, list[TrackFrame]] = {
+            each: [] for each in task.track_classes.values() if each.measured
+        }
 
     def score(self, index: int, prediction: FrameMasks | Ids) -> None:
         """Add J and F of the objects that are scored in this frame; there may be none.
@@ -128,9 +131,10 @@ class SequenceScorer:
         }
         for each, frames in self._tracks.items():
             a, b = ({n: p for n, p in planes.items() if classes[n] == each} for planes in (shown, drawn))
-            overlaps = tuple(tuple(region_similarity(x, y) for y in b.values()) for x in a.values())
+            masks = tuple(tuple(region_similarity(x, y) for y in b.values()) for x in a.values())
+            boxes = tuple(tuple(box_overlap(_box(x), _box(y)) for y in b.values()) for x in a.values())
             if a or b:
-                frames.append(TrackFrame(tuple(a), tuple(b), overlaps))
+                frames.append(TrackFrame(tuple(a), tuple(b), masks, boxes))
 
     def _note_unscored(self, truth: FrameMasks, found: FrameMasks) -> None:
         if self.task.overlap:
@@ -139,6 +143,10 @@ class SequenceScorer:
         for where, masks in (("annotations", truth), ("predictions", found)):
             if isinstance(masks, LabelMap) and not masks.merged:
                 self._unscored[where] |= masks.numbers() - known
+
+
+def _box(plane: Flags) -> tuple[int, int, int, int]:
+    return bounding_box(mask_counts(plane), plane.shape[0])
 
 
 def _ids(numbers: set[int]) -> str:

@@ -91,7 +91,11 @@ class VideoResult:
 
 def _tracks(content: dict[str, Any]) -> ClassTracks:
     frames = (
-        TrackFrame(tuple(each["truth"]), tuple(each["found"]), tuple(map(tuple, each["overlaps"])))
+        TrackFrame(
+            tuple(each["truth"]),
+            tuple(each["found"]),
+            *(tuple(map(tuple, each[kind])) for kind in ("masks", "boxes")),
+        )
         for each in content["frames"]
     )
     return ClassTracks(str(content["name"]), str(content["group"]), tuple(frames))
@@ -101,9 +105,10 @@ def scores_of(results: Sequence[VideoResult]) -> Scores:
     """The scores of all videos together, in the order of ``results``. Raises DataError where nothing was scored."""
     notes = [note for result in results for note in result.notes]
     try:
-        tracks = score_tracks(each for result in results for each in result.tracks)
+        found = [each for result in results for each in result.tracks]
+        tracks, mask_tracks = score_tracks(found, "boxes"), score_tracks(found, "masks")
     except MissingExtraError as error:
-        tracks = None
+        tracks = mask_tracks = None
         notes.insert(0, str(error))
     return Scores(
         tuple(each for result in results for each in result.objects),
@@ -112,4 +117,5 @@ def scores_of(results: Sequence[VideoResult]) -> Scores:
         sum(result.steps for result in results),
         tuple(notes),
         tracks,
+        mask_tracks,
     )

@@ -22,6 +22,7 @@ from limpet.core.errors import DataError
 from limpet.core.masks import MAX_ID, VOID, read_ids
 from limpet.core.picture_files import open_image
 from limpet.data.datasets import read_frame
+from limpet.evaluation.hota import TrackClass
 from limpet.evaluation.metrics import region_and_boundary
 
 Ids = NDArray[np.uint8]
@@ -181,17 +182,6 @@ class TaskObject:
     seen: bool | None = None
     category: str = ""
     zeros: int = 0
-
-
-@dataclass(frozen=True)
-class TrackClass:
-    """A class whose tracks are measured together.
-
-    group: of the classes over which a mean of its own is reported, or "".
-    """
-
-    name: str
-    group: str = ""
 
 
 @dataclass(frozen=True)

@@ -129,9 +129,11 @@ def test_burst_is_told_by_hota(limpet: Limpet, tmp_path: Path) -> None:
     for _ in range(2):  # the second time from what was kept
         outcome = limpet(*command)
         outcome.succeeded()
-        assert "val: HOTA 68.1" in outcome.out
+        assert "val: HOTA 72.3" in outcome.out
         rows = [line.split() for line in outcome.out.splitlines()]
-        assert ["uncommon", "81.7", "81.2", "82.2"] in rows and ["classes", "HOTA", "DetA", "AssA"] in rows
+        assert ["classes", "overlap", "of", "HOTA", "DetA", "AssA"] in rows
+        assert ["common", "boxes", "(BURST's", "code)", "52.8", "59.7", "48.3"] in rows
+        assert ["common", "masks", "47.6", "53.3", "44.3"] in rows
     found = json.loads((tmp_path / "scores/scores.json").read_text())["tracks"]
-    assert found["classes"]["tag"]["AssA"] == pytest.approx(0.9248120300751881)
-    assert list(found["groups"]) == ["all", "common", "uncommon"]
+    assert found["boxes"]["classes"]["tag"]["AssA"] == pytest.approx(0.9248120300751881)
+    assert list(found["masks"]["groups"]) == ["all", "common", "uncommon"]

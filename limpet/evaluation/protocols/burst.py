@@ -14,9 +14,10 @@ from limpet.core.files import atomic_path
 from limpet.core.json_text import read_json
 from limpet.core.limits import is_frame_size, limits
 from limpet.data.datasets import require_files
+from limpet.evaluation.hota import TrackClass
 from limpet.evaluation.protocols.evaluation_protocol import EvaluationProtocol, RuleSource
 from limpet.evaluation.saved_masks import answer_files, read_answer
-from limpet.evaluation.video_task import ObjectPlanes, TaskObject, TrackClass, VideoTask
+from limpet.evaluation.video_task import ObjectPlanes, TaskObject, VideoTask
 from limpet.exchange.coco_rle import compress, counts_to_mask, decompress, mask_counts
 
 _BURST = "https://github.com/Ali2500/BURST-benchmark"
@@ -35,7 +36,7 @@ _LEFT_OUT = frozenset({
     708, 711, 720, 736, 737, 798, 813, 815, 827, 831, 851, 877, 883, 912, 971, 976, 1130, 1133, 1134, 1169, 1184, 1220,
 })  # fmt: skip
 """Classes without HOTA, "distractors" (trackeval/datasets/burst_helpers/burst_base.py)."""
-_MERGED = {153: 943, 201: 1175, 967: 529}
+_MERGED = {153: 943, 201: 1175, 207: 554, 967: 529}
 """Classes that count as another one (assets/tao_categories.json, "merged"; the others there are left out)."""
 
 
@@ -91,6 +92,10 @@ class BurstProtocol(EvaluationProtocol):
             f"{_BURST} burstapi/eval/run.py and burstapi/thirdparty/trackeval/datasets/burst_helpers/burst_base.py",
         ),
         RuleSource(
+            "HOTA compares the boxes around masks, as BURST's code does; HOTA of masks is reported beside it",
+            f"{_BURST} burstapi/thirdparty/trackeval/datasets/burst_helpers/burst_base.py, _load_raw_file: 'bbox'",
+        ),
+        RuleSource(
             "J and F of an object are over the annotated frames after its first one",
             "BURST has no J and F; this is as in https://github.com/facebookresearch/sam2 sav_dataset/README.md",
         ),
@@ -141,15 +146,15 @@ class BurstProtocol(EvaluationProtocol):
     def _track_classes(
         self, sequence: Mapping[str, Any], numbers: Mapping[int, int]
     ) -> dict[int, TrackClass]:
-        """Number of each track -> its class; without those that are left out."""
+        """Number of each track -> its class; without those that are left out before classes are merged."""
         classes = {}
         for track, number in numbers.items():
             category = _category(sequence, track)
-            category = _MERGED.get(category, category)
             if category not in _LEFT_OUT:
+                category = _MERGED.get(category, category)
                 name = self._category_names.get(category, str(category or "no class"))
                 group = ("common" if category in _COMMON else "uncommon") if category else ""
-                classes[number] = TrackClass(name, group)
+                classes[number] = TrackClass(name, group, category not in _LEFT_OUT)
         return classes
 
     def write_results(self, masks: Path, out: Path) -> list[str]:
