@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from limpet.cli.options import MODEL
 from limpet.runtime.manifest import Manifest
 
 from .clips import SIZE
@@ -13,19 +14,19 @@ from .command import Limpet
 from .conftest import FRAMES
 
 
-def test_export_and_parity(limpet: Limpet, clip: Path, mask: Path, tmp_path: Path) -> None:
+def test_export_and_parity(limpet: Limpet, clip: Path, mask: Path, weights: Path, tmp_path: Path) -> None:
     size = "x".join(map(str, SIZE))
     done = limpet(
-        "export", "deaot-nano", "--to", "torch", "--size", size, "--max-size", 33, "--out", "bundle"
+        "export", "--weights", weights, "--to", "torch", "--size", size, "--max-size", 33, "--out", "bundle"
     )
     done.succeeded()
-    assert "deaot-nano as torch fp32, " in done.out
+    assert f"{MODEL} as torch fp32, " in done.out
     manifest = Manifest.read(tmp_path / "bundle")
     assert (manifest.frame_size, manifest.network_size) == (SIZE, (33, 49))
     assert set(manifest.files) == {"start.pt2", "step.pt2"}
     limpet("export", "--to", "onnx", "--size", "60x84", "--out", "bundle").refused("pass --overwrite")
-    limpet("parity", "bundle").refused("288x512", size)  # the demo clip
-    same = limpet("parity", "bundle", clip, "--mask", mask)
+    limpet("parity", "bundle", "--weights", weights).refused("288x512", size)  # the demo clip
+    same = limpet("parity", "bundle", clip, "--mask", mask, "--weights", weights)
     same.succeeded()
     assert f"with torch fp32 over {FRAMES - 1} frames" in same.out
 

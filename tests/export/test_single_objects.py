@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from networks import NARROW_STUDENT, lively_stcn
 from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
+from tiny_encoder import TINY
 
 from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs, make_programs
@@ -21,9 +23,8 @@ from limpet.tracking.tracker import Tracker
 
 @pytest.fixture(scope="module")
 def tracker() -> Tracker:
-    return Tracker(
-        lively_stcn(NARROW_STUDENT), precision="fp32", name="mobilevos-mobilenet-v2", weights_sha256="0" * 64
-    )
+    model = lively_stcn(replace(NARROW_STUDENT, encoder=TINY))
+    return Tracker(model, precision="fp32", name="mobilevos-mobilenet-v2", weights_sha256="0" * 64)
 
 
 @pytest.fixture(scope="module")
