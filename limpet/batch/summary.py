@@ -119,5 +119,6 @@ _TABLE = """
 table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--rule) }
 th, td { text-align: left; vertical-align: top; padding: 6px 12px; border-top: 1px solid var(--rule);
   overflow-wrap: anywhere }
+td:first-child { min-width: 9em } th, td:nth-child(n + 2):nth-child(-n + 4) { white-space: nowrap }
 th { color: var(--soft); font-size: .8rem; font-weight: 600 } a { color: var(--accent) }
 """
