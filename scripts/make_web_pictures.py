@@ -2,8 +2,8 @@
 
     python scripts/make_web_pictures.py                # needs limpet[web,browser] and chromium; minutes on two cores
 
-A browser does what a person would: a box around the cup, an outline of the cat and one of the astronaut, a
-propagation, a correction. Nothing is painted over.
+A browser does what a person would: a box around the cup, an outline of the astronaut, clicks on the cat, a
+propagation. Nothing is painted over.
 """
 
 from __future__ import annotations
@@ -23,13 +23,24 @@ import numpy as np
 from PIL import Image
 
 from limpet.demo.demo_clip import OBJECT_NAMES, demo_video, first_mask
+from limpet.segment import Click, load_segmenter
+from limpet.segment.clicks.guides import next_click
+from limpet.video.open import open_video
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SIZE = (1280, 720)
 VIDEO = (512, 288)
 STEP_WIDTH = 560
+GOOD, MOST_CLICKS = 0.93, 6
+"""The IoU at which a person stops clicking, and how often they click at most."""
 LATE = 62
 """The frame of the last picture: the cat is behind the astronaut, the cup comes back."""
+
+
+ANSWERED = """async () => {
+    const {click} = await import("/tools/suggest.js");
+    return click.asked > 0 && click.asked === click.answered;
+}"""
 
 
 class Page:
@@ -82,8 +93,23 @@ def corners(object_id: int, tolerance: float = 1.2) -> list[tuple[int, int]]:
     return [(int(x), int(y)) for x, y in cv2.approxPolyDP(outline, tolerance, closed=True)[:, 0]]
 
 
+def clicks_on(object_id: int) -> list[Click]:
+    """Where a person would click: in the middle of what is wrong, until the mask is good."""
+    model, truth = load_segmenter(), first_mask() == object_id
+    assert model is not None
+    with open_video(demo_video()) as video:
+        image = next(iter(video)).image
+    found, clicks = np.zeros_like(truth), list[Click]()
+    while len(clicks) < MOST_CLICKS and (found & truth).sum() < GOOD * (found | truth).sum():
+        click = next_click(found, truth)
+        assert click is not None
+        clicks.append(click)
+        found = model.segment(image, clicks) > 0
+    return clicks
+
+
 def pictures(page: Page) -> list[Image.Image]:
-    """Drawing, propagating, the result."""
+    """Clicking, propagating, the result."""
     cup = np.argwhere(first_mask() == 3)
     top, left, bottom, right = *(cup.min(axis=0) - 4), *(cup.max(axis=0) + 4)
     page.new("cup", "r")
@@ -95,14 +121,14 @@ def pictures(page: Page) -> list[Image.Image]:
         page.page.mouse.click(*page.at(*point))
     page.press("Enter")
     page.saved()
-    page.new(OBJECT_NAMES[2], "p")
-    cat = corners(2)
-    for point in cat[: len(cat) * 2 // 3]:
-        page.page.mouse.click(*page.at(*point))
-    page.page.mouse.move(*page.at(*cat[len(cat) * 2 // 3]))
-    drawing = page.picture()
-    for point in cat[len(cat) * 2 // 3 :]:
-        page.page.mouse.click(*page.at(*point))
+    page.new(OBJECT_NAMES[2], "k")
+    for click in clicks_on(2):
+        place = page.at(click.x + 0.5, click.y + 0.5)
+        page.page.mouse.click(*place, button="left" if click.positive else "right")
+        while not page.page.evaluate(ANSWERED):
+            page.page.wait_for_timeout(50)
+        page.page.locator(".stage-status").wait_for(state="hidden")
+    clicking = page.picture()
     page.press("Enter")
     page.saved()
     page.press("d", "f")
@@ -112,7 +138,7 @@ def pictures(page: Page) -> list[Image.Image]:
     page.page.get_by_text("frames are propagated").wait_for()
     page.go_to(LATE)
     page.page.wait_for_timeout(5000)
-    return [drawing, running, page.picture()]
+    return [clicking, running, page.picture()]
 
 
 def main() -> None:

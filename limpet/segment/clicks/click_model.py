@@ -36,8 +36,6 @@ _SMALLEST = 48
 """Shorter side of a window, in pixels of the image."""
 _WORTH_A_SECOND_LOOK = 0.6
 """Share of the image below which a window is looked at again."""
-_CRUMB = 0.01
-"""Share of the mask below which a piece that was not clicked on is left out."""
 Soft = NDArray[np.float32]
 
 
@@ -125,7 +123,7 @@ class ClickModel:
             after = self._look(image, _around(before > 0.5, clicks), clicks, before)
         if keep_others and before is not None:
             after = touched_only(before, after, clicks[-1])
-        return after if keep_others else _without_crumbs(after, clicks)
+        return after if keep_others else _clicked_pieces(after, clicks)
 
     @torch.inference_mode()
     def _look(self, image: Image, window: Window, clicks: Sequence[Click], before: Soft | None) -> Soft:
@@ -158,14 +156,13 @@ class ClickModel:
         return after
 
 
-def _without_crumbs(soft: Soft, clicks: Sequence[Click]) -> Soft:
-    """Without pieces that are small beside the whole mask and that nobody has clicked on."""
-    count, pieces, facts, _ = cv2.connectedComponentsWithStats((soft > 0.5).astype(np.uint8), connectivity=8)
-    areas = facts[:count, cv2.CC_STAT_AREA]
-    crumbs = areas < _CRUMB * areas[1:].sum()
-    crumbs[0] = False
-    crumbs[[pieces[int(each.y), int(each.x)] for each in clicks if each.positive]] = False
-    return np.where(crumbs[pieces], np.float32(0), soft)
+def _clicked_pieces(soft: Soft, clicks: Sequence[Click]) -> Soft:
+    """Only the connected pieces on which a click on the object lies; where all clicks miss, everything."""
+    _, pieces = cv2.connectedComponents((soft > 0.5).astype(np.uint8), connectivity=8)
+    clicked = {int(pieces[int(each.y), int(each.x)]) for each in clicks if each.positive} - {0}
+    if not clicked:
+        return soft
+    return np.where((pieces == 0) | np.isin(pieces, list(clicked)), soft, np.float32(0))
 
 
 def _around(mask: NDArray[np.bool_], clicks: Sequence[Click]) -> Window:

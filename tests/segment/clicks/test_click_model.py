@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import MaskError, WeightsError
-from limpet.segment.clicks.click_model import ClickModel, Window, _around
+from limpet.segment.clicks.click_model import ClickModel, Window, _around, _clicked_pieces
 from limpet.segment.segmenter import Click
 from tests.segment.conftest import photo
 
@@ -58,6 +58,16 @@ def _is_connected(changed: np.ndarray, place: tuple[int, int]) -> bool:
 
     _, pieces = cv2.connectedComponents(changed.astype(np.uint8))
     return bool(pieces[place] == pieces[4, 4])
+
+
+def test_only_pieces_that_were_clicked_stay() -> None:
+    soft = np.zeros((40, 60), np.float32)
+    soft[5:15, 5:15], soft[20:35, 20:55], soft[2:4, 50:52] = 0.9, 0.8, 0.7
+    one = _clicked_pieces(soft, [Click(7, 9), Click(30, 25, positive=False)])
+    assert np.array_equal(one, np.where(soft == np.float32(0.9), soft, 0))
+    two = _clicked_pieces(soft, [Click(7, 9), Click(51, 3), Click(0, 0)])
+    assert np.array_equal(two, np.where(soft == np.float32(0.8), 0, soft))
+    assert np.array_equal(_clicked_pieces(soft, [Click(0, 0)]), soft), "the network sees it elsewhere"
 
 
 def test_the_window_shows_mask_and_clicks_with_a_margin() -> None:
