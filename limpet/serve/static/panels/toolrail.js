@@ -33,6 +33,7 @@ export function ToolOptions() {
       </button>
     </div>`;
   }
+  const words = tool === "click" ? `${hint} ${server.segmenter.note}` : hint;
   const sized = tool === "brush" || tool === "eraser";
   return html`<div class="tool-options">
     <strong>${label}</strong>
@@ -47,6 +48,6 @@ export function ToolOptions() {
       <output>${Math.max(1, Math.round(2 * brushSize))} px</output>
     </label>`
     }
-    <span class="hint">${hint}${tool === "click" ? ` ${server.segmenter.note}` : ""}</span>
+    <span class="hint" title=${words}>${words}</span>
   </div>`;
 }
