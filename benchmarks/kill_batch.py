@@ -83,13 +83,22 @@ class Cluster:
         self._node = {"num_cpus": 1, "object_store_memory": 80_000_000}
         head = {**self._node, "include_dashboard": False}
         self._cluster: Any = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-        self._cluster.add_node(**self._node)
+        self._add()
         self.address = str(self._cluster.address)
 
     def lose(self) -> None:
         """As a machine that is switched off."""
         self._cluster.remove_node(next(iter(self._cluster.worker_nodes)), allow_graceful=False)
-        self._cluster.add_node(**self._node)
+        self._add()
+
+    def _add(self) -> None:
+        for _ in range(5):
+            try:
+                self._cluster.add_node(**self._node)
+                return
+            except Exception as error:  # Ray waits 30 seconds, which may be too little beside other programs
+                print(f"a node did not start: {error}", flush=True)
+        raise SystemExit("no second node starts; the machine has too much to do")
 
     def close(self) -> None:
         """End both."""
