@@ -5,10 +5,12 @@
     python benchmarks/soak.py --overlay --frames 20000
 
 The frames come from a generator, so that reading takes no disk. Each row is a tenth of the run: resident memory at its
-end in MB, how much that grew, and time per frame: of the processor, and by the clock, which other programs lengthen.
-The last line compares the last tenth with the second one, since the first one fills caches. The exit code is 1 if
-memory grows by more than 1 MB per 10,000 frames, or processor time per frame by more than 5 %. A run that is ended
-early by Ctrl-C or SIGTERM compares what it has; --json writes the rows after each tenth.
+end in MB, how much that grew, and time per frame: of the processor, by the clock, and in yardsticks. A yardstick is the
+processor time of a small fixed piece of work, done after every 50 frames: other programs lengthen it as they lengthen
+the frames, by taking caches, so that the ratio tells whether the run itself grows slower. The last line compares the
+last tenth with the second one, since the first one fills caches. The exit code is 1 if memory grows by more than 1 MB
+per 10,000 frames, or time in yardsticks by more than 5 %. A run that is ended early by Ctrl-C or SIGTERM compares what
+it has; --json writes the rows after each tenth.
 """
 
 from __future__ import annotations
@@ -31,11 +33,14 @@ from numpy.typing import NDArray
 
 import limpet
 from limpet.bench.machine import describe_machine, machine_lines
+from limpet.core.masks import decode_mask, encode_mask
 from limpet.core.tracker_protocol import TrackerFacts
 
 SIZE = (48, 64)
 IDS = (3, 200)
 PAGE = os.sysconf("SC_PAGE_SIZE")
+BETWEEN = 50
+"""Frames between two yardsticks."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,22 @@ def resident() -> float:
 
 @dataclass(frozen=True)
 class Row:
-    """A tenth of a run: frames so far, resident MB, and milliseconds per frame of the processor and by the clock."""
+    """A tenth of a run: frames so far, resident MB, and time per frame.
+
+    processor, clock: in milliseconds. yardsticks: in processor times of the piece of work that is done between frames.
+    """
 
     frames: int
     resident: float
     processor: float
     clock: float
+    yardsticks: float
+
+
+def yardstick(mask: NDArray[np.uint8]) -> None:
+    """Always the same work, of the kind that a frame takes."""
+    for shift in range(20):
+        decode_mask(encode_mask(np.roll(mask, shift, axis=1)))
 
 
 class Table:
@@ -124,28 +139,37 @@ class Table:
     def __init__(self, frames: int, path: Path | None) -> None:
         self.rows: list[Row] = []
         self._each, self._path = max(1, frames // 10), path
+        self._mask, self._sticks, self._apart = first_mask(), 0, (0.0, 0.0)
         self._begin = time.process_time(), time.perf_counter()
-        print(
-            "| frames | resident MB | grew by | CPU ms per frame | ms by the clock |\n|---|---|---|---|---|"
-        )
+        head = "| frames | resident MB | grew by | CPU ms per frame | ms by the clock | yardsticks |"
+        print(f"{head}\n|---|---|---|---|---|---|")
 
     def __call__(self, done: int, total: int | None) -> None:
         """As ``limpet.track`` calls it after each frame."""
+        if done % BETWEEN == 0:
+            begin = time.process_time(), time.perf_counter()
+            yardstick(self._mask)
+            self._sticks += 1
+            self._apart = (
+                self._apart[0] + time.process_time() - begin[0],
+                self._apart[1] + time.perf_counter() - begin[1],
+            )
         if done % self._each:
             return
-        taken = [
-            now - then
-            for now, then in zip((time.process_time(), time.perf_counter()), self._begin, strict=True)
-        ]
-        row = Row(done, resident(), *(1000 * seconds / self._each for seconds in taken))
+        now = time.process_time(), time.perf_counter()
+        taken = [end - start - apart for end, start, apart in zip(now, self._begin, self._apart, strict=True)]
+        processor, clock = (1000 * seconds / self._each for seconds in taken)
+        stick = 1000 * self._apart[0] / max(1, self._sticks)
+        row = Row(done, resident(), processor, clock, processor / stick if stick else 0.0)
         grew = row.resident - self.rows[-1].resident if self.rows else 0.0
         self.rows.append(row)
         print(
-            f"| {done:,} | {row.resident:.1f} | {grew:+.2f} | {row.processor:.3f} | {row.clock:.3f} |",
+            f"| {done:,} | {row.resident:.1f} | {grew:+.2f} | {processor:.3f} | {clock:.3f} | {row.yardsticks:.4f} |",
             flush=True,
         )
         if self._path is not None:
             self._path.write_text(json.dumps([asdict(row) for row in self.rows], indent=1) + "\n")
+        self._sticks, self._apart = 0, (0.0, 0.0)
         self._begin = time.process_time(), time.perf_counter()
 
     def compare(self) -> int:
@@ -155,10 +179,11 @@ class Table:
             return 1
         early, late = self.rows[1], self.rows[-1]
         growth = (late.resident - early.resident) / (late.frames - early.frames) * 10_000
-        slower = late.processor / early.processor
+        slower = late.yardsticks / early.yardsticks
         print(
             f"{late.frames:,} frames; {growth:+.3f} MB per 10,000 frames; the last tenth took {slower:.3f} of the "
-            f"second one's processor time, and {late.clock / early.clock:.3f} by the clock"
+            f"second one's time in yardsticks, {late.processor / early.processor:.3f} of its processor time, and "
+            f"{late.clock / early.clock:.3f} by the clock"
         )
         return int(growth > 1 or slower > 1.05)
 
