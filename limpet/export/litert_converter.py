@@ -67,10 +67,21 @@ def convert(graphs: list[dict[str, Any]], programs: dict[str, ExportedProgram], 
     for graph in graphs:
         program = programs[graph["name"]]
         module = Named(program.module(), graph["inputs"], graph["outputs"])
+        lay_out_plainly(module)
         share_equal_tensors(module, known)
         examples = dict(zip(graph["inputs"], program.example_inputs[0], strict=True))
         converter = converter.signature(graph["name"], module, sample_kwargs=examples)
     converter.convert().export(out)
+
+
+def lay_out_plainly(module: nn.Module) -> None:
+    """Store the weights of ``module`` contiguously.
+
+    Where a convolution's weights lie channel by channel (``channels_last``) and its input does not, the converter
+    writes a graph that computes something else, and says nothing.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = tensor.data.contiguous()
 
 
 def share_equal_tensors(module: nn.Module, known: dict[Any, Tensor]) -> None:

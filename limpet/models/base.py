@@ -302,7 +302,9 @@ def slot_probabilities(logits: Tensor, config: ModelConfig) -> Tensor:
     if not config.independent_objects:
         return logits.softmax(dim=1)
     objects = (logits[:, 1:] - logits[:, :1]).sigmoid()
-    nobody = reduce(torch.mul, (1 - objects).split(1, dim=1))  # Core ML has no product along a dimension
+    others = 1 - objects
+    # Core ML has no product along a dimension, and LiteRT no split into a single part.
+    nobody = reduce(torch.mul, [others[:, i : i + 1] for i in range(others.shape[1])])
     return torch.cat([nobody, objects], dim=1)
 
 

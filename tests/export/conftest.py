@@ -5,6 +5,7 @@ One with ``bounded``, without learned places and with an encoder that is even sm
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,19 @@ from limpet.export.program import Programs
 from limpet.runtime.exported_tracker import ExportedTracker, load_exported
 from limpet.tracking.memory_policies import Ring
 from limpet.tracking.tracker import Tracker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def litert_converter() -> Path:
+    """The Python of litert-torch, where its environment was made."""
+    python = ROOT / ".venv-litert/bin/python"
+    if not python.is_file():
+        pytest.skip("needs litert-torch; make its environment with scripts/litert_environment.sh")
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        pytest.skip("needs ai-edge-litert; install it with: pip install 'limpet[litert]'")
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from networks import lively_devos
 from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
 
+from limpet.export.litert import PYTHON
 from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs, make_programs
 from limpet.models.fixed_size import FixedConfig
@@ -46,6 +47,20 @@ def test_masks_equal_the_trackers(runtime: str, tracker: Tracker, onnx: Path, tm
     assert Manifest.read(folder).flow == "match"
     exported = load_exported(folder, threads=1, precision="fp32" if runtime == "openvino" else "auto")
     assert exported.facts(SIZE).flow == "match"
+    found = compare(tracker, exported, noise(6), boxes(200, 7))
+    assert found.mean >= BARS["fp32"], found.sentence()
+
+
+@pytest.mark.timeout(600)
+def test_masks_in_litert_equal_the_trackers(
+    tracker: Tracker,
+    programs: Programs,
+    litert_converter: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PYTHON, str(litert_converter))
+    exported = load_exported(make_bundle(tmp_path / "litert", "litert", tracker, programs), threads=1)
     found = compare(tracker, exported, noise(6), boxes(200, 7))
     assert found.mean >= BARS["fp32"], found.sentence()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import stat
@@ -29,16 +28,7 @@ from limpet.tracking.tracker import Tracker
 
 from .unknown import unknown_program
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)  # the converter takes ten seconds to start, more on a busy machine
-
-
-@pytest.fixture(scope="module")
-def converter() -> Path:
-    python = ROOT / ".venv-litert/bin/python"
-    if not python.is_file():
-        pytest.skip("needs litert-torch; make its environment with scripts/litert_environment.sh")
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +37,14 @@ def tracker() -> Tracker:
 
 
 @pytest.fixture(scope="module")
-def bundles(tracker: Tracker, converter: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(
+    tracker: Tracker, litert_converter: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """One bundle for each precision."""
     programs = tiny_programs(tracker)
-    if importlib.util.find_spec("ai_edge_litert") is None:
-        pytest.skip("needs ai-edge-litert; install it with: pip install 'limpet[litert]'")
     made = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(PYTHON, str(converter))
+        patch.setenv(PYTHON, str(litert_converter))
         for precision in ("fp32", "int8"):
             folder = tmp_path_factory.mktemp(precision)
             options = ExportOptions(precision)
@@ -118,9 +108,9 @@ def biases(programs: Programs) -> list[Tensor]:
 
 
 def test_an_operation_that_litert_lacks_is_named_with_its_layer(
-    programs: Programs, converter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, litert_converter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(PYTHON, str(converter))
+    monkeypatch.setenv(PYTHON, str(litert_converter))
     with pytest.raises(ModelError, match=r"LiteRT has no operation for aten\..*eig.* in head\.1 \(step\)"):
         write(replace(programs, step=unknown_program()), tmp_path, ExportOptions())
 

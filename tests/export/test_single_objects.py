@@ -12,6 +12,7 @@ from networks import NARROW_STUDENT, lively_stcn
 from runtime.bundles import SIZE, boxes, for_openvino, make_bundle, noise
 from tiny_encoder import TINY
 
+from limpet.export.litert import PYTHON
 from limpet.export.parity import BARS, compare
 from limpet.export.program import Programs, make_programs
 from limpet.models.fixed_size import FixedConfig
@@ -56,6 +57,18 @@ def test_masks_and_confidences_equal_the_trackers(
     first, second = noise(2)
     (_, ours), (_, theirs) = (t.step(second, t.start(first, boxes(200, 7))) for t in (tracker, exported))
     assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-3)
+
+
+@pytest.mark.timeout(600)
+def test_litert_takes_a_graph_of_one_object(
+    tracker: Tracker, litert_converter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PYTHON, str(litert_converter))
+    network = tracker.sizes.network_size(*SIZE)
+    programs = make_programs(tracker.model, FixedConfig(SIZE, network, objects=1))
+    exported = load_exported(make_bundle(tmp_path / "litert", "litert", tracker, programs), threads=1)
+    found = compare(tracker, exported, noise(6), boxes(7))
+    assert found.mean >= BARS["fp32"], found.sentence()
 
 
 def test_an_object_comes_later(onnx: Path) -> None:
