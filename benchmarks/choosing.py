@@ -30,7 +30,7 @@ from limpet.weights.zoo import bundled_weights
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "choosing_a_model.md"
 BEGIN, END = "<!-- made by benchmarks/choosing.py -->", "<!-- end -->"
 WITHOUT_WEIGHTS = (
-    "deaot-t", "mobilevos-mobilenet-v2-small", "mobilevos-mobilenet-v2", "mobilevos-resnet-18", "devos-t", "stcn",
+    "deaot-t", "mobilevos-mobilenet-v2", "mobilevos-resnet-18", "devos-t", "stcn",
 )  # fmt: skip
 """Models that are timed although no weights of them ship."""
 SIZES = {"deaot-nano": 320}
@@ -134,7 +134,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="by default all that ship, and six more")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="by default all that ship, and five more")
     parser.add_argument(
         "--scores", type=Path, nargs="+", default=[], help="files of benchmarks/score.py --json"
     )
