@@ -302,10 +302,8 @@ def slot_probabilities(logits: Tensor, config: ModelConfig) -> Tensor:
     if not config.independent_objects:
         return logits.softmax(dim=1)
     objects = (logits[:, 1:] - logits[:, :1]).sigmoid()
-    others = 1 - objects
-    # Core ML has no product along a dimension, and LiteRT no split into a single part.
-    nobody = reduce(torch.mul, [others[:, i : i + 1] for i in range(others.shape[1])])
-    return torch.cat([nobody, objects], dim=1)
+    others = [1 - objects[:, i : i + 1] for i in range(objects.shape[1])]  # LiteRT cannot split into one part
+    return torch.cat([reduce(torch.mul, others), objects], dim=1)  # Core ML has no product along a dimension
 
 
 def joint_logits(logits: Tensor, config: ModelConfig) -> Tensor:
