@@ -192,8 +192,8 @@ def test_a_model_without_weights_says_where_they_come_from(
     limpet: Limpet, clip: Path, mask: Path, tmp_path: Path
 ) -> None:
     sentence = (
-        "no weights for 'deaot-t' ship with limpet (those that do: deaot-l, deaot-nano, deaot-t-deformable); train "
-        "some, or convert the official DeAOTT_PRE_YTB_DAV.pth "
+        "no weights for 'deaot-t' ship with limpet (those that do: deaot-l, deaot-nano, deaot-t-deformable, "
+        "mobilevos-mobilenet-v2-small); train some, or convert the official DeAOTT_PRE_YTB_DAV.pth "
         "(https://github.com/yoxu515/aot-benchmark/blob/main/MODEL_ZOO.md) with limpet weights convert, and pass "
     )
     track = ("track", clip, "--mask", mask, "--out", "out", "--model", "deaot-t")
