@@ -31,7 +31,9 @@ def decoded(path: Path) -> list[np.ndarray]:
         decoder = av.CodecContext.create("libvpx-vp9", "r") if name == "vp9" else stream.codec_context
         decoder.thread_count = 1
         return [
-            f.to_ndarray(format="rgba") for packet in container.demux(stream) for f in decoder.decode(packet)
+            f.reformat(format="rgba", threads=1).to_ndarray()  # its other threads may come too late
+            for packet in container.demux(stream)
+            for f in decoder.decode(packet)
         ]
 
 
