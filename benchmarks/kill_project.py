@@ -111,10 +111,18 @@ def undisturbed(context: BaseContext, folder: Path, model: str) -> tuple[Course,
     return course, content(job)
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def is_as_undisturbed(job: Path, number: int, expected: list[Any]) -> bool:
+    """Whether project ``number`` has the masks and confidences of the undisturbed one; it is kept if it has not."""
+    if content(job) == expected:
+        shutil.rmtree(job.parent)
+        return True
+    print(f"project {number} differs: {job}", flush=True)
+    return False
+
+
+def parse(about: str | None) -> argparse.Namespace:
+    """The options of a script that kills what works on a project; about: the docstring of the script."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="deaot-nano")
@@ -124,15 +132,12 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     """Kill, look, go on, compare; returns the exit code."""
-    options = parse()
+    options = parse(__doc__)
     print("\n".join(machine_lines(describe_machine())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-project-"))
     context, chance = processes(*PRELOADED), random.Random(options.seed)
     course, expected = undisturbed(context, folder / "undisturbed", options.model)
-    print(
-        f"undisturbed: {course.starting:.2f} s of processor time until it works, then {course.working:.2f} s",
-        flush=True,
-    )
+    print(f"undisturbed: {course}", flush=True)
     kills = projects = bad = 0
     while kills < options.kills:
         projects += 1
@@ -148,11 +153,7 @@ def main() -> int:
                 kills += 1
                 print(f"{kills:>4}  project {projects}, {when}  {trouble(job) or 'whole'}", flush=True)
                 bad += bool(trouble(job))
-        if content(job) == expected:
-            shutil.rmtree(job.parent)
-        else:
-            print(f"project {projects} differs: {job}", flush=True)
-            bad += 1
+        bad += not is_as_undisturbed(job, projects, expected)
     print(
         f"{kills} kills in {projects} projects; {bad} with a problem or with another mask than the undisturbed one; "
         f"{os.getloadavg()[0]:.1f} load at the end"

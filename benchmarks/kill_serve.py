@@ -15,11 +15,9 @@ Both processes are forked from one that has imported everything and done nothing
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -31,7 +29,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-from kill_project import content, make_project, trouble
+from kill_project import content, is_as_undisturbed, make_project, parse, trouble
 from killing import GLANCE, Course, course_of, processes, processor_seconds, start, workers_of
 
 from limpet.bench.machine import describe_machine, machine_lines
@@ -138,28 +136,14 @@ def kill(served: Served, chance: random.Random) -> str:
     return "server"
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", default="deaot-nano")
-    parser.add_argument("--folder", type=Path, help="where to work; what differs is kept there")
-    return parser.parse_args()
-
-
 def main() -> int:
     """Kill, look, go on, compare; returns the exit code."""
-    options = parse()
+    options = parse(__doc__)
     print("\n".join(machine_lines(describe_machine())))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="kill-serve-"))
     context, chance = processes(*PRELOADED), random.Random(options.seed)
     course, expected = undisturbed(context, folder / "undisturbed", options.model)
-    print(
-        f"undisturbed: {course.starting:.2f} s of processor time until it works, then {course.working:.2f} s",
-        flush=True,
-    )
+    print(f"undisturbed: {course}", flush=True)
     kills: Counter[str] = Counter()
     projects = bad = 0
     while kills.total() < options.kills:
@@ -180,11 +164,7 @@ def main() -> int:
             if which == "server":
                 served = Served(context, job, options.model)
         end(served)
-        if content(job) == expected:
-            shutil.rmtree(job.parent)
-        else:
-            print(f"project {projects} differs: {job}", flush=True)
-            bad += 1
+        bad += not is_as_undisturbed(job, projects, expected)
     print(
         f"{kills.total()} kills in {projects} projects, {kills['server']} of the server and {kills['worker']} of its "
         f"worker; {bad} with a problem or with another mask than the undisturbed one; {os.getloadavg()[0]:.1f} load"

@@ -118,6 +118,9 @@ class Course:
     starting: float
     working: float
 
+    def __str__(self) -> str:
+        return f"{self.starting:.2f} s of processor time until it works, then {self.working:.2f} s"
+
     def wait(self, chance: random.Random, run: Run) -> str:
         """Wait for a random moment of a run, or for its end; gives the moment in words."""
         early = chance.random() < EARLY

@@ -24,6 +24,7 @@ import numpy as np
 from machine import begin
 from page_latency import GAP, SHOWN, SIZE, STROKE, Served, opened, tell, timed
 
+from limpet.bench.machine import peak_mb
 from limpet.core.masks import encode_mask
 from limpet.demo.demo_clip import demo_video
 from limpet.project import Project
@@ -122,11 +123,6 @@ def processes(server: int) -> dict[str, int]:
     return {"server": server, **names}
 
 
-def peak_megabytes(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1000
-
-
 def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
     if not (folder / "hour-project").exists():
         made = time.perf_counter()
@@ -154,7 +150,7 @@ def measure(browser: Any, folder: Path, frames: int) -> dict[str, list[float]]:
         page.locator(".saved:text-is('Saved')").wait_for()
         tell(found, "click (the first one, then others)", *timed(page, CLICK, 5))
         for name, process in processes(served._process.pid).items():
-            tell(found, f"MB at most: {name}", [peak_megabytes(process)])
+            tell(found, f"MB at most: {name}", [peak_mb(process)])
     finally:
         served.stop()
     return found

@@ -162,14 +162,20 @@ def resident_mb() -> float:
     return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def peak_mb() -> float:
-    """The most that ``resident_mb`` has been since the program began; 0 where the system does not report it."""
-    status = Path("/proc/self/status")
+def peak_mb(process: int | None = None) -> float:
+    """The most that ``resident_mb`` has been since the program began; 0 where the system does not report it.
+
+    Args:
+        process: the id of another process, on Linux alone; None: this one.
+    """
+    status = Path(f"/proc/{process or 'self'}/status")
     # Not getrusage: on Linux a process takes over the peak of the one that started it.
     if status.is_file():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
+    if process is not None:
+        return 0.0
     try:
         import resource
     except ImportError:  # Windows

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from limpet.cli.options import MODEL, MODEL_PANEL, DeviceName, NetworkSize
-from limpet.cli.terminal import FrameProgress, note, say
+from limpet.cli.terminal import FrameProgress, counted, note, say
 from limpet.core.files import output_error
 
 if TYPE_CHECKING:
@@ -125,11 +125,10 @@ def print_report(report: BenchReport) -> None:
 
     run = report.run
     what = "from end to end" if run.what == "end to end" else "steps alone"
-    objects = "1 object" if run.objects == 1 else f"{run.objects} objects"
-    threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
     say(
-        f"{run.model}, {run.precision}, {run.engine} on {run.device}, {threads}, {objects}, "
-        f"frames {_size(run.frame_size)} (network input {_size(run.network_size)}), {what}"
+        f"{run.model}, {run.precision}, {run.engine} on {run.device}, {counted(run.threads, 'thread')}, "
+        f"{counted(run.objects, 'object')}, frames {_size(run.frame_size)} "
+        f"(network input {_size(run.network_size)}), {what}"
     )
     for line in (
         *machine_lines(report.machine)[:2],

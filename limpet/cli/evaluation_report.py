@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from limpet.cli.terminal import note, notes, say
+from limpet.cli.terminal import counted, note, notes, say
 from limpet.core.provenance import command_line
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def report(
     if job.masks is not None and out is not None:
         written += protocol.write_results(job.masks, out)
         if withheld:
-            say(f"labels are withheld: {len(withheld)} of {_count(len(results), 'video')}")
+            say(f"labels are withheld: {len(withheld)} of {counted(len(results), 'video')}")
             written += _submit(protocol, job.masks, out)
     if out is not None:
         kept = ["masks/"] if job.masks else []
@@ -68,7 +68,7 @@ def receipt_of(protocol: EvaluationProtocol, results: list[VideoResult], tracker
     """How the results were made."""
     from limpet.evaluation.score_tables import Receipt
 
-    rules = f"{protocol.label} ({_count(len(results), 'video')})"
+    rules = f"{protocol.label} ({counted(len(results), 'video')})"
     receipt = Receipt(command_line(), protocol.label, protocol=rules, rate=protocol.rate)
     if tracker is None:
         return receipt
@@ -96,15 +96,11 @@ def tell_check(found: CheckedSubmission, archive: Path) -> bool:
     for remark in found.remarks:
         note(str(remark))
     if found.problems:
-        kinds = _count(len(found.problems), "kind of problem", "kinds of problems")
-        say(f"{archive}: {kinds} in {found.masks} masks of {_count(found.videos, 'video')}")
+        kinds = counted(len(found.problems), "kind of problem", "kinds of problems")
+        say(f"{archive}: {kinds} in {found.masks} masks of {counted(found.videos, 'video')}")
         return False
-    say(f"{archive}: in order, {found.masks} masks of {_count(found.videos, 'video')}")
+    say(f"{archive}: in order, {found.masks} masks of {counted(found.videos, 'video')}")
     return True
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _remarks(scores: Scores) -> None:

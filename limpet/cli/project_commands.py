@@ -309,5 +309,5 @@ def listed(frames: Sequence[int]) -> str:
     """``3 frames: 1-2, 7``."""
     from limpet.project.project import spans
 
-    count = f"{len(frames)} frame" + ("" if len(frames) == 1 else "s")
+    count = counted(len(frames), "frame")
     return f"{count}: {spans(frames)}" if frames else count

@@ -52,9 +52,9 @@ def error(text: str) -> None:
     _print(Console(stderr=True), f"error: {one_line(text)}", "red")
 
 
-def counted(count: int, what: str) -> str:
-    """``1 frame``, ``8 frames``."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def counted(count: int, what: str, several: str = "") -> str:
+    """``1 frame``, ``8 frames``; ``several``: the plural, where it is not one with an s."""
+    return f"{count} {what}" if count == 1 else f"{count} {several or what + 's'}"
 
 
 def _print(console: Console, text: str, style: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,11 @@ def test_the_warning() -> None:
     assert "they used 1.5 cores" in str(busy_warning(1.5, None))
     assert "the load was 2.0" in str(busy_warning(None, 2.0))
     assert busy_warning(None, 0.1) is None and busy_warning(None, None) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of another process is known on Linux alone")
+def test_the_peak_of_another_process() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        assert 0 < machine.peak_mb(other.pid) < machine.peak_mb()
+        other.kill()
+    assert machine.peak_mb(other.pid) == 0, "it is gone"
