@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from limpet.core.errors import ProjectError
 from limpet.core.json_text import parse_json
+from limpet.core.tracker_protocol import Mask
 from limpet.project import Project
 from limpet.serve.palette import set_color
 from limpet.serve.reading_routes import workbench_of
@@ -74,16 +75,31 @@ def remove_object(bench: Workbench, fields: Fields) -> dict[str, Any]:
 
 
 def correct(bench: Workbench, fields: Fields) -> dict[str, Any]:
-    """The correct masks of some objects in one frame."""
+    """The correct masks of some objects in one frame; with ``changed``, only where that is not 0."""
     frame, ids = fields.integer("frame"), fields.ids()
     if not ids:
         raise RequestError("objects is missing; expected the ids of the objects that are corrected")
 
     def change(project: Project) -> None:
-        project.correct(frame, fields.optional_mask("mask", project.size), ids)
+        mask = fields.optional_mask("mask", project.size)
+        changed = fields.optional_mask("changed", project.size)
+        if changed is not None:
+            mask = _merged(project, frame, mask, changed, ids)
+        project.correct(frame, mask, ids)
 
     bench.edit(change)
     return _answer(bench, f"frame {frame} is corrected")
+
+
+def _merged(project: Project, frame: int, mask: Mask | None, changed: Mask, ids: list[int]) -> Mask:
+    """The corrected masks where they were changed, and elsewhere those that the project has by now."""
+    given: Mask = np.zeros(project.size, np.uint8) if mask is None else mask
+    try:
+        now = project.mask(frame)
+    except ProjectError:  # it is lost, so that what the person saw is all there is
+        return given
+    kept = np.uint8(0) if now is None else np.where(np.isin(now, ids), now, np.uint8(0))
+    return np.where(changed > 0, given, kept)
 
 
 def lock(bench: Workbench, fields: Fields) -> dict[str, Any]:

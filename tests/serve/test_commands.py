@@ -53,6 +53,24 @@ def test_an_edit_of_a_project_that_is_no_longer_open_changes_nothing(begun: Page
     assert masks(begun) != before
 
 
+def test_a_correction_changes_only_what_the_person_changed(begun: Page) -> None:
+    seen = box(1, 8)
+    other = seen.copy()
+    other[0, :3], other[seen > 0] = 1, 2  # by another program, meanwhile
+    other[1, :3] = 1
+    begun.post("object/add", {"frame": 5, "mask": as_text((other == 2).astype(np.uint8))})
+    begun.post("correct", {"frame": 5, "objects": [1], "mask": as_text((other == 1).astype(np.uint8))})
+    stroke, changed = seen.copy(), np.zeros(SIZE, np.uint8)
+    stroke[-1, :4] = changed[-1, :4] = 1
+    changed[0, :2] = 1  # erased here
+    begun.post("correct", {"frame": 5, "objects": [1], "mask": as_text(stroke), "changed": as_text(changed)})
+    other[-1, :4], other[0, :2] = 1, 0
+    assert np.array_equal(decode_mask(begun.mask(5) or b""), other)
+    begun.post("correct", {"frame": 5, "objects": [1], "mask": None, "changed": as_text(changed)})
+    other[-1, :4] = 0
+    assert np.array_equal(decode_mask(begun.mask(5) or b""), other)
+
+
 def test_names_are_edits_and_colours_are_not(begun: Page) -> None:
     before = begun.get("/api/state")["project"]
     begun.post("object/change", {"id": 1, "name": "dog", "color": "#000001"})

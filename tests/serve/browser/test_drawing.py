@@ -146,6 +146,29 @@ def test_a_stroke_while_masks_are_read_is_drawn_when_they_are_here(driver: Drive
     assert set(drawn.values()) == {1}, drawn
 
 
+def test_a_stroke_takes_back_nothing_that_another_program_did_meanwhile(driver: Driver) -> None:
+    driver.drag((30, 40), (50, 45))
+    driver.saved()
+    other = driver.project.mask(0)
+    assert other is not None
+    other[70:80, 100:110], other[40, 30] = 1, 0
+    held: list[Any] = []
+    driver.page.route("**/api/masks?*", lambda route: held.append(route))  # the page does not learn of it
+    driver.project.correct(0, other)
+    driver.drag((30, 20), (60, 20))
+    while len(driver.project.edits) < 3:
+        driver.page.wait_for_timeout(50)
+    for each in held:
+        each.continue_()
+    driver.page.unroute("**/api/masks?*")
+    driver.saved()
+    mask = driver.project.mask(0)
+    assert mask is not None
+    drawn = {"begin": mask[20, 30], "end": mask[20, 60], "other": mask[75, 105], "first stroke": mask[44, 50]}
+    assert set(drawn.values()) == {1}, drawn
+    assert mask[40, 30] == 0, "taken away by the other program"
+
+
 def test_pngs_are_read_and_written_exactly(driver: Driver) -> None:
     """The page's own reader and writer against Pillow's."""
     for kind in ("P", "L", "1"):

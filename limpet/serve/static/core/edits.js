@@ -1,6 +1,7 @@
 // Edits on their way to the server: shown at once, sent one after the other, kept until they are answered.
 //
-// A stroke is one edit: the new mask of one object in one frame. It is stored in this tab before it is sent, so that a
+// A stroke is one edit: the new mask of one object in one frame, and which pixels of it the person changed. Elsewhere the
+// project keeps what it has, so that a stroke never takes back what another program did meanwhile. It is stored in this tab before it is sent, so that a
 // reload, a server that was stopped or a lost connection costs nothing: it is sent when the server is back. Other
 // commands (undo, lock, ...) go through the same line, so that they come after the strokes before them.
 
@@ -10,6 +11,7 @@ import { decodePng, encodePng, fromBase64, toBase64 } from "./png.js";
 import { get, set } from "./store.js";
 import { idsOf, nameOf } from "./masks.js";
 
+const UNTOUCHED = 2; // beside 0 and 1 of a stored stroke
 const RETRY = 1500; // ms between tries while the server is away
 const OTHER_PROJECT = 412; // the server's answer to an edit of a project that is not the one that is open
 let line = []; // not answered yet, in order
@@ -48,9 +50,9 @@ export function recordOf(id, fresh = null) {
   return drawn ?? { id, isNew: Boolean(fresh), name: fresh?.name ?? "", color: fresh?.color ?? null };
 }
 
-/** Give the mask of an object in a frame: `plane` is 1 where it is. */
-export async function paint(frame, object, plane) {
-  const edit = { kind: "paint", frame, object, plane, png: null };
+/** Give the mask of an object in a frame: `plane` is 1 where it is, `touched` where that was changed; null: anywhere. */
+export async function paint(frame, object, plane, touched = null) {
+  const edit = { kind: "paint", frame, object, plane, touched, png: null };
   push(edit);
   await store();
 }
@@ -84,8 +86,9 @@ export function shownIds(frame) {
   const key = strokes.map((edit) => `${(edit.serial ??= ++serial)}:${edit.object.id}`).join() + frame;
   if (composed.base === base && composed.key === key) return composed.ids;
   const ids = base ? base.slice() : new Uint8Array(strokes[0].plane.length);
-  for (const { plane, object } of strokes) {
+  for (const { plane, touched, object } of strokes) {
     for (let i = 0; i < ids.length; i++) {
+      if (touched && !touched[i]) continue;
       if (plane[i]) ids[i] = object.id;
       else if (ids[i] === object.id) ids[i] = 0;
     }
@@ -142,7 +145,7 @@ async function sendFirst() {
 const post = (edit, path, body) => postJson(path, body, { project: edit.project });
 
 async function sendStroke(edit) {
-  const { frame, object, plane } = edit;
+  const { frame, object, plane, touched } = edit;
   const { width, height } = get().project.video;
   if (object.isNew) {
     const mask = toBase64(await encodePng(plane, width, height));
@@ -154,7 +157,8 @@ async function sendStroke(edit) {
   }
   const ids = plane.map((inside) => (inside ? object.id : 0));
   const mask = plane.includes(1) ? toBase64(await encodePng(ids, width, height)) : null;
-  return post(edit, "/api/correct", { frame, objects: [object.id], mask });
+  const changed = touched && toBase64(await encodePng(touched, width, height));
+  return post(edit, "/api/correct", { frame, objects: [object.id], mask, changed });
 }
 
 /** After a lost answer: whether the server had made the edit nevertheless. */
@@ -213,13 +217,17 @@ export function forgetEdits() {
   set({ saving: 0 });
 }
 
+/** Both planes of a stroke in one. */
+const joined = ({ plane, touched }) =>
+  touched ? plane.map((inside, i) => inside | (touched[i] ? 0 : UNTOUCHED)) : plane;
+
 const storeKey = () => `limpet-strokes:${get().project?.path}`;
 
 async function store() {
   const strokes = line.filter((edit) => edit.kind === "paint");
   if (!strokes.length) return sessionStorage.removeItem(storeKey());
   const { width, height } = get().project.video;
-  for (const edit of strokes) edit.png ??= toBase64(await encodePng(edit.plane, width, height));
+  for (const edit of strokes) edit.png ??= toBase64(await encodePng(joined(edit), width, height));
   const kept = strokes.map(({ frame, object, png, before }) => ({ frame, object, png, before }));
   if (!line.some((edit) => edit.kind === "paint")) return sessionStorage.removeItem(storeKey());
   try {
@@ -236,9 +244,10 @@ export async function restoreStrokes() {
   for (const [rank, { frame, object, png, before }] of kept.entries()) {
     if (!objects.has(object.id)) objects.set(object.id, object);
     const { ids } = await decodePng(fromBase64(png));
+    const [plane, touched] = [ids.map((value) => value & 1), ids.map((value) => (value & UNTOUCHED ? 0 : 1))];
     // Only the first one can have been under way; the others waited for it.
     const tried = rank === 0 && before !== undefined;
-    push({ kind: "paint", frame, object: objects.get(object.id), plane: ids, png, tried, before });
+    push({ kind: "paint", frame, object: objects.get(object.id), plane, touched, png, tried, before });
   }
   if (kept.length)
     note(`${kept.length} stroke${kept.length > 1 ? "s" : ""} from before the reload are being saved.`);

@@ -7,8 +7,8 @@ import { get, set } from "../core/store.js";
 
 const PATIENCE = 5000; // ms for the masks of a frame to be read
 
-/** The ids that are being changed, or null. */
-export const drawing = { frame: -1, ids: null, object: null };
+/** The ids that are being changed, or null, and what they were before. */
+export const drawing = { frame: -1, ids: null, object: null, before: null };
 
 export const videoSize = () => [get().project.video.width, get().project.video.height];
 
@@ -67,25 +67,24 @@ export function beginDrawing() {
   const [width, height] = videoSize();
   const object = activeObject();
   set({ follow: false, playing: false });
-  const ids = shownIds(frame)?.slice() ?? new Uint8Array(width * height);
-  Object.assign(drawing, { frame, ids, object });
+  const before = shownIds(frame) ?? new Uint8Array(width * height);
+  const ids = before.slice();
+  Object.assign(drawing, { frame, ids, object, before });
   return { ids, object, map: brushMap(object.id, { ...protect, [object.id]: false }) };
 }
 
 /** The stroke is done: one edit, if it has changed anything. */
 export function endDrawing() {
-  const { frame, ids, object } = drawing;
+  const { frame, ids, object, before } = drawing;
   if (!ids) return;
-  const before = shownIds(frame);
   const plane = planeOf(ids, object.id);
+  const touched = plane.map((inside, i) => ((before[i] === object.id) === (inside === 1) ? 0 : 1));
   cancelDrawing();
-  if (object.isNew && !plane.includes(1)) return;
-  if (!object.isNew && before && plane.every((inside, i) => (before[i] === object.id) === (inside === 1)))
-    return;
+  if (!touched.includes(1)) return;
   if (get().active === "new") set({ active: object.id, newObject: { name: "", color: null } });
-  paint(frame, object, plane);
+  paint(frame, object, plane, touched);
 }
 
 export function cancelDrawing() {
-  Object.assign(drawing, { frame: -1, ids: null, object: null });
+  Object.assign(drawing, { frame: -1, ids: null, object: null, before: null });
 }
