@@ -31,6 +31,12 @@ def convert_command(
     sequence: Annotated[
         str | None, typer.Option(metavar="NAME", help="The video that is meant, where SOURCE has several.")
     ] = None,
+    frame_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Frames per second of a SOURCE that states none, such as 25 or 30000/1001."
+        ),
+    ] = None,
     video: Annotated[
         Path | None,
         typer.Option(
@@ -49,6 +55,7 @@ def convert_command(
     """
     from limpet.cli.project_commands import parse_names
     from limpet.exchange.formats import read_masks, write_masks
+    from limpet.exchange.mask_sequence import positive_rate
     from limpet.exchange.options import ConversionOptions
 
     if (source / "project.json").is_file():
@@ -58,6 +65,8 @@ def convert_command(
         masks = project_masks(Project.open(source))
     else:
         masks = read_masks(source, sequence=sequence)
+    rate = positive_rate(frame_rate, "--frame-rate")
+    masks = masks if rate is None else masks.at_rate(rate)
     masks = masks.renamed(parse_names(name or []))
     write_masks(masks, out, to, ConversionOptions(polygons, video), overwrite=overwrite)
     notes(masks.notices, "see docs/formats.md")

@@ -116,6 +116,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
 
     count = extra.get("frames", int(images[-1].get("frame_index", len(images) - 1)) + 1)
     sequence = MaskSequence(folder or path.stem, size, names, frames, count, rate)
+    sequence.timed = rate is not None or all("time" in image for image in images)
     if not tracked:
         sequence.note(
             f"{path.name} has no track_id, so that objects are numbered within each image: 1 is its first one"

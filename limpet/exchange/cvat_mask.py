@@ -78,7 +78,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
                     raise MaskError(f"{name} in {where} has another size than {first}")
                 yield MaskFrame(index, time_of(index, None), labels)
 
-    sequence = MaskSequence(path.stem, (size[0], size[1]), names, each, max(frames) + 1)
+    sequence = MaskSequence(path.stem, (size[0], size[1]), names, each, max(frames) + 1, timed=False)
     if not ours:
         sequence.numbered = True
         sequence.note(

@@ -122,6 +122,7 @@ class TrackReader:
 
         name = self._facts.get("name") or otherwise
         sequence = MaskSequence(name, size, dict(sorted(names.items())), frames, count, rate)
+        sequence.timed = rate is not None or times is not None
         sequence.numbered = not known
         if not known:
             sequence.note(

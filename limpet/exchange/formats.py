@@ -24,13 +24,14 @@ class ExchangeFormat:
     """One row of the table.
 
     module: with ``read`` and ``write``. suffixes: of the file that is written; none: it is a folder.
-    what: in words. variant: which kind of the format ``write`` is to make.
+    what: in words. variant: which kind of the format ``write`` is to make. times: whether it holds those of frames.
     """
 
     module: str
     suffixes: tuple[str, ...]
     what: str
     variant: str = ""
+    times: bool = True
 
 
 FORMATS: dict[str, ExchangeFormat] = {
@@ -39,16 +40,20 @@ FORMATS: dict[str, ExchangeFormat] = {
         "youtube_vis", (".json",), "YouTube-VIS: a track per object, RLE or polygons"
     ),
     "youtube-vis-results": ExchangeFormat(
-        "youtube_vis", (".json",), "YouTube-VIS results: an RLE track and a score per object", "results"
+        "youtube_vis",
+        (".json",),
+        "YouTube-VIS results: an RLE track and a score per object",
+        "results",
+        times=False,
     ),
     "cvat-video": ExchangeFormat(
         "cvat_video", (".xml", ".zip"), "CVAT for video 1.1: a track of masks per object"
     ),
     "cvat-mask": ExchangeFormat(
-        "cvat_mask", (".zip",), "CVAT segmentation mask 1.1: pictures of classes and objects"
+        "cvat_mask", (".zip",), "CVAT segmentation mask 1.1: pictures of classes and objects", times=False
     ),
-    "mots-txt": ExchangeFormat("mots_txt", (".txt",), "MOTS text: a line per object and frame"),
-    "mots-png": ExchangeFormat("mots_png", (), "MOTS pictures of 16 bits"),
+    "mots-txt": ExchangeFormat("mots_txt", (".txt",), "MOTS text: a line per object and frame", times=False),
+    "mots-png": ExchangeFormat("mots_png", (), "MOTS pictures of 16 bits", times=False),
     "sa-v": ExchangeFormat("sa_v", (".json",), "SA-V: RLE in every fourth frame"),
     "label-studio": ExchangeFormat(
         "label_studio", (".json",), "Label Studio: a box per object and frame", "videorectangle"
@@ -157,6 +162,10 @@ def write_masks(
     """
     row, out = _row(format), Path(out)
     options = replace(options or ConversionOptions(), variant=row.variant)
+    if row.times and not masks.timed:
+        masks.note(
+            "the source states no frame rate: frames are counted at 24 per second; give a frame rate for another"
+        )
     if not row.suffixes:
         with _whole_folder(out) as folder:
             _module(format).write(masks, folder, options)

@@ -195,6 +195,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
 
     name = str(data.get("video") or path.stem).rpartition("/")[2]
     sequence = MaskSequence(name, size, dict(sorted(names.items())), frames, max(count, len(times)), rate)
+    sequence.timed = rate is not None or bool(times)
     sequence.numbered = not known
     return sequence
 

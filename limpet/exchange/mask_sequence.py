@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limpet.core.errors import MaskError
+from limpet.core.errors import MaskError, Option
 from limpet.core.masks import MAX_ID
 from limpet.core.tracker_protocol import Mask
 from limpet.exchange.coco_rle import Labels
@@ -49,6 +49,7 @@ class MaskSequence:
         open_frames: gives the frames in ascending order. Frames that are left out have no mask.
         frame_count: T of the video; None where it is not known before the end.
         frame_rate: frames per second, or None.
+        timed: whether the source states when frames are shown; otherwise ``frame_rate``, or 24 a second, was assumed.
         numbered: whether the ids are only places in a file that has none, so that names say more.
         notices: what is lost or was decided on the way, one sentence each; complete once all frames were read.
     """
@@ -60,6 +61,7 @@ class MaskSequence:
     frame_count: int | None = None
     frame_rate: Fraction | None = None
     notices: list[str] = field(default_factory=list)
+    timed: bool = True
     numbered: bool = False
 
     def __iter__(self) -> Iterator[MaskFrame]:
@@ -82,6 +84,20 @@ class MaskSequence:
             have = ", ".join(map(str, self.names)) or "none"
             raise MaskError(f"there is no object {unknown[0]} to be named; the objects are {have}")
         return replace(self, names={**self.names, **names})
+
+    def at_rate(self, rate: Fraction) -> MaskSequence:
+        """The same at a constant number of frames per second. Raises MaskError if the source states its own times."""
+        if self.timed:
+            raise MaskError(
+                f"{self.name} states when its frames are shown; leave out ",
+                Option("frame_rate"),
+                " to keep that",
+            )
+
+        def frames() -> Iterator[MaskFrame]:
+            return (replace(frame, time=time_of(frame.index, rate)) for frame in self)
+
+        return replace(self, open_frames=frames, frame_rate=rate, timed=True)
 
     def note(self, sentence: str) -> None:
         """Add a notice, once however often the frames are read."""

@@ -69,7 +69,8 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
         return "" if name == UNNAMED else name
 
     names = {i: name_of_class(number // INSTANCES) for number, i in ids.items()}
-    sequence = MaskSequence(path.resolve().name, size, dict(sorted(names.items())), frames, max(paths) + 1)
+    names = dict(sorted(names.items()))
+    sequence = MaskSequence(path.resolve().name, size, names, frames, max(paths) + 1, timed=False)
     if ignored:
         sequence.note("regions to ignore (10000) were left out")
     return sequence

@@ -74,7 +74,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
             sequence.note(notice)
 
     names = dict.fromkeys(sorted(ids.values()), "")
-    sequence = MaskSequence(path.stem, size, names, frames, spool.last_frame() + 1)
+    sequence = MaskSequence(path.stem, size, names, frames, spool.last_frame() + 1, timed=False)
     if ignored:
         sequence.note(f"{ignored} regions to ignore were left out")
     return sequence

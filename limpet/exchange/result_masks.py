@@ -79,7 +79,8 @@ def read_folder(folder: Path, choice: str | None = None) -> MaskSequence:
         for number, path in zip(numbers, paths, strict=True):
             yield MaskFrame(number, time_of(number, None), _checked(path, size))
 
-    return MaskSequence(folder.name, size, dict.fromkeys(sorted(ids - {0}), ""), frames, numbers[-1] + 1)
+    names = dict.fromkeys(sorted(ids - {0}), "")
+    return MaskSequence(folder.name, size, names, frames, numbers[-1] + 1, timed=False)
 
 
 def _checked(path: Path, size: tuple[int, int]) -> Any:

@@ -100,5 +100,6 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
     )
     name = str(extra.get("name") or content.get("video_id") or path.stem)
     sequence = MaskSequence(name, size, dict(sorted(zip(ids, names, strict=True))), frames, count, rate)
+    sequence.timed = rate is not None or bool(times)
     sequence.numbered = "ids" not in extra
     return sequence

@@ -132,6 +132,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
     sequence = MaskSequence(
         str(extra.get("name") or file.stem), size, dict(sorted(names.items())), frames, count, rate
     )
+    sequence.timed = rate is not None or bool(times)
     sequence.numbered = not known
     other = sum(
         f.get("geometryType") != "bitmap" for row in rows for f in list_of_objects(row, "figures", where)

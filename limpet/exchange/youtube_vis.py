@@ -152,6 +152,7 @@ def read(path: Path, choice: str | None = None) -> MaskSequence:
 
     name = str(extra.get("name") or _name_of(video))
     sequence = MaskSequence(name, size, dict(sorted(names.items())), frames, length, rate)
+    sequence.timed = rate is not None or bool(times)
     return sequence
 
 

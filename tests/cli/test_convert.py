@@ -33,6 +33,22 @@ def test_there_and_back(limpet: Limpet, tmp_path: Path) -> None:
     limpet("convert", "b.json", "--to", "coco", "b.json").refused("b.json exists already", "--overwrite")
 
 
+def test_a_frame_rate_that_the_source_does_not_state(limpet: Limpet, tmp_path: Path) -> None:
+    folder = masks_folder(tmp_path / "masks")
+    assert "24 per second" in limpet("convert", folder, "--to", "coco", "a.json").err
+    told = limpet("convert", folder, "--to", "coco", "b.json", "--frame-rate", "30000/1001")
+    told.succeeded()
+    assert "per second" not in told.err
+    images = json.loads((tmp_path / "b.json").read_text())["images"]
+    assert [round(image["time"], 5) for image in images] == [0.0, 0.03337, 0.06673]
+    limpet("convert", "b.json", "--to", "coco", "c.json", "--frame-rate", "5").refused(
+        "leave out", "--frame-rate"
+    )
+    limpet("convert", folder, "--to", "coco", "c.json", "--frame-rate", "fast").refused(
+        "--frame-rate", "'fast'"
+    )
+
+
 def test_into_a_project_and_out_of_it(limpet: Limpet, tmp_path: Path, clip: Path) -> None:
     folder = masks_folder(tmp_path / "masks")
     limpet("convert", folder, "--to", "coco", "a.json", "--name", "3=cat").succeeded()

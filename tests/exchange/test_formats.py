@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,32 @@ def test_an_earlier_output_is_not_replaced(name: str, tmp_path: Path) -> None:
         write_masks(hard_clip(), out, name)
     assert (out if out.is_file() else out / "mine").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1, "nothing temporary is left"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_assumed_frame_rate_is_told_where_it_is_written(name: str, tmp_path: Path) -> None:
+    if name == "exr":
+        pytest.importorskip("OpenEXR")
+    (tmp_path / "masks").mkdir()
+    for frame in hard_clip():
+        write_mask(tmp_path / "masks" / f"{frame.index:05d}.png", frame.labels.astype(np.uint8))
+    suffix = FORMATS[name].suffixes[0] if FORMATS[name].suffixes else ""
+    masks = read_masks(tmp_path / "masks")
+    write_masks(masks, tmp_path / f"assumed{suffix}", name)
+    assert any("24 per second" in notice for notice in masks.notices) == FORMATS[name].times
+    stated = read_masks(tmp_path / "masks").at_rate(Fraction(10))
+    write_masks(stated, tmp_path / f"stated{suffix}", name)
+    assert not any("24 per second" in notice for notice in stated.notices)
+    back = read_masks(tmp_path / f"stated{suffix}")
+    assert back.timed == FORMATS[name].times
+    assert [frame.time for frame in back] == pytest.approx(
+        [frame.index / (10 if back.timed else 24) for frame in back], abs=1e-3
+    )
+
+
+def test_a_stated_frame_rate_is_kept() -> None:
+    with pytest.raises(MaskError, match="states when its frames are shown"):
+        hard_clip().at_rate(Fraction(10))
 
 
 def test_unknown_names_and_endings(tmp_path: Path) -> None:
