@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from limpet.cli.config_options import given, with_options
-from limpet.cli.options import EncoderFile, Resume, RunFolder, StillsPath, Threads
+from limpet.cli.options import EncoderFile, Resume, RunFolder, StartFile, StillsPath, Threads
 from limpet.cli.terminal import notes, say
 from limpet.cli.train import notes_when_stopped
 from limpet.core.config_fields import build
@@ -25,6 +25,7 @@ def train_clicks_command(
         typer.Option(metavar="ROOT:SPLIT", help="Videos with masks, as for limpet train. May be repeated."),
     ] = None,
     encoder: EncoderFile = None,
+    start: StartFile = None,
     resume: Resume = False,
     threads: Threads = 0,
     **settings: Any,
@@ -62,5 +63,5 @@ def train_clicks_command(
     kept = set(held_out(photos or [], config.held_out))
     shown = [each for each in photos or [] if each not in kept]
     with notes_when_stopped(out):
-        sha256 = train_clicks(out, config, shown, sets, encoder, resume=resume, given=given(context))
+        sha256 = train_clicks(out, config, shown, sets, encoder, start, resume=resume, given=given(context))
     say(f"{out / WEIGHTS} (sha256 {sha256})")

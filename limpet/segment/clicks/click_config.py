@@ -51,6 +51,19 @@ class ClickTrainConfig:
         min=0,
         max=1,
     )
+    further_clicks: int = option(
+        3,
+        help="Most further clicks on the network's own masks in a step; fewer are more likely.",
+        group="Data",
+        min=0,
+    )
+    parts_weight: float = option(
+        0.35,
+        help="How often photos of parts and of regions are drawn, beside photos of objects: it is less clear what a "
+        "click on them means.",
+        group="Data",
+        min=0,
+    )
     held_out: int = option(
         200, help="Photos that are kept out of training, to measure with.", group="Data", min=0
     )

@@ -18,15 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limpet.core.errors import WeightsError
 from limpet.core.tracker_protocol import Image, Mask
 from limpet.data.photometric import normalise
 from limpet.models.frozen_norm import fold_frozen_norms
-from limpet.segment.clicks.click_config import MODEL, NAME, NOTE, STRIDE
-from limpet.segment.clicks.click_network import ClickNetwork
+from limpet.segment.clicks.click_config import NAME, NOTE, STRIDE
+from limpet.segment.clicks.click_network import load_click_network
 from limpet.segment.clicks.guides import draw_guides
 from limpet.segment.segmenter import Click, check_clicks, touched_only
-from limpet.weights.weights_file import load_into, read_weights
 
 SIZE = 256
 """Longer side of what the network sees, in pixels."""
@@ -70,12 +68,8 @@ class ClickModel:
     note = NOTE
 
     def __init__(self, weights: Path, device: str = "cpu", size: int = SIZE) -> None:
-        file = read_weights(weights)
-        if file.model != MODEL:
-            raise WeightsError(f"{weights} holds weights of {file.model!r}, not of the click model")
-        network = ClickNetwork()
-        load_into(network, file.tensors, str(weights))
-        self._network = fold_frozen_norms(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = fold_frozen_norms(load_click_network(weights)).eval()
+        self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device, self._size = device, size
         self._lock = threading.Lock()
         self._known: tuple[bytes, dict[tuple[Click, ...], Soft]] = (b"", {})

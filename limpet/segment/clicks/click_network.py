@@ -7,11 +7,16 @@ is a feature pyramid of separable convolutions down to half of the image's size.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limpet.core.errors import WeightsError
 from limpet.models.mobilenet import STEM_CHANNELS, conv_norm, inverted_residuals
+from limpet.segment.clicks.click_config import MODEL
+from limpet.weights.weights_file import load_into, read_weights
 
 GUIDES = 3
 """Channels of what the person showed: disks on the object, disks beside it, and the mask so far."""
@@ -79,6 +84,20 @@ class ClickNetwork(nn.Module):
         ) + self.edge(_beside(half, guides))
         logits = self.out(self.finest(finest))
         return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)
+
+
+def load_click_network(path: Path) -> ClickNetwork:
+    """The network with the weights of a file.
+
+    Raises:
+        WeightsError: no such file, or one of another model.
+    """
+    file = read_weights(path)
+    if file.model != MODEL:
+        raise WeightsError(f"{path} holds weights of {file.model!r}, not of the click model")
+    network = ClickNetwork()
+    load_into(network, file.tensors, str(path))
+    return network
 
 
 class Separable(nn.Module):

@@ -21,8 +21,6 @@ SMALLEST_SHARE = 0.004
 """Of the crop, for an object that is worth clicking on."""
 _WHOLE_PROB = 0.4
 _COMPONENT_PROB = 0.5
-_OTHER_KINDS = 0.35
-"""How often parts and regions are drawn, beside objects: it is less clear what a click on them means."""
 _VOID = 255
 
 
@@ -52,14 +50,20 @@ class ClickSamples:
     Args:
         stills, videos: where they come from; at least one photo or frame.
         video_prob: that a sample comes from a video.
+        parts_weight: how often a photo of parts or regions is drawn, beside one of objects.
     """
 
     def __init__(
-        self, stills: Sequence[Still], videos: Sequence[VideoSet], size: int, video_prob: float
+        self,
+        stills: Sequence[Still],
+        videos: Sequence[VideoSet],
+        size: int,
+        video_prob: float,
+        parts_weight: float = 1.0,
     ) -> None:
         self._sources = [(each.image, each.mask, each.kind) for each in stills]
-        weights = np.array([1.0 if each.kind == "objects" else _OTHER_KINDS for each in stills])
-        self._weights = np.cumsum(weights / max(weights.sum(), 1))
+        weights = np.array([1.0 if each.kind == "objects" else parts_weight for each in stills])
+        self._weights = np.cumsum(weights / max(weights.sum(), 1e-9))
         self._frames: list[tuple[Path, Path]] = [
             pair for each in videos for video in each for pair in zip(video.frames, video.masks, strict=True)
         ]

@@ -26,7 +26,7 @@ from limpet.data.photometric import normalise
 from limpet.data.stills import Still
 from limpet.models.frozen_norm import train_affine
 from limpet.segment.clicks.click_config import MODEL, ClickTrainConfig
-from limpet.segment.clicks.click_network import ClickNetwork
+from limpet.segment.clicks.click_network import ClickNetwork, load_click_network
 from limpet.segment.clicks.click_samples import ClickSamples
 from limpet.segment.clicks.guides import draw_guides, next_click
 from limpet.segment.clicks.simulated_clicks import first_clicks
@@ -39,8 +39,6 @@ from limpet.weights.weights_file import Weights, load_into, read_encoder, write_
 WEIGHTS = "weights.safetensors"
 _FORMAT = "limpet-click-checkpoint-1"
 _GAMMA = 2
-_ROUNDS = (0.4, 0.3, 0.2, 0.1)
-"""Chances of 0, 1, 2 and 3 further clicks on the network's own masks."""
 
 
 def train_clicks(
@@ -49,6 +47,7 @@ def train_clicks(
     stills: Sequence[Still],
     videos: Sequence[VideoSet],
     encoder: Path | None = None,
+    start: Path | None = None,
     resume: bool = False,
     given: Collection[str] | None = None,
     quiet: bool = False,
@@ -58,6 +57,7 @@ def train_clicks(
     Args:
         stills: photos with masks, without those that are held out.
         encoder: MobileNetV2's weights on ImageNet, to begin with.
+        start: weights of the click model, from an earlier run, to begin with.
         resume: continue from the checkpoint in ``out``.
         given: names of the settings that were given on purpose; a run that is resumed keeps its own for the others.
 
@@ -65,12 +65,14 @@ def train_clicks(
         The sha256 of the weights file.
 
     Raises:
-        DataError: no data, a checkpoint that does not fit, or a loss that is not a number.
-        WeightsError: the encoder does not fit.
+        DataError: no data, both an encoder and weights to begin with, a checkpoint that does not fit, or a loss that is not a number.
+        WeightsError: the encoder, or what is started from, does not fit.
     """
-    run = ClickRun(out, config, encoder)
+    run = ClickRun(out, config, encoder, start)
     first = run.restore(given) if resume else 0
-    samples = ClickSamples(stills, videos, config.size, config.video_prob)
+    samples = ClickSamples(
+        stills, videos, run.config.size, run.config.video_prob, run.config.parts_weight
+    )
     keep_freed_memory()
     monitor = Monitor(out, first)
     try:
@@ -94,11 +96,17 @@ def train_clicks(
 class ClickRun:
     """The objects of a run, and one step of it."""
 
-    def __init__(self, out: Path, config: ClickTrainConfig, encoder: Path | None) -> None:
+    def __init__(
+        self, out: Path, config: ClickTrainConfig, encoder: Path | None = None, start: Path | None = None
+    ) -> None:
         self.out, self.config = out, config
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        network = ClickNetwork()
+        if encoder is not None and start is not None:
+            raise DataError(
+                "give ", Option("encoder", "FILE"), " or ", Option("start", "FILE", "from"), ", not both"
+            )
+        network = ClickNetwork() if start is None else load_click_network(start)
         if encoder is not None:
             own = {k: v for k, v in network.state_dict().items() if not k.startswith("features.")}
             given = {k: v for k, v in read_encoder(encoder).items() if not k.startswith("features.18.")}
@@ -133,7 +141,7 @@ class ClickRun:
         truths = [truth for _, truth in drawn]
         begun = [first_clicks(rng, truth, config.given_mask_prob) for truth in truths]
         clicks, masks = [each[0] for each in begun], [each[1] for each in begun]
-        for _ in range(int(rng.choice(len(_ROUNDS), p=_ROUNDS))):
+        for _ in range(int(rng.choice(config.further_clicks + 1, p=_chances(config.further_clicks)))):
             masks = self._predict(images, clicks, masks)
             for made, mask, truth in zip(clicks, masks, truths, strict=True):
                 further = next_click(mask > 0.5, truth, rng)
@@ -211,6 +219,12 @@ def _update(averaged: Any, current: Any, count: Tensor | int) -> None:
             mean.lerp_(now, 1 - decay)
         else:
             mean.copy_(now)
+
+
+def _chances(most: int) -> NDArray[np.float64]:
+    """Of 0, 1, ... ``most`` further clicks; with three of them 0.4, 0.3, 0.2 and 0.1."""
+    shares = np.arange(most + 1, 0, -1, dtype=np.float64)
+    return np.asarray(shares / shares.sum())
 
 
 def _guides(clicks: list[list[Click]], masks: list[NDArray[np.float32]], size: int) -> Tensor:

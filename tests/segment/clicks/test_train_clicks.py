@@ -18,6 +18,7 @@ from limpet.segment.clicks.train_clicks import (
     CHECKPOINT,
     WEIGHTS,
     ClickRun,
+    _chances,
     normalised_focal_loss,
     train_clicks,
 )
@@ -79,6 +80,25 @@ def test_it_begins_with_an_encoder_and_nothing_else(tmp_path: Path, photos: Path
     write_weights(tmp_path / "other.safetensors", Weights("encoder", {"features.0.0.weight": torch.ones(1)}))
     with pytest.raises(WeightsError, match="does not fit"):
         ClickRun(tmp_path / "run", TINY, tmp_path / "other.safetensors")
+
+
+def test_it_begins_with_the_weights_of_an_earlier_run(tmp_path: Path, photos: Path) -> None:
+    stills = list(StillsFolder(photos))
+    train_clicks(tmp_path / "first", TINY, stills, [], quiet=True)
+    first = tmp_path / "first" / WEIGHTS
+    run = ClickRun(tmp_path / "second", TINY, start=first)
+    begun, given = run.network.state_dict(), read_weights(first).tensors
+    assert all(torch.equal(begun[name], tensor.float()) for name, tensor in given.items())
+    with pytest.raises(DataError, match="not both"):
+        ClickRun(tmp_path / "third", TINY, encoder=first, start=first)
+    write_weights(tmp_path / "other.safetensors", Weights("encoder", MobileNetV2().state_dict()))
+    with pytest.raises(WeightsError, match="not of the click model"):
+        ClickRun(tmp_path / "third", TINY, start=tmp_path / "other.safetensors")
+
+
+def test_chances_of_further_clicks(tmp_path: Path) -> None:
+    assert _chances(3).tolist() == [0.4, 0.3, 0.2, 0.1]
+    assert _chances(0).tolist() == [1.0]
 
 
 def test_what_is_no_checkpoint_is_said(tmp_path: Path, photos: Path) -> None:
