@@ -8,6 +8,7 @@ that it touches (progressive merge, FocalClick, Chen et al., 2022, section 3.4).
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _SMALLEST = 48
 """Shorter side of a window, in pixels of the image."""
 _WORTH_A_SECOND_LOOK = 0.6
 """Share of the image below which a window is looked at again."""
+_FAR = 0.25
+"""Share of the image's longer side beyond which a click does not reach."""
 Soft = NDArray[np.float32]
 
 
@@ -117,6 +120,7 @@ class ClickModel:
             after = self._look(image, _around(before > 0.5, clicks), clicks, before)
         if keep_others and before is not None:
             after = touched_only(before, after, clicks[-1])
+        after = _obeying(after, clicks)
         return after if keep_others else _clicked_pieces(after, clicks)
 
     @torch.inference_mode()
@@ -148,6 +152,20 @@ class ClickModel:
         after = np.zeros(image.shape[:2], np.float32) if before is None else before.copy()
         after[part] = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
         return after
+
+
+def _obeying(soft: Soft, clicks: Sequence[Click]) -> Soft:
+    """The mask, where the network did not follow the last click with a disk of what that said.
+
+    It reaches half of the way to the nearest click that says the opposite; the network sees it with the next click.
+    """
+    last = clicks[-1]
+    if (soft[int(last.y), int(last.x)] > 0.5) == last.positive:
+        return soft
+    opposite = [each for each in clicks if each.positive != last.positive]
+    away = min((math.hypot(each.x - last.x, each.y - last.y) for each in opposite), default=np.inf)
+    radius = max(1, int(min(away, _FAR * max(soft.shape)) / 2))
+    return cv2.circle(soft.copy(), (int(last.x), int(last.y)), radius, float(last.positive), thickness=-1)  # type: ignore[return-value]
 
 
 def _clicked_pieces(soft: Soft, clicks: Sequence[Click]) -> Soft:

@@ -65,14 +65,13 @@ def train_clicks(
         The sha256 of the weights file.
 
     Raises:
-        DataError: no data, both an encoder and weights to begin with, a checkpoint that does not fit, or a loss that is not a number.
+        DataError: no data, both an encoder and weights to begin with, a checkpoint that does not fit, or a loss that
+            is not a number.
         WeightsError: the encoder, or what is started from, does not fit.
     """
     run = ClickRun(out, config, encoder, start)
     first = run.restore(given) if resume else 0
-    samples = ClickSamples(
-        stills, videos, run.config.size, run.config.video_prob, run.config.parts_weight
-    )
+    samples = ClickSamples(stills, videos, run.config.size, run.config.video_prob, run.config.parts_weight)
     keep_freed_memory()
     monitor = Monitor(out, first)
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limpet.core.errors import MaskError, WeightsError
-from limpet.segment.clicks.click_model import ClickModel, Window, _around, _clicked_pieces
+from limpet.segment.clicks.click_model import ClickModel, Window, _around, _clicked_pieces, _obeying
 from limpet.segment.segmenter import Click
 from tests.segment.conftest import photo
 
@@ -58,6 +58,24 @@ def _is_connected(changed: np.ndarray, place: tuple[int, int]) -> bool:
 
     _, pieces = cv2.connectedComponents(changed.astype(np.uint8))
     return bool(pieces[place] == pieces[4, 4])
+
+
+def test_a_click_is_obeyed_whatever_the_network_says(model: ClickModel) -> None:
+    image, inside = photo(0)
+    for given in (None, inside.astype(np.uint8)):
+        for count in range(1, len(CLICKS) + 1):
+            found = model.segment(image, CLICKS[:count], given)
+            last = CLICKS[count - 1]
+            assert bool(found[int(last.y), int(last.x)]) == last.positive
+
+
+def test_a_disk_reaches_half_of_the_way_to_a_click_that_says_the_opposite() -> None:
+    soft = np.full((200, 300), 0.9, np.float32)
+    assert _obeying(soft, [Click(50, 50)]) is soft
+    changed = _obeying(soft, [Click(50, 50), Click(90, 50, positive=False)]) != soft
+    assert changed[50, 71] and changed[50, 109] and not changed[50, 69] and not changed[50, 111]
+    far = _obeying(soft, [Click(150, 100, positive=False)]) != soft
+    assert far[100, 150 + 37] and not far[100, 150 + 39], "an eighth of the image"
 
 
 def test_only_pieces_that_were_clicked_stay() -> None:
