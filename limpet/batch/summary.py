@@ -37,9 +37,15 @@ def write_summary(folder: Path, jobs: Iterable[BatchJob], ledger: Ledger, skippe
         OutputError: one cannot be written.
     """
     counts = dict.fromkeys(_LOOK, 0)
-    with atomic_path(folder / SUMMARY_FILES[0]) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        atomic_path(folder / SUMMARY_FILES[0], sole_writer=True) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         _write_json(file, jobs, ledger, skipped, counts)
-    with atomic_path(folder / SUMMARY_FILES[1]) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        atomic_path(folder / SUMMARY_FILES[1], sole_writer=True) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         file.writelines(_page(folder, jobs, ledger, skipped, counts))
     return counts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import sys
@@ -31,11 +32,15 @@ _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
 
 
 @contextmanager
-def atomic_path(target: str | Path) -> Iterator[Path]:
+def atomic_path(target: str | Path, sole_writer: bool = False) -> Iterator[Path]:
     """Yield a temporary name beside ``target``; the file written there becomes ``target`` on success.
 
     The temporary name keeps the suffix, because encoders guess the format from it. When the body raises
     (Ctrl-C too), the temporary file is removed and an earlier ``target`` stays as it was.
+
+    Args:
+        sole_writer: nobody else writes ``target`` meanwhile, so that temporary files beside it are those of writers
+            that were killed; they are removed on success.
 
     Raises:
         OutputError: any ``OSError`` on the way (no space, no permission ...); the message says what and where.
@@ -45,6 +50,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(target)
+        if sole_writer:
+            for left in target.parent.glob(glob.escape(f".{target.stem}.") + "????????.tmp" + target.suffix):
+                left.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(error, target) from error
     finally:

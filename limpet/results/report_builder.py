@@ -185,7 +185,7 @@ class ReportBuilder:
         report, stills = self.build(), self.strip.thumbnails()
         _write(folder / "report.json", report.to_json())
         _write(folder / "report.html", render_page(report, stills))
-        with atomic_path(folder / "report.png") as temporary:
+        with atomic_path(folder / "report.png", sole_writer=True) as temporary:
             draw_picture(report, stills).save(temporary, format="PNG")
 
     def write_json(self, folder: Path) -> None:
@@ -227,7 +227,7 @@ def areas_of(mask: NDArray[np.uint8]) -> dict[int, int]:
 
 
 def _write(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
+    with atomic_path(path, sole_writer=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -77,7 +77,7 @@ def write_run(
     tensors |= {f"helpers.{k}": v for k, v in helpers.state_dict().items()}
     tensors |= {f"optimizer.{k}": v for k, v in _optimizer_tensors(model, helpers, optimizer).items()}
     whole = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, sole_writer=True) as temporary:
         temporary.write_bytes(tensor_file(whole, header))
 
 

@@ -21,6 +21,7 @@ def test_a_page_of_many_jobs_shows_the_first_of_each_kind(
         for number, job in enumerate(jobs[:11]):
             outcome = JobOutcome("failed", f"reason {number}") if number % 2 else JobOutcome("done", frames=4)
             ledger.end(job.name, job.key(), outcome)
+        (tmp_path / ".batch.0123abcd.tmp.json").write_text("of a command that was killed")
         counts = summary.write_summary(tmp_path, jobs, ledger, [f"skipped {k}" for k in range(5)])
     assert counts == {"done": 6, "partly": 0, "failed": 5, "waiting": 1}
     page = (tmp_path / "batch.html").read_text()
@@ -29,3 +30,4 @@ def test_a_page_of_many_jobs_shows_the_first_of_each_kind(
     written = json.loads((tmp_path / "batch.json").read_text())
     assert [each["status"] for each in written["jobs"]] == ["done", "failed"] * 5 + ["done", "waiting"]
     assert len(written["skipped"]) == 5 and written["counts"] == counts
+    assert not list(tmp_path.glob(".batch.*.tmp.*"))

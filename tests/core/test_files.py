@@ -21,6 +21,22 @@ def test_success_replaces(tmp_path: Path) -> None:
     assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
 
 
+def test_a_sole_writer_removes_what_killed_ones_left(tmp_path: Path) -> None:
+    target, others = (
+        tmp_path / "a[1].txt",
+        [".b.01234567.tmp.txt", ".a[1].0123.tmp.txt", ".a1.01234567.tmp.txt"],
+    )
+    for name in (".a[1].01234567.tmp.txt", *others):
+        (tmp_path / name).write_text("half")
+    with atomic_path(target) as temporary:
+        temporary.write_text("new")
+    assert len(list(tmp_path.iterdir())) == 5, "it may be another's that is being written"
+    with atomic_path(target, sole_writer=True) as temporary:
+        temporary.write_text("newer")
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, *others}
+    assert target.read_text() == "newer"
+
+
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
 def test_failure_leaves_the_old_file(tmp_path: Path, failure: type[BaseException]) -> None:
     target = tmp_path / "a.txt"

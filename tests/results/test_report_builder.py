@@ -49,9 +49,11 @@ def test_where_to_look_first_and_what_confidence_means() -> None:
 def test_two_reports_of_the_same_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
+        (tmp_path / name / ".report.0123abcd.tmp.json").write_text("of a run that was killed")
         example(source="clip.mp4", calibrated=True).write(tmp_path / name)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+        assert not path.name.startswith(".")
 
 
 def test_an_object_enters_when_it_appears() -> None:
