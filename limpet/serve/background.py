@@ -149,9 +149,9 @@ class Background:
             if self._running is not None:
                 raise RequestError("a propagation runs already; wait for it, or cancel it", 409)
             worker, name = self._started(), self._new_id("p")
-            self._running = BackgroundJob.new(name, what, revision)
+            self._running = job = BackgroundJob.new(name, what, revision)
             worker.send({"do": "propagate", "id": name, "save_seconds": SAVE_SECONDS, **command})
-            self._hub.publish("progress", self._running.described())
+            self._hub.publish("progress", job.described())  # it may have ended by now
         if worker.ended.is_set():  # perhaps before there was a job to end
             self._on_propagation(None)
         return name

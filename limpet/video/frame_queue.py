@@ -14,6 +14,7 @@ from typing import Any
 from limpet.video.video_reader import Frame
 
 _POLL_SECONDS = 0.1  # seconds between two calls of ``on_wait``
+_A_MOMENT = 0.001
 OnWait = Callable[[], None]
 
 
@@ -48,10 +49,10 @@ class FrameQueue:
         arrival = self.clock()
         with self._changed:
             while len(self._waiting) >= self._room and not self._closed:
-                if self._drop:
-                    self._dropped += self._waiting.popleft().dropped_before + 1
-                else:
+                if not self._drop:
                     self._changed.wait()
+                elif not self._changed.wait(_A_MOMENT):  # one who is ready to take gets a turn
+                    self._dropped += self._waiting.popleft().dropped_before + 1
             if self._closed:
                 return False
             self._waiting.append(Arrived(frame, arrival, self._dropped))

@@ -14,6 +14,7 @@ import pytest
 from limpet.core.masks import decode_mask
 from limpet.project import Project
 from limpet.serve import background
+from limpet.serve.event_hub import EventHub
 
 from .conftest import COUNT, Page, as_text, box
 
@@ -171,6 +172,12 @@ def test_a_propagation_whose_server_is_gone_keeps_what_it_did(slow: Page) -> Non
 )
 def test_what_cannot_be_propagated_is_refused(begun: Page, content: object, sentence: str) -> None:
     assert sentence in begun.refused("propagate", content)
+
+
+def test_a_propagation_may_end_before_it_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = background.Background([sys.executable, "-c", ""], EventHub(), lambda: None)
+    monkeypatch.setattr(background.WorkerProcess, "send", lambda worker, command: ends._on_propagation(None))
+    assert ends.propagate("all", 0, {}) and ends.running is None
 
 
 def test_a_failure_is_told(begun: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ def make_clip(
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width, stream.pix_fmt = *SIZE, pixels
         stream.options = {"g": "10"} if codec == "libx264" else {}
+        stream.codec_context.thread_count = 3  # some encoders cut pictures into a slice per thread
         if times is not None:
             stream.time_base = stream.codec_context.time_base = tick
         for index in range(count):
