@@ -1,8 +1,8 @@
 """The click model: masks of clicks on a photo or a frame, by a small network on a CPU.
 
 The network sees the object large: after the first look at the whole image, and with each further click, it looks at a
-window around the mask (zoom-in, Sofiiuk et al., 2020). A click on a mask that was there before changes only the parts
-that it touches (progressive merge, FocalClick, Chen et al., 2022, section 3.4).
+window around the mask (zoom-in, Sofiiuk et al., 2020), each time beside its mirror image. A click on a mask that was
+there before changes only the parts that it touches (progressive merge, FocalClick, Chen et al., 2022, section 3.4).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class ClickModel:
 
     @torch.inference_mode()
     def _look(self, image: Image, window: Window, clicks: Sequence[Click], before: Soft | None) -> Soft:
-        """The mask as seen through a window; outside of it nothing changes."""
+        """The mask as seen through a window and in a mirror, the mean of both; outside of it nothing changes."""
         height, width = window.size
         scale = self._size / max(height, width)
         inner = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -144,11 +144,13 @@ class ClickModel:
         )
         pixels = np.pad(np.asarray(crop), [*padding, (0, 0)]).transpose(2, 0, 1)[None]
         seen = normalise(torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device).float().div_(255))
+        shown = torch.from_numpy(guides[None]).to(self._device)
         logits = self._network(
-            seen.contiguous(memory_format=torch.channels_last),
-            torch.from_numpy(guides[None]).to(self._device),
+            torch.cat([seen, seen.flip(3)]).contiguous(memory_format=torch.channels_last),
+            torch.cat([shown, shown.flip(3)]),
         )
-        found = logits.sigmoid()[0, 0, : inner[0], : inner[1]].cpu().numpy()
+        mean = (logits[:1] + logits[1:].flip(3)) / 2
+        found = mean.sigmoid()[0, 0, : inner[0], : inner[1]].cpu().numpy()
         after = np.zeros(image.shape[:2], np.float32) if before is None else before.copy()
         after[part] = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
         return after

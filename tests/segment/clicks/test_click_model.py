@@ -60,6 +60,16 @@ def _is_connected(changed: np.ndarray, place: tuple[int, int]) -> bool:
     return bool(pieces[place] == pieces[4, 4])
 
 
+def test_the_mirrored_image_has_the_mirrored_mask(model: ClickModel) -> None:
+    image = photo(0)[0]
+    clicks = [Click(64.5, 48.5), Click(20.5, 30.5), Click(100.5, 80.5, positive=False)]
+    mirrored = [Click(image.shape[1] - 1 - each.x, each.y, each.positive) for each in clicks]
+    for count in (1, 2, 3):
+        found = model.segment(image, clicks[:count])
+        other = model.segment(image[:, ::-1], mirrored[:count])[:, ::-1]
+        assert (found == other).mean() > 0.99
+
+
 def test_a_click_is_obeyed_whatever_the_network_says(model: ClickModel) -> None:
     image, inside = photo(0)
     for given in (None, inside.astype(np.uint8)):
