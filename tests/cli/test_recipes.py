@@ -50,10 +50,11 @@ def test_the_command_of_the_click_model_still_runs(limpet: Limpet, tmp_path: Pat
     weights = read_weights(CLICK_MODEL)
     encoder = {name: value for name, value in weights.tensors.items() if name.startswith("features.")}
     save_file(encoder, tmp_path / "encoder.safetensors")
-    words = of_a_file(weights.facts["command"], tmp_path / "encoder.safetensors", tmp_path / "run")
     small = ("--steps", STEPS, "--batch", 1, "--size", 64, "--held-out", 0)
-    limpet(*words, *small).succeeded()
-    assert read_weights(tmp_path / "run" / "weights.safetensors").tensors.keys() == weights.tensors.keys()
+    stages = (("earlier_command", tmp_path / "encoder.safetensors"), ("command", CLICK_MODEL))
+    for name, start in stages:
+        limpet(*of_a_file(weights.facts[name], start, tmp_path / name), *small).succeeded()
+        assert read_weights(tmp_path / name / "weights.safetensors").tensors.keys() == weights.tensors.keys()
     assert "`limpet train-clicks`" in CLICK_MODEL.with_suffix(".md").read_text()
 
 

@@ -21,7 +21,7 @@ _DECAY = 0.9
 
 @dataclass(frozen=True)
 class ClickTrainConfig:
-    """How the click model is trained. The defaults made the weights that ship."""
+    """How the click model is trained. The defaults made the first stage of the weights that ship."""
 
     steps: int = option(4000, help="Optimizer steps.", group="Schedule", min=1, primary=True, may_change=True)
     batch: int = option(8, help="Crops a step.", group="Data", min=1, primary=True)
