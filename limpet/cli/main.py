@@ -39,7 +39,7 @@ from limpet.cli.train import train_command
 from limpet.cli.train_clicks import train_clicks_command
 from limpet.cli.visualise import visualise_command
 from limpet.core.errors import LimpetError
-from limpet.core.files import output_error
+from limpet.core.files import impossible_path, output_error
 
 NO_TORCH = (
     "this needs torch, which is not installed: pip install torch; an exported tracker runs without it: "
@@ -170,7 +170,7 @@ def _sentence(problem: Exception) -> str | None:
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:
         return str(output_error(problem, Path(problem.filename or "a file")))
-    return None
+    return impossible_path(problem) if isinstance(problem, OSError) else None
 
 
 def _usage(problem: Any) -> str | None:

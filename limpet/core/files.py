@@ -119,6 +119,16 @@ def output_error(error: OSError, target: Path) -> OutputError:
     return OutputError(f"cannot write {target}: {advice}")
 
 
+def impossible_path(error: OSError) -> str | None:
+    """What is wrong with a path that no file can have, and what to do; None where the error is another one."""
+    advice = {
+        errno.ENAMETOOLONG: _ADVICE[errno.ENAMETOOLONG],
+        errno.ELOOP: "its links lead in a circle; name the file itself",
+    }.get(error.errno or 0)
+    name = str(error.filename or "a path")
+    return None if advice is None else f"{name if len(name) <= 80 else f'{name[:80]}…'}: {advice}"
+
+
 def check_free(path: Path, overwrite: bool) -> None:
     """Raises OutputError if ``path`` exists and may not be replaced."""
     if path.exists() and not overwrite:

@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from limpet.core.errors import LimpetError
+from limpet.core.files import impossible_path
 from limpet.serve.command_routes import COMMANDS
 from limpet.serve.guard import LOOPBACK, Guard
 from limpet.serve.reading_routes import READING
@@ -65,7 +66,7 @@ def make_app(
         routes=[*READING, *COMMANDS, *SEGMENT, *UPLOAD_ROUTES, Mount("/", PageFiles(directory=STATIC, html=True))],
         middleware=[guard],
         exception_handlers={
-            LimpetError: _sentence, HTTPException: _http, ClientDisconnect: _gone, Exception: _defect,
+            LimpetError: _sentence, HTTPException: _http, ClientDisconnect: _gone, OSError: _path, Exception: _defect,
         },
         lifespan=lifespan,
     )  # fmt: skip
@@ -88,6 +89,15 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.scope["path"]  # an address as a whole need not be text
     return JSONResponse({"error": f"{request.method} {path}: {error.detail}"}, error.status_code)
+
+
+def _path(request: Request, error: Exception) -> Response:
+    """A path that no file can have; any other error of the disk is a defect, or told where it happens."""
+    assert isinstance(error, OSError)
+    sentence = impossible_path(error)
+    if sentence is None:
+        raise error
+    return JSONResponse({"error": sentence}, 400)
 
 
 def _gone(request: Request, error: Exception) -> Response:

@@ -86,6 +86,8 @@ class Guard:
                 await _too_large(most)(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        if not scope.get("query_string", b"").isascii():
+            return _refuse(400, "the address has characters that are not ASCII; write them as %XX")
         host = headers.get("host", "")
         if not self._is_ours(host):
             return _refuse(
@@ -114,7 +116,8 @@ class Guard:
             return _refuse(415, f"the content type is {kind[:100]!r}; expected {expected}")
         most = self._max_upload if path == UPLOAD else MAX_JSON
         stated = headers.get("content-length", "0")
-        return _too_large(most) if not stated.isdigit() or int(stated) > most else None
+        is_number = stated.isascii() and stated.isdigit() and len(stated) < 19
+        return None if is_number and int(stated) <= most else _too_large(most)
 
     def _is_ours(self, host: str) -> bool:
         try:

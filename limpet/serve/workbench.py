@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -252,8 +252,13 @@ class Workbench:
             }
 
     def _allowed(self, text: str) -> Path:
-        path = Path(text).expanduser()
-        resolved = (self.config.roots[0] / path if self.config.roots else path).resolve()
+        path = Path(text)
+        with suppress(RuntimeError):  # there is nobody of that name, so that it is a file's
+            path = path.expanduser()
+        try:
+            resolved = (self.config.roots[0] / path if self.config.roots else path).resolve()
+        except RuntimeError as error:
+            raise RequestError(f"{text[:100]} is a link in a circle; name the file itself") from error
         if not any(resolved.is_relative_to(root.resolve()) for root in self.config.roots):
             roots = ", ".join(map(str, self.config.roots)) or "none"
             raise RequestError(

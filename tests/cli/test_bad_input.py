@@ -33,6 +33,8 @@ from .clips import (
 from .command import Limpet
 from .conftest import FRAMES
 
+LONG = "9" * 300
+
 
 @pytest.fixture
 def command(clip: Path, mask: Path, weights: Path) -> Callable[..., tuple[object, ...]]:
@@ -369,3 +371,20 @@ def test_a_full_disk_loses_no_earlier_result(
 def test_paths_are_told_in_one_piece(limpet: Limpet, command: Command) -> None:
     name = "_".join(["a_name_that_is_longer_than_any_terminal_is_wide"] * 3) + " of mine/clip.mp4"
     limpet(*command(video=name)).refused(f"{name} does not exist;")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("track", LONG, "--mask", "first.png", "--out", "out"),
+        ("convert", LONG, "--to", "coco", "out.json"),
+        ("project", "status", LONG),
+        ("segment", LONG, "--point", "1,1", "--out", "out.png"),
+        ("batch", LONG, "--out", "out"),
+        ("eval", "davis", LONG),
+        ("visualise", LONG, "--mask", "first.png", "--out", "out"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_names_that_are_too_long_are_told(limpet: Limpet, words: tuple[str, ...]) -> None:
+    limpet(*words).refused(f"{LONG[:80]}…: the name is too long; choose a shorter one")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from limpet.serve.app import make_app
-from limpet.serve.guard import MAX_JSON, TOKEN_HEADER
+from limpet.serve.guard import MAX_JSON, TOKEN_HEADER, Guard
 from limpet.serve.run_server import is_loopback
 from limpet.serve.workbench import ServeConfig, Workbench
 
@@ -138,3 +139,21 @@ def test_a_server_for_other_machines_still_needs_the_token_and_a_name_of_its_own
 def test_which_addresses_only_this_machine_reaches() -> None:
     assert [is_loopback(host) for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.lan")] == [False] * 4
+
+
+@pytest.mark.parametrize("path", ["9" * 300, "9" * 5000, "a/" * 3000, "~nobody of this name", "\u0000"])
+def test_paths_that_no_file_can_have_are_told(page: Page, path: str) -> None:
+    page.refused("open", {"path": path})
+
+
+def test_an_address_that_is_not_ascii_is_refused() -> None:
+    scope = {"type": "http", "path": "/api/state", "query_string": b"a=\xff", "headers": []}
+    refusal = Guard(make_app(Workbench(ServeConfig()), TOKEN), TOKEN)._refusal(scope, Headers())
+    assert refusal is not None and refusal.status_code == 400 and b"not ASCII" in refusal.body
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", "1e3"])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    headers = Headers({"content-type": "application/json", "content-length": length})
+    refusal = Guard(make_app(Workbench(ServeConfig()), TOKEN), TOKEN)._wrong_body("/api/lock", headers)
+    assert refusal is not None and refusal.status_code == 413
