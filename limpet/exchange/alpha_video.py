@@ -42,6 +42,8 @@ _AT_ONCE = 4
 """Objects whose videos are written in one pass; each encoder holds some frames."""
 _OPAQUE = 128
 _BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
+_KEY_HEADER, _ADDED_ID = 9, 8
+"""Bytes of a VP9 key frame's header up to its size, and of the number before what Matroska adds to a packet."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,24 @@ def _facts_of(path: Path) -> tuple[tuple[int, int], list[float], Fraction | None
     return size, [time - times[0] for time in times], None
 
 
+def _check_vp9(packet: Any, size: tuple[int, int], path: Path) -> None:
+    """Refuse key frames, of colour and of alpha, that state another size: libvpx takes memory for any.
+
+    Raises:
+        MaskError: one does, or is not of profile 0 (VP9 bitstream specification, section 6.2), which yuva420p has.
+    """
+    frames = [bytes(packet), *(bytes(each)[_ADDED_ID:] for each in packet.iter_sidedata())]
+    for frame in frames:
+        bits = "".join(f"{byte:08b}" for byte in frame[:_KEY_HEADER])
+        if len(frame) < _KEY_HEADER or not bits.startswith("10") or bits[4:6] != "00":  # none, or no key frame
+            continue
+        stated = int(bits[52:68], 2) + 1, int(bits[36:52], 2) + 1
+        if bits[2:4] != "00" or stated != size:
+            raise MaskError(
+                f"{path} is damaged: a frame states {stated[0]}x{stated[1]} pixels, the video {size[0]}x{size[1]}"
+            )
+
+
 def _decoded(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """The alpha uint8 (H, W) of each frame, and its time."""
     try:
@@ -262,7 +282,10 @@ def _decoded(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
             vp9 = stream.codec_context.name == "vp9"
             decoder: Any = av.CodecContext.create("libvpx-vp9", "r") if vp9 else stream.codec_context
             decoder.thread_count = 1
+            size = stream.codec_context.height, stream.codec_context.width
             for packet in container.demux(stream):
+                if vp9:
+                    _check_vp9(packet, size, path)
                 for frame in decoder.decode(packet):
                     if not any(part.is_alpha for part in frame.format.components):
                         raise MaskError(f"{path} has no alpha channel (its pixels are {frame.format.name})")

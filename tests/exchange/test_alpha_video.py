@@ -105,6 +105,19 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
             list(read_masks(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["colour", "alpha"])
+def test_a_vp9_frame_that_states_another_size_takes_no_memory(tmp_path: Path, which: int) -> None:
+    write_masks(clip_of(one_object(), {7: ""}, len(TIMES)), tmp_path / "out", "alpha-vp9")
+    (path,) = (tmp_path / "out").glob("*.webm")
+    data = bytearray(path.read_bytes())
+    code = bytes.fromhex("498342")  # begins the header of a key frame, of colour and then of alpha
+    at = data.find(code, data.find(code) + 1 if which else 0) + len(code)
+    data[at : at + 4] = bytes([data[at] | 0x0F, 0xFF, 0xFF, 0xFF])
+    path.write_bytes(bytes(data))
+    with pytest.raises(MaskError, match=r"a frame states \d{5}x\d{5} pixels, the video 24x40|has frames of"):
+        list(read_masks(tmp_path / "out"))
+
+
 def test_a_video_without_alpha(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mkv"), "w") as container:
         stream = container.add_stream("ffv1", rate=25, width=16, height=16, pix_fmt="bgr0")
