@@ -259,7 +259,9 @@ def _check_vp9(packet: Any, size: tuple[int, int], path: Path) -> None:
     frames = [bytes(packet), *(bytes(each)[_ADDED_ID:] for each in packet.iter_sidedata())]
     for frame in frames:
         bits = "".join(f"{byte:08b}" for byte in frame[:_KEY_HEADER])
-        if len(frame) < _KEY_HEADER or not bits.startswith("10") or bits[4:6] != "00":  # none, or no key frame
+        if (
+            len(frame) < _KEY_HEADER or not bits.startswith("10") or bits[4:6] != "00"
+        ):  # none, or no key frame
             continue
         stated = int(bits[52:68], 2) + 1, int(bits[36:52], 2) + 1
         if bits[2:4] != "00" or stated != size:
