@@ -168,9 +168,11 @@ def _sentence(problem: Exception) -> str | None:
         return NO_TORCH
     if _is_out_of_memory(problem):
         return OUT_OF_MEMORY
-    if isinstance(problem, OSError) and problem.errno in NOT_OUR_FAULT:
+    if not isinstance(problem, OSError):
+        return None
+    if problem.errno in NOT_OUR_FAULT:
         return str(output_error(problem, Path(problem.filename or "a file")))
-    return impossible_path(problem) if isinstance(problem, OSError) else None
+    return impossible_path(problem)
 
 
 def _usage(problem: Any) -> str | None:

@@ -36,14 +36,7 @@ def build_training_model(
         ModelError: unknown name or source, or a model that reads no flow.
         WeightsError: a file does not fit. DataError: both files were given.
     """
-    if encoder is not None and start is not None:
-        raise DataError(
-            "give ",
-            Option("encoder", "FILE"),
-            " or ",
-            Option("start", "FILE", "from"),
-            ", not both: the earlier stage's weights hold an encoder already",
-        )
+    check_one_start(encoder, start)
     with torch.random.fork_rng(devices=[]):  # built on the CPU; the caller's random state is left as it was
         torch.manual_seed(seed)
         model = models.build_model(FrameFlow(find(name).config(), flow).config)  # type: ignore[arg-type]
@@ -52,6 +45,18 @@ def build_training_model(
     if start is not None:
         load_into(model, init_from_shallower(read_weights(Path(start)).tensors, model), str(start))
     return model
+
+
+def check_one_start(encoder: object, start: object) -> None:
+    """Raises DataError where both an encoder and weights of an earlier stage were given to begin with."""
+    if encoder is not None and start is not None:
+        raise DataError(
+            "give ",
+            Option("encoder", "FILE"),
+            " or ",
+            Option("start", "FILE", "from"),
+            ", not both: the earlier stage's weights hold an encoder already",
+        )
 
 
 def begin_with_encoder(model: Model, encoder: Mapping[str, Tensor], what: str) -> None:

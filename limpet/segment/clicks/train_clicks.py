@@ -34,6 +34,7 @@ from limpet.segment.segmenter import Click
 from limpet.tensor_files import read_tensors
 from limpet.training.checkpoint import CHECKPOINT, Checkpoint, parts_of, restore, write_run
 from limpet.training.monitor import Monitor, progress_bar
+from limpet.training.setup import check_one_start
 from limpet.weights.weights_file import Weights, load_into, read_encoder, write_weights
 
 WEIGHTS = "weights.safetensors"
@@ -101,10 +102,7 @@ class ClickRun:
         self.out, self.config = out, config
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        if encoder is not None and start is not None:
-            raise DataError(
-                "give ", Option("encoder", "FILE"), " or ", Option("start", "FILE", "from"), ", not both"
-            )
+        check_one_start(encoder, start)
         network = ClickNetwork() if start is None else load_click_network(start)
         if encoder is not None:
             own = {k: v for k, v in network.state_dict().items() if not k.startswith("features.")}

@@ -1,9 +1,10 @@
 // Edits on their way to the server: shown at once, sent one after the other, kept until they are answered.
 //
 // A stroke is one edit: the new mask of one object in one frame, and which pixels of it the person changed. Elsewhere the
-// project keeps what it has, so that a stroke never takes back what another program did meanwhile. It is stored in this tab before it is sent, so that a
-// reload, a server that was stopped or a lost connection costs nothing: it is sent when the server is back. Other
-// commands (undo, lock, ...) go through the same line, so that they come after the strokes before them.
+// project keeps what it has, so that a stroke never takes back what another program did meanwhile. It is stored in this
+// tab before it is sent, so that a reload, a server that was stopped or a lost connection costs nothing: it is sent when
+// the server is back. Other commands (undo, lock, ...) go through the same line, so that they come after the strokes
+// before them.
 
 import { getJson, postJson, RequestError, onNewToken } from "./api.js";
 import { note, noteError } from "./notes.js";
